@@ -1,0 +1,49 @@
+/** Who may import whom; the same table stands, with its reasons, in docs/architecture.md. */
+const ours = '^(core|migrations|db|ipam|jobs|scheduler|api|agent|driver|netns|machine|images|cli|web|bench|test)/'
+const may = {
+  core: [],
+  migrations: [],
+  db: ['core'],
+  jobs: ['core', 'db'],
+  ipam: ['core', 'db'],
+  driver: ['core'],
+  netns: ['core'],
+  scheduler: ['core', 'db', 'ipam', 'jobs'],
+  api: ['core', 'db', 'ipam', 'jobs'],
+  agent: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns'],
+  machine: ['core', 'db', 'migrations', 'jobs', 'images'],
+  images: ['core'],
+  cli: ['core'],
+  web: [],
+}
+const only = (name, packages, folders, why) => ({
+  name,
+  comment: why,
+  severity: 'error',
+  from: { path: ours, pathNot: `^(${[...folders, 'test', 'bench'].join('|')})/` },
+  to: { path: `node_modules/(${packages.join('|')})/` },
+})
+module.exports = {
+  forbidden: [
+    ...Object.entries(may).map(([folder, allowed]) => ({
+      name: `${folder}-imports`,
+      comment: `${folder} may import ${allowed.join(', ') || 'nothing'} of ours`,
+      severity: 'error',
+      from: { path: `^${folder}/` },
+      to: { path: ours, pathNot: `^(${[folder, ...allowed].join('|')})/` },
+    })),
+    only('dockerode', ['dockerode'], ['driver'], 'only the driver knows Docker'),
+    only('netlink', ['netlink', 'koffi'], ['netns'], 'only netns knows the kernel'),
+    only('express', ['express'], ['api', 'agent'], 'only the api, and the small listener of the agent, speak HTTP'),
+    only('graphile-worker', ['graphile-worker'], ['jobs'], 'only jobs knows the queue'),
+    only('sql', ['knex', 'pg'], ['db', 'ipam', 'jobs', 'migrations'], 'SQL has its homes'),
+    { name: 'no-circular', severity: 'error', from: { path: ours }, to: { circular: true } },
+    { name: 'test-is-a-leaf', severity: 'error', from: { path: ours, pathNot: '^(test|bench)/' }, to: { path: '^(test|bench)/' } },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js'], exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+}

@@ -1,0 +1,238 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { Invalid } from './errors.ts'
+
+/**
+ * Every setting, with its unit and the reason for its default. The one reader of the environment.
+ * Sources, later ones win: the defaults here, `$BERTH_HOME/berth.yaml`, the environment.
+ * `someSetting` is read from `BERTH_SOME_SETTING`; the few names that others settled are in `wellKnown`.
+ */
+export const settings = z.strictObject({
+  home: z
+    .string()
+    .startsWith('/')
+    .default('/var/lib/berth')
+    .describe('directory: all state of this cloud, removed by down --purge'),
+  region: z
+    .string()
+    .regex(/^[\w-]+$/)
+    .default('RegionOne')
+    .describe('name of this region in the identity catalogue'),
+  hostName: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .default(hostname())
+    .describe('the name under which this host offers its capacity'),
+  listenAddress: z
+    .string()
+    .default('127.0.0.1')
+    .describe('address the API listens on; loopback, so that a first try opens nothing'),
+  apiPort: z.coerce.number().int().min(1).max(65535).default(8774).describe('TCP port of the API: the one Nova uses'),
+  publicUrl: z
+    .url()
+    .nullable()
+    .default(null)
+    .describe('URL under which clients reach the API; null = http://listenAddress:apiPort'),
+  adminPassword: z
+    .string()
+    .min(8)
+    .nullable()
+    .default(null)
+    .describe('password of the first admin; null = generated and kept in home, mode 0600'),
+  tokenHours: z.coerce.number().positive().default(24).describe('hours: life of an identity token'),
+
+  databaseUrl: z.string().nullable().default(null).describe('postgres://...; null = a Postgres of our own under home'),
+  postgresPort: z.coerce
+    .number()
+    .int()
+    .default(5433)
+    .describe('TCP port, on loopback, of a Postgres of our own; not 5432, which a Postgres of the machine may hold'),
+  databaseConnections: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .default(10)
+    .describe('connections: the most that one process of ours opens'),
+  dockerHost: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'unix:///...: the Docker engine to use; null = the default socket if it suits, else an engine of our own',
+    ),
+  ovsSocket: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("path of ovsdb-server's socket; null = the running one, else one of our own"),
+  datapath: z
+    .enum(['auto', 'system', 'netdev'])
+    .default('auto')
+    .describe('Open vSwitch datapath; auto = system where the kernel has it'),
+  bridge: z
+    .string()
+    .max(15)
+    .default('br-berth')
+    .describe('name of the integration bridge (an interface name, 15 characters at most)'),
+  registryUrl: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('host:port of an OCI registry; null = one of our own on loopback'),
+  registryPort: z.coerce
+    .number()
+    .int()
+    .default(5010)
+    .describe('TCP port, on loopback, of a registry of our own; not 5000, which many things hold'),
+  lxcfsDir: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'where lxcfs is mounted; null = the running one, else one of our own; "off" = guests see the host\'s figures',
+    ),
+  namePrefix: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{0,9}$/)
+    .default('berth')
+    .describe('begins every name that the kernel shares between clouds: cgroup parent, users, sysctl file'),
+
+  networkName: z.string().default('private').describe('name of the network that up creates'),
+  networkCidr: z
+    .string()
+    .default('10.77.0.0/22')
+    .describe('its subnet; the first address is the gateway, on this host'),
+  networkVlan: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(4094)
+    .nullable()
+    .default(100)
+    .describe('its 802.1Q tag; null = untagged'),
+  networkMtu: z.coerce
+    .number()
+    .int()
+    .min(576)
+    .max(9216)
+    .default(1500)
+    .describe('bytes: MTU of networks that name none'),
+  dnsServers: z.array(z.string()).default([]).describe('resolvers of subnets that name none'),
+  quarantineSeconds: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(300)
+    .describe('seconds a released address rests, so that neighbours forget its old MAC'),
+
+  cpuRatio: z.coerce.number().positive().default(4).describe("virtual CPUs promised per CPU: Nova's initial ratio"),
+  memoryRatio: z.coerce
+    .number()
+    .positive()
+    .default(1)
+    .describe('memory promised per memory: above 1 the host may run out'),
+  diskRatio: z.coerce.number().positive().default(1).describe('disk promised per disk'),
+  reservedMemoryMiB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(512)
+    .describe("MiB kept for the host itself: Nova's default"),
+  pidsLimit: z.coerce
+    .number()
+    .int()
+    .min(64)
+    .default(2048)
+    .describe('processes and threads of one guest: a fork bomb stays inside'),
+  stopGraceSeconds: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe("seconds a guest gets to shut down before it is killed: Nova's default"),
+  bootTimeoutSeconds: z.coerce
+    .number()
+    .int()
+    .min(5)
+    .default(120)
+    .describe('seconds a create may take on a host before it counts as failed'),
+  startConcurrency: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(4)
+    .describe('guests started at once on a host: container starts are CPU-bound'),
+  heartbeatSeconds: z.coerce.number().positive().default(5).describe('seconds between two signs of life of an agent'),
+  reconcileSeconds: z.coerce
+    .number()
+    .positive()
+    .default(30)
+    .describe('seconds between two full comparisons of rows with the host'),
+  logLevel: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('least level that the processes log'),
+})
+
+export type Config = Readonly<z.output<typeof settings>>
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Settings whose environment variable has a name settled elsewhere. */
+const wellKnown: Readonly<Record<string, string>> = {
+  databaseUrl: 'DATABASE_URL',
+  dockerHost: 'DOCKER_HOST',
+  registryUrl: 'REGISTRY_URL',
+}
+
+/** The environment variable of a setting: 'apiPort' is read from BERTH_API_PORT. */
+export function variableOf(name: string): string {
+  return wellKnown[name] ?? `BERTH_${name.replace(/([A-Z]+)/g, '_$1').toUpperCase()}`
+}
+
+/** The path of the configuration file of a home. */
+export function configFile(home: string): string {
+  return join(home, 'berth.yaml')
+}
+
+function readFile(path: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(parse(readFileSync(path, 'utf8')) ?? {})
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new Invalid(`${path}: not a YAML mapping of settings`, { cause: error })
+  }
+}
+
+/**
+ * Reads all settings.
+ *
+ * @throws Invalid naming the setting, where it came from and what is wrong
+ */
+export function loadConfig(environment: Environment = process.env): Config {
+  const home = environment['BERTH_HOME'] ?? settings.shape.home.parse(undefined)
+  const fromEnvironment: Record<string, unknown> = {}
+  for (const name of Object.keys(settings.shape)) {
+    const text = environment[variableOf(name)]
+    if (text === undefined || text === '') continue
+    fromEnvironment[name] = name === 'dnsServers' ? text.split(',').filter(Boolean) : text === 'null' ? null : text
+  }
+  const result = settings.safeParse({ ...readFile(configFile(home)), ...fromEnvironment, home })
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const name = String(issue?.path[0] ?? '')
+  const source = name in fromEnvironment ? variableOf(name) : configFile(home)
+  const unknown =
+    issue?.code === 'unrecognized_keys'
+      ? `unknown setting ${issue.keys.join(', ')}`
+      : `${name}: ${issue?.message ?? ''}`
+  throw new Invalid(`${source}: ${unknown}`)
+}
+
+/** The URL that the catalogue gives to clients. */
+export function publicUrl(config: Config): string {
+  return config.publicUrl ?? `http://${config.listenAddress}:${String(config.apiPort)}`
+}

@@ -1,0 +1,30 @@
+/** Words of the network: networks, subnets, ports as rows; a vif is a port plugged on a host. */
+
+/** One address of a vif, with all that the guest needs to use it. */
+export interface VifAddress {
+  /** such as '10.0.4.17' or 'fd00::17', without prefix length */
+  readonly address: string
+  readonly prefixLength: number
+  /** null on an isolated subnet */
+  readonly gateway: string | null
+}
+
+/** A port as it is to stand on a host. The name of the host's end of the veth pair is `hostDevice(portId)`. */
+export interface Vif {
+  readonly portId: string
+  readonly serverId: string
+  /** such as 'fa:16:3e:01:02:03' */
+  readonly mac: string
+  readonly addresses: readonly VifAddress[]
+  readonly dns: readonly string[]
+  readonly mtu: number
+  /** 802.1Q tag, or null for an untagged (flat) network */
+  readonly vlan: number | null
+  /** the name inside the guest: eth0, eth1, ... */
+  readonly device: string
+}
+
+/** The interface name on the host of a port's veth: Neutron's form, 'tap' and the first 11 characters of the id. */
+export function hostDevice(portId: string): string {
+  return `tap${portId.slice(0, 11)}`
+}

@@ -1,0 +1,112 @@
+/** What Berth asks of a hypervisor. The driver knows nothing of databases or HTTP. */
+
+/** The pseudo file system entries that lxcfs answers for the guest are bound in when `lxcfsDir` is set. */
+export interface GuestSpec {
+  readonly serverId: string
+  /** hostname inside the guest, a valid RFC 1123 label or FQDN */
+  readonly hostname: string
+  /** what to run: an image reference that `ensureImage` returned */
+  readonly image: string
+  readonly vcpus: number
+  /** fixed CPUs such as '0-1' (hw:cpu_policy=dedicated); null = a CFS quota of `vcpus` */
+  readonly cpuset: string | null
+  readonly memoryMiB: number
+  readonly pidsLimit: number
+  /** root disk limit; null where the storage driver enforces none */
+  readonly diskGiB: number | null
+  /** the network namespace that the guest's init is to be born into, as an absolute path */
+  readonly netnsPath: string
+  /** the user namespace that owns `netnsPath`, or null when guests share the host's users */
+  readonly usernsPath: string | null
+  readonly dns: readonly string[]
+  /** lines of /etc/hosts beside localhost */
+  readonly hosts: readonly { readonly address: string; readonly names: readonly string[] }[]
+  /** files put into the root file system before the first start; paths absolute, modes octal */
+  readonly files: readonly { readonly path: string; readonly mode: number; readonly content: string }[]
+}
+
+export type GuestState = 'created' | 'running' | 'paused' | 'stopped'
+
+export interface Guest {
+  /** the driver's own id (a container id) */
+  readonly guestId: string
+  /** null for a container that is not ours */
+  readonly serverId: string | null
+  readonly name: string
+  readonly state: GuestState
+  /** PID 1 as the host sees it; null unless running or paused */
+  readonly pid: number | null
+  /** 129 = the guest rebooted itself, 130 = it powered itself off; null while running or never run */
+  readonly exitCode: number | null
+  /** start of the present or last run, or null */
+  readonly startedAt: Date | null
+  readonly memoryMiB: number
+}
+
+/** PID 1 of a guest ended. */
+export interface GuestExit {
+  readonly guestId: string
+  readonly serverId: string
+  readonly exitCode: number
+}
+
+export interface Capacity {
+  readonly vcpus: number
+  readonly memoryMiB: number
+  readonly diskGiB: number
+  readonly hypervisorType: string
+  readonly hypervisorVersion: string
+  readonly storageDriver: string
+  /** whether GuestSpec.diskGiB is enforced */
+  readonly enforcesDisk: boolean
+  /** whether the guest's root is another user than the host's */
+  readonly userNamespaces: boolean
+}
+
+export interface GuestLimits {
+  readonly vcpus: number
+  readonly cpuset: string | null
+  readonly memoryMiB: number
+  readonly pidsLimit: number
+}
+
+export const exitReboot = 129
+export const exitPoweroff = 130
+
+export interface ComputeDriver {
+  /**
+   * Makes the image usable on this host, pulling it from the registry when it is not there.
+   *
+   * @param reference such as 'localhost:5010/images/debian-12@sha256:...'
+   * @returns         the local image id that GuestSpec.image takes
+   * @throws          Invalid when the image has no init to boot; Unavailable when the registry does not answer
+   */
+  ensureImage(reference: string, signal?: AbortSignal): Promise<string>
+  /** Builds the guest, not started. A guest of this server that is there already is returned as it is. A failed create leaves nothing behind. */
+  create(spec: GuestSpec): Promise<Guest>
+  /** PID 1 runs when this returns. Starting a running guest succeeds. Namespaces are joined anew from the spec at every start. */
+  start(serverId: string): Promise<Guest>
+  /** Asks init to power off, kills it after `graceSeconds`. Stopping a stopped or missing guest succeeds. */
+  stop(serverId: string, graceSeconds: number): Promise<void>
+  /** Kills and deletes the guest and all that the driver made for it. Removing what is missing succeeds. */
+  remove(serverId: string): Promise<void>
+  pause(serverId: string): Promise<void>
+  unpause(serverId: string): Promise<void>
+  /** null when there is no guest of this server */
+  inspect(serverId: string): Promise<Guest | null>
+  /** every container of the engine, ours and others (serverId null) */
+  list(): Promise<readonly Guest[]>
+  /** Changes limits of a guest, running or not. */
+  setLimits(serverId: string, limits: GuestLimits): Promise<void>
+  /** Runs a command in the running guest as its root. */
+  exec(
+    serverId: string,
+    command: readonly string[],
+    timeoutMs: number,
+  ): Promise<{ readonly exitCode: number; readonly output: string }>
+  /** The last `lines` lines of the console, all when null; text is UTF-8, '' for a guest that never ran. */
+  consoleLog(serverId: string, lines: number | null): Promise<string>
+  capacity(): Promise<Capacity>
+  /** Calls `onExit` for every end of a PID 1 from now on, until `signal` aborts; rejects with Unavailable when the stream breaks. */
+  watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void>
+}
