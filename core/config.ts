@@ -213,7 +213,7 @@ function readFile(path: string): Record<string, unknown> {
  * @throws Invalid naming the setting, where it came from and what is wrong
  */
 export function loadConfig(environment: Environment = process.env): Config {
-  const home = environment['BERTH_HOME'] ?? settings.shape.home.parse(undefined)
+  const home = environment.BERTH_HOME ?? settings.shape.home.parse(undefined)
   const fromEnvironment: Record<string, unknown> = {}
   for (const name of Object.keys(settings.shape)) {
     const text = environment[variableOf(name)]
