@@ -1,0 +1,37 @@
+import { z } from 'zod'
+
+const server = { serverId: z.uuid(), requestId: z.string() }
+
+/** Job name -> payload. Jobs of a server run one at a time, in the order in which they were enqueued. */
+export const jobs = {
+  /** finds a host, run by any scheduler; the password, if any, only passes through on its way to the guest */
+  schedule: z.object({ ...server, adminPassword: z.string().nullable() }),
+  'server.create': z.object({ ...server, adminPassword: z.string().nullable() }),
+  'server.delete': z.object(server),
+  'server.start': z.object(server),
+  'server.stop': z.object(server),
+  'server.reboot': z.object(server),
+  'server.reboot-hard': z.object(server),
+  /** a network got a new shape: its gateway on the host is made so */
+  'network.sync': z.object({ networkId: z.uuid() }),
+} as const
+
+export type JobName = keyof typeof jobs
+export type JobPayload<N extends JobName> = z.output<(typeof jobs)[N]>
+
+/** Jobs that a named host runs. */
+export const hostJobs = [
+  'server.create',
+  'server.delete',
+  'server.start',
+  'server.stop',
+  'server.reboot',
+  'server.reboot-hard',
+  'network.sync',
+] as const satisfies readonly JobName[]
+export type HostJob = (typeof hostJobs)[number]
+
+/** A forgotten handler does not compile. */
+export type Handlers<N extends JobName> = {
+  readonly [K in N]: (payload: JobPayload<K>, signal: AbortSignal) => Promise<void>
+}

@@ -1,0 +1,60 @@
+import type { PowerState, TaskState, VmState } from './states.ts'
+
+/** The flavor as it was when the server was made: a later change of the flavor does not reach it. */
+export interface ServerFlavor {
+  readonly id: string
+  readonly name: string
+  readonly vcpus: number
+  readonly memoryMiB: number
+  readonly diskGiB: number
+  readonly extraSpecs: Readonly<Record<string, string>>
+}
+
+/** The user's row. A guest is its container on a host. */
+export interface Server {
+  readonly id: string
+  readonly projectId: string
+  readonly userId: string
+  readonly name: string
+  readonly hostname: string
+  readonly description: string | null
+  readonly vmState: VmState
+  readonly taskState: TaskState | null
+  readonly powerState: PowerState
+  readonly host: string | null
+  readonly availabilityZone: string
+  readonly flavor: ServerFlavor
+  readonly imageId: string | null
+  /** registry reference by digest */
+  readonly imageReference: string
+  readonly keyName: string | null
+  readonly publicKey: string | null
+  /** base64, as the user gave it */
+  readonly userData: string | null
+  readonly metadata: Readonly<Record<string, string>>
+  readonly configDrive: boolean
+  readonly accessIpv4: string | null
+  readonly accessIpv6: string | null
+  readonly tags: readonly string[]
+  readonly lockedBy: string | null
+  readonly lockedReason: string | null
+  readonly reservationId: string
+  readonly launchIndex: number
+  /** hosts that failed to build it, with the reason */
+  readonly failedHosts: Readonly<Record<string, string>>
+  readonly launchedAt: Date | null
+  readonly terminatedAt: Date | null
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly deletedAt: Date | null
+}
+
+/** What went wrong last. */
+export interface Fault {
+  readonly serverId: string
+  readonly code: number
+  readonly message: string
+  readonly details: string
+  readonly host: string | null
+  readonly createdAt: Date
+}

@@ -1,0 +1,70 @@
+import knex, { type Knex } from 'knex'
+import pg from 'pg'
+
+/** Units keep their case: memory_mib is memoryMiB. */
+function camelCase(column: string): string {
+  return column
+    .replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+    .replace(/Mib\b/, 'MiB')
+    .replace(/Gib\b/, 'GiB')
+}
+
+function snakeCase(name: string): string {
+  return name
+    .replace(/MiB\b/, 'Mib')
+    .replace(/GiB\b/, 'Gib')
+    .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function isRow(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+}
+
+function camelRow(row: unknown): unknown {
+  if (!isRow(row)) return row
+  return Object.fromEntries(Object.entries(row).map(([column, value]) => [camelCase(column), value]))
+}
+
+function camelResult(result: unknown): unknown {
+  if (Array.isArray(result)) return result.map(camelRow)
+  if (typeof result === 'object' && result !== null && 'rows' in result && Array.isArray(result.rows)) {
+    result.rows = result.rows.map(camelRow)
+    return result
+  }
+  return camelRow(result)
+}
+
+const int8 = 20
+
+/** bigint counts stay far below 2^53 here, so they are numbers. */
+const types = {
+  getTypeParser: (oid: number): ((text: string) => unknown) => (oid === int8 ? Number : pg.types.getTypeParser(oid, 'text')),
+}
+
+/**
+ * Opens a pool. Names are turned here, once: columns are snake_case, records camelCase.
+ *
+ * @param url  postgres://user:password@host:port/database
+ * @param size the most connections that the pool opens
+ */
+export function connect(url: string, { size, name }: { readonly size: number; readonly name: string }): Knex {
+  return knex({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      application_name: name,
+      types,
+      keepAlive: true,
+      connectionTimeoutMillis: 10_000,
+      statement_timeout: 60_000,
+      idle_in_transaction_session_timeout: 30_000,
+    },
+    pool: { min: 0, max: size, acquireTimeoutMillis: 15_000 },
+    wrapIdentifier: (value, wrap) => (value === '*' ? value : wrap(snakeCase(value))),
+    postProcessResponse: camelResult,
+  })
+}
+
+/** The part of Knex that statements need: a pool or a transaction. */
+export type Db = Knex
+export type Transaction = Knex.Transaction
