@@ -38,7 +38,8 @@ const int8 = 20
 
 /** bigint counts stay far below 2^53 here, so they are numbers. */
 const types = {
-  getTypeParser: (oid: number): ((text: string) => unknown) => (oid === int8 ? Number : pg.types.getTypeParser(oid, 'text')),
+  getTypeParser: (oid: number): ((text: string) => unknown) =>
+    oid === int8 ? Number : pg.types.getTypeParser(oid, 'text'),
 }
 
 /**

@@ -282,19 +282,19 @@ declare module 'knex/types/tables.js' {
     flavors: FlavorRow
     hosts: HostRow
     images: ImageRow
-    ipRanges: IpRangeRow
+    ip_ranges: IpRangeRow
     keypairs: KeypairRow
     networks: NetworkRow
-    portSecurityGroups: PortSecurityGroupRow
+    port_security_groups: PortSecurityGroupRow
     ports: PortRow
     projects: ProjectRow
     quotas: QuotaRow
-    roleAssignments: RoleAssignmentRow
+    role_assignments: RoleAssignmentRow
     roles: RoleRow
-    securityGroupRules: SecurityGroupRuleRow
-    securityGroups: SecurityGroupRow
-    serverActionEvents: ServerActionEventRow
-    serverActions: ServerActionRow
+    security_group_rules: SecurityGroupRuleRow
+    security_groups: SecurityGroupRow
+    server_action_events: ServerActionEventRow
+    server_actions: ServerActionRow
     servers: ServerRow
     subnets: SubnetRow
     tokens: TokenRow

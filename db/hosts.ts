@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto'
+import type { Db, Transaction } from './connect.ts'
+import type { HostRow } from './tables.ts'
+
+export interface HostReport {
+  readonly name: string
+  readonly vcpus: number
+  readonly memoryMiB: number
+  readonly diskGiB: number
+  readonly cpuRatio: number
+  readonly memoryRatio: number
+  readonly diskRatio: number
+  readonly reservedMemoryMiB: number
+  readonly hypervisorType: string
+  readonly hypervisorVersion: string
+  readonly traits: Readonly<Record<string, unknown>>
+  readonly agentUrl: string
+  readonly agentToken: string
+}
+
+/** The host is known and alive, with this capacity; whether it is enabled stays as it was. */
+export async function registerHost(db: Db, report: HostReport): Promise<HostRow> {
+  const [row] = await db('hosts')
+    .insert({ id: randomUUID(), ...report, traits: report.traits, startedAt: db.fn.now(), heartbeatAt: db.fn.now() })
+    .onConflict('name')
+    .merge({ ...report, startedAt: db.fn.now(), heartbeatAt: db.fn.now(), problem: null })
+    .returning('*')
+  if (!row) throw new Error(`host ${report.name} was not registered`)
+  return row
+}
+
+/** A sign of life, with what is wrong on the host if anything is. */
+export async function heartbeat(db: Db, name: string, problem: string | null): Promise<void> {
+  await db('hosts').where({ name }).update({ heartbeatAt: db.fn.now(), problem })
+}
+
+/** A host with what is already promised on it. */
+export interface HostUse extends HostRow {
+  readonly usedVcpus: number
+  readonly usedMemoryMiB: number
+  readonly usedDiskGiB: number
+  readonly servers: number
+  readonly silentSeconds: number
+}
+
+export async function hostsWithUse(db: Db): Promise<readonly HostUse[]> {
+  const { rows } = await db.raw<{ rows: HostUse[] }>(`
+    select h.*, extract(epoch from now() - h.heartbeat_at)::float as silent_seconds,
+           coalesce(sum(a.vcpus), 0)::int as used_vcpus, coalesce(sum(a.memory_mib), 0)::int as used_memory_mib,
+           coalesce(sum(a.disk_gib), 0)::int as used_disk_gib, count(a.server_id)::int as servers
+    from hosts h left join allocations a on a.host = h.name group by h.name order by h.name`)
+  return rows
+}
+
+export interface Claim {
+  readonly serverId: string
+  readonly host: string
+  readonly vcpus: number
+  readonly memoryMiB: number
+  readonly diskGiB: number
+}
+
+/**
+ * Promises a place on a host. The host's row is locked first, so that the sum is that of all claims before this one:
+ * two schedulers never hand out the same place.
+ *
+ * @returns false when it does not fit any more
+ */
+export async function claim(trx: Transaction, wanted: Claim): Promise<boolean> {
+  await trx('hosts').where({ name: wanted.host }).forUpdate().select('name')
+  const { rowCount } = await trx.raw<{ rowCount: number }>(
+    `insert into allocations (server_id, host, vcpus, memory_mib, disk_gib)
+     select :serverId, h.name, :vcpus, :memoryMiB, :diskGiB from hosts h
+     left join lateral (select coalesce(sum(vcpus), 0) as vcpus, coalesce(sum(memory_mib), 0) as memory_mib,
+                               coalesce(sum(disk_gib), 0) as disk_gib from allocations where host = h.name) used on true
+     where h.name = :host and h.is_enabled
+       and used.vcpus + :vcpus <= h.vcpus * h.cpu_ratio
+       and used.memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio
+       and used.disk_gib + :diskGiB <= h.disk_gib * h.disk_ratio
+     on conflict (server_id, host) do nothing`,
+    { ...wanted },
+  )
+  return rowCount === 1
+}
+
+export async function releaseClaims(trx: Transaction, serverId: string): Promise<void> {
+  await trx('allocations').where({ serverId }).delete()
+}

@@ -1,0 +1,113 @@
+import { Logger, run, type Task } from 'graphile-worker'
+import pg from 'pg'
+import { jobs, type Handlers, type JobName } from '../core/jobs.ts'
+import { messageOf } from '../core/errors.ts'
+import { taskName } from './enqueue.ts'
+
+export interface JobLog {
+  debug(fields: object, event: string): void
+  info(fields: object, event: string): void
+  warn(fields: object, event: string): void
+  error(fields: object, event: string): void
+}
+
+export interface Running {
+  /** Lets running jobs end, takes no new ones. */
+  stop(): Promise<void>
+  /** Settles when the runner has ended, rejects when it broke. */
+  readonly ended: Promise<void>
+}
+
+interface RunOptions {
+  readonly databaseUrl: string
+  /** jobs of this host; none = jobs that any scheduler may run */
+  readonly host?: string
+  readonly concurrency: number
+  readonly log: JobLog
+}
+
+function isJobName(name: string): name is JobName {
+  return name in jobs
+}
+
+function toTask(name: JobName, handle: (payload: unknown, signal: AbortSignal) => Promise<void>, log: JobLog): Task {
+  return async (payload, helpers) => {
+    const started = performance.now()
+    const attempt = helpers.job.attempts
+    try {
+      await handle(payload, helpers.abortSignal ?? new AbortController().signal)
+      log.info({ job: name, jobId: helpers.job.id, ms: Math.round(performance.now() - started) }, 'job done')
+    } catch (error) {
+      log.error({ job: name, jobId: helpers.job.id, attempt, err: error }, 'job failed, to be tried again')
+      throw error
+    }
+  }
+}
+
+/** Frees the jobs that a dead predecessor still holds. The caller knows, by its advisory lock, that it is the only one alive. */
+async function unlockLeftovers(pool: pg.Pool, names: readonly string[]): Promise<number> {
+  const { rowCount } = await pool.query(
+    `select graphile_worker.force_unlock_workers(array_agg(distinct locked_by)) from graphile_worker.jobs
+     where locked_by is not null and task_identifier = any($1) having count(*) > 0`,
+    [names],
+  )
+  return rowCount ?? 0
+}
+
+function quietLogger(log: JobLog): Logger {
+  return new Logger(() => (level, message) => {
+    if (level === 'error') log.error({ from: 'graphile-worker' }, message)
+    else if (level === 'warning') log.warn({ from: 'graphile-worker' }, message)
+    else log.debug({ from: 'graphile-worker' }, message)
+  })
+}
+
+/**
+ * Runs jobs until stopped. Must be the only runner of these names (of this host): what a dead one left locked is taken over.
+ *
+ * @param handlers one per job name that this process runs
+ */
+export async function runJobs<N extends JobName>(
+  handlers: Handlers<N>,
+  { databaseUrl, host, concurrency, log }: RunOptions,
+): Promise<Running> {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: concurrency + 2,
+    application_name: `jobs ${host ?? 'any'}`,
+  })
+  pool.on('error', (error) => log.warn({ err: error }, 'queue connection lost'))
+  const taskList: Record<string, Task> = {}
+  for (const name of Object.keys(handlers)) {
+    if (!isJobName(name)) continue
+    taskList[taskName(name, host)] = toTask(name, dispatch(handlers, name), log)
+  }
+  const freed = await unlockLeftovers(pool, Object.keys(taskList))
+  if (freed > 0) log.warn({ host }, 'jobs of a dead predecessor freed')
+  const runner = await run({
+    pgPool: pool,
+    taskList,
+    concurrency,
+    noHandleSignals: true,
+    pollInterval: 1000,
+    logger: quietLogger(log),
+  })
+  return {
+    stop: async () => {
+      await runner.stop().catch((error: unknown) => log.warn({ err: messageOf(error) }, 'queue did not stop cleanly'))
+      await pool.end()
+    },
+    ended: runner.promise,
+  }
+}
+
+function dispatch<N extends JobName>(
+  handlers: Handlers<N>,
+  name: JobName,
+): (payload: unknown, signal: AbortSignal) => Promise<void> {
+  const handler: unknown = Reflect.get(handlers, name)
+  if (typeof handler !== 'function') throw new TypeError(`no handler for ${name}`)
+  return async (payload, signal) => {
+    await Reflect.apply(handler, handlers, [jobs[name].parse(payload), signal])
+  }
+}
