@@ -12,8 +12,6 @@ export const jobs = {
   'server.stop': z.object(server),
   'server.reboot': z.object(server),
   'server.reboot-hard': z.object(server),
-  /** a network got a new shape: its gateway on the host is made so */
-  'network.sync': z.object({ networkId: z.uuid() }),
 } as const
 
 export type JobName = keyof typeof jobs
@@ -27,7 +25,6 @@ export const hostJobs = [
   'server.stop',
   'server.reboot',
   'server.reboot-hard',
-  'network.sync',
 ] as const satisfies readonly JobName[]
 export type HostJob = (typeof hostJobs)[number]
 

@@ -1,0 +1,58 @@
+/** The small listener through which the API reads what only this host has: the console of a guest. */
+import { timingSafeEqual } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import { z } from 'zod'
+import { messageOf } from '../core/errors.ts'
+import type { Host } from './host.ts'
+
+const consolePath = /^\/servers\/([0-9a-f-]{36})\/console$/
+const query = z.object({ lines: z.coerce.number().int().min(0).nullable().default(null) })
+
+function isAuthorized(request: IncomingMessage, token: string): boolean {
+  const given = Buffer.from(request.headers.authorization ?? '')
+  const expected = Buffer.from(`Bearer ${token}`)
+  return given.length === expected.length && timingSafeEqual(given, expected)
+}
+
+async function answer({ driver }: Host, url: URL): Promise<{ readonly status: number; readonly text: string }> {
+  const serverId = consolePath.exec(url.pathname)?.[1]
+  const parsed = query.safeParse(Object.fromEntries(url.searchParams))
+  if (serverId === undefined) return { status: 404, text: 'not found' }
+  if (!parsed.success) return { status: 400, text: 'lines: a whole number' }
+  return { status: 200, text: await driver.consoleLog(serverId, parsed.data.lines) }
+}
+
+async function respond(
+  host: Host,
+  token: string,
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+): Promise<void> {
+  const send = (status: number, text: string): void => {
+    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text)
+  }
+  if (!isAuthorized(request, token)) {
+    send(401, 'unauthorized')
+    return
+  }
+  try {
+    const { status, text } = await answer(host, new URL(request.url ?? '/', 'http://agent'))
+    send(status, text)
+  } catch (error) {
+    host.log.error({ err: error }, 'console not read')
+    send(500, messageOf(error))
+  }
+}
+
+/** Listens on loopback at a free port. @returns the server and its URL */
+export async function listenForConsole(
+  host: Host,
+  token: string,
+): Promise<{ readonly server: HttpServer; readonly url: string }> {
+  const server = createServer((request, response) => void respond(host, token, { request, response }))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = z.object({ port: z.number() }).parse(server.address())
+  return { server, url: `http://127.0.0.1:${address.port}` }
+}

@@ -1,0 +1,104 @@
+import { CloudError, GuestFailed, messageOf, Superseded } from '../core/errors.ts'
+import type { JobPayload } from '../core/jobs.ts'
+import type { Server } from '../core/server.ts'
+import { powerStates } from '../core/states.ts'
+import { Undo } from '../core/undo.ts'
+import { withEvent } from '../db/action-events.ts'
+import { sendBack } from '../db/placement.ts'
+import { fail, findServer, finish } from '../db/servers.ts'
+import { vifsOf } from '../db/vifs.ts'
+import { enqueue, serverQueue } from '../jobs/enqueue.ts'
+import { guestSpec } from './guest-spec.ts'
+import type { Host } from './host.ts'
+import { removeSpecFile, writeSpecFile } from './spec-file.ts'
+import { ensureGateways, plugAll } from './wire.ts'
+
+/** Hosts that a server is tried on before its build counts as failed: Nova's max_attempts. */
+const attempts = 3
+
+/** Runs one step; what it throws says which step it was. */
+async function step<T>(serverId: string, name: string, run: Promise<T>): Promise<T> {
+  try {
+    return await run
+  } catch (error) {
+    if (error instanceof CloudError && (error.kind === 'invalid' || error instanceof Superseded)) throw error
+    throw new GuestFailed(serverId, name, messageOf(error), { cause: error })
+  }
+}
+
+/** Image, namespace, wires, container, in that order of need; init runs when this returns. */
+async function build(host: Host, server: Server, adminPassword: string | null, undo: Undo): Promise<void> {
+  const { config, db, driver, wires, turns } = host
+  const vifs = await vifsOf(db, server.id)
+  undo.add('namespace', () => wires.removeNamespace(server.id))
+  for (const vif of vifs) undo.add(`port ${vif.portId}`, () => wires.unplug(vif.portId))
+  const wired = step(
+    server.id,
+    'wires',
+    ensureGateways(host).then(() => plugAll(host, server.id, vifs)),
+  )
+  const prepared = Promise.all([
+    step(
+      server.id,
+      'image',
+      driver.ensureImage(server.imageReference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000)),
+    ),
+    driver.capacity(),
+  ])
+  // Both must have settled before anything is undone.
+  const [plugged, ready] = await Promise.allSettled([wired, prepared])
+  if (plugged.status === 'rejected') throw plugged.reason
+  if (ready.status === 'rejected') throw ready.reason
+  const namespace = plugged.value
+  const [image, { enforcesDisk }] = ready.value
+  undo.add('guest', () => driver.remove(server.id))
+  const spec = guestSpec({ server, vifs, image, namespace, adminPassword, config, enforcesDisk })
+  await step(server.id, 'container', driver.create(spec))
+  undo.add('spec file', () => removeSpecFile(config.home, server.id))
+  await writeSpecFile(config.home, server, vifs)
+  await turns.starting(() => step(server.id, 'start', driver.start(server.id)))
+}
+
+/** A host's failure goes back to the scheduler, with its reason, until hosts or attempts run out; bad input ends it at once. */
+async function giveUp(
+  { name, db }: Host,
+  server: Server,
+  payload: JobPayload<'server.create'>,
+  error: unknown,
+): Promise<void> {
+  const reason = messageOf(error)
+  const tried = Object.keys(server.failedHosts).length + 1
+  const isOurs = error instanceof CloudError && error.kind === 'invalid'
+  await db.transaction(async (trx) => {
+    if (isOurs || tried >= attempts) {
+      await fail(trx, server.id, { code: isOurs ? 400 : 500, message: reason, details: '', host: name })
+      return
+    }
+    await sendBack(trx, server.id, name, reason)
+    await enqueue(trx, 'schedule', payload, { queue: serverQueue(server.id) })
+  })
+}
+
+/** Makes the guest of a new server. A job that comes twice or late does nothing; what a crash left is taken up. */
+export async function create(host: Host, payload: JobPayload<'server.create'>): Promise<void> {
+  const { db, log } = host
+  const server = await findServer(db, payload.serverId)
+  if (server?.host !== host.name || server.vmState !== 'building' || server.taskState !== 'spawning') return
+  const undo = new Undo()
+  try {
+    await withEvent(db, payload, { event: 'compute__do_build_and_run_instance', host: host.name }, async () => {
+      await build(host, server, payload.adminPassword, undo)
+      await finish(db, server.id, 'active', 'spawning', { powerState: powerStates.running, launched: true })
+    })
+    undo.commit()
+    log.info({ serverId: server.id, requestId: payload.requestId }, 'guest created')
+  } catch (error) {
+    for (const left of await undo.rollback())
+      log.error({ serverId: server.id, left: left.what, err: left.error }, 'not undone')
+    if (error instanceof Superseded) return
+    log.error({ serverId: server.id, requestId: payload.requestId, err: error }, 'guest not created')
+    await giveUp(host, server, payload, error).catch((superseded: unknown) => {
+      if (!(superseded instanceof Superseded)) throw superseded
+    })
+  }
+}

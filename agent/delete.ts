@@ -1,0 +1,36 @@
+import type { JobPayload } from '../core/jobs.ts'
+import { withEvent } from '../db/action-events.ts'
+import { findServer } from '../db/servers.ts'
+import { vifsOf } from '../db/vifs.ts'
+import { giveBack } from '../ipam/give-back.ts'
+import type { Host } from './host.ts'
+import { removeSpecFile } from './spec-file.ts'
+
+/** Takes down the guest and its wires; what is missing counts as taken down. Rows are not touched. */
+export async function demolish(
+  { config, driver, wires }: Host,
+  serverId: string,
+  portIds: readonly string[],
+): Promise<void> {
+  await driver.remove(serverId)
+  for (const portId of portIds) await wires.unplug(portId)
+  await wires.removeNamespace(serverId)
+  await removeSpecFile(config.home, serverId)
+}
+
+/** Deletes a server: first all that stands on the host, then, in one transaction, its addresses, ports, claim and row. */
+export async function remove(host: Host, payload: JobPayload<'server.delete'>): Promise<void> {
+  const { db, log } = host
+  const server = await findServer(db, payload.serverId)
+  if (server?.taskState !== 'deleting') return
+  await withEvent(db, payload, { event: 'compute_terminate_instance', host: host.name }, async () => {
+    const vifs = await vifsOf(db, server.id)
+    await demolish(
+      host,
+      server.id,
+      vifs.map((vif) => vif.portId),
+    )
+    await db.transaction((trx) => giveBack(trx, server.id))
+  })
+  log.info({ serverId: server.id, requestId: payload.requestId }, 'guest deleted')
+}

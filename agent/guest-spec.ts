@@ -1,0 +1,56 @@
+import type { Server } from '../core/server.ts'
+import type { Vif } from '../core/network.ts'
+import type { Config } from '../core/config.ts'
+import type { GuestSpec } from '../driver/driver.ts'
+import { nocloudSeed } from '../driver/seed.ts'
+import type { Namespace } from '../netns/index.ts'
+
+interface Parts {
+  readonly server: Server
+  readonly vifs: readonly Vif[]
+  readonly image: string
+  readonly namespace: Namespace
+  readonly adminPassword: string | null
+  readonly config: Config
+  readonly enforcesDisk: boolean
+}
+
+/** Fixed CPUs for hw:cpu_policy=dedicated; which ones is the host's to say, so the first ones stand for a host of one such guest. */
+function cpusetOf({ flavor }: Server): string | null {
+  return flavor.extraSpecs['hw:cpu_policy'] === 'dedicated' ? `0-${flavor.vcpus - 1}` : null
+}
+
+/** The guest that a server's row describes. */
+export function guestSpec({ server, vifs, image, namespace, adminPassword, config, enforcesDisk }: Parts): GuestSpec {
+  const addresses = vifs.flatMap((vif) => vif.addresses.map(({ address }) => address))
+  const names = server.hostname.includes('.')
+    ? [server.hostname, server.hostname.split('.')[0] ?? server.hostname]
+    : [server.hostname]
+  return {
+    serverId: server.id,
+    hostname: server.hostname,
+    image,
+    vcpus: server.flavor.vcpus,
+    cpuset: cpusetOf(server),
+    memoryMiB: server.flavor.memoryMiB,
+    pidsLimit: config.pidsLimit,
+    diskGiB: enforcesDisk && server.flavor.diskGiB > 0 ? server.flavor.diskGiB : null,
+    netnsPath: namespace.netnsPath,
+    usernsPath: namespace.usernsPath,
+    dns: [...new Set(vifs.flatMap((vif) => vif.dns))],
+    hosts:
+      addresses.length > 0
+        ? addresses.slice(0, 1).map((address) => ({ address, names }))
+        : [{ address: '127.0.1.1', names }],
+    files: nocloudSeed({
+      serverId: server.id,
+      hostname: server.hostname,
+      publicKeys: server.publicKey === null ? [] : [{ name: server.keyName ?? 'key', key: server.publicKey }],
+      userData: server.userData,
+      metadata: server.metadata,
+      adminPassword,
+      projectId: server.projectId,
+      availabilityZone: server.availabilityZone,
+    }),
+  }
+}

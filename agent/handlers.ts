@@ -1,0 +1,18 @@
+import type { HostJob, Handlers } from '../core/jobs.ts'
+import { create } from './create.ts'
+import { remove } from './delete.ts'
+import type { Host } from './host.ts'
+import { reboot, start, stop } from './power.ts'
+
+/** What this host does for each job; each in its server's turn, so that reconciliation never looks at half-done work. */
+export function handlersOf(host: Host): Handlers<HostJob> {
+  const { turns } = host
+  return {
+    'server.create': (payload) => turns.at(payload.serverId, () => create(host, payload)),
+    'server.delete': (payload) => turns.at(payload.serverId, () => remove(host, payload)),
+    'server.start': (payload) => turns.at(payload.serverId, () => start(host, payload)),
+    'server.stop': (payload) => turns.at(payload.serverId, () => stop(host, payload)),
+    'server.reboot': (payload) => turns.at(payload.serverId, () => reboot(host, payload, 'soft')),
+    'server.reboot-hard': (payload) => turns.at(payload.serverId, () => reboot(host, payload, 'hard')),
+  }
+}

@@ -1,0 +1,17 @@
+import type { Logger } from 'pino'
+import type { Config } from '../core/config.ts'
+import type { Db } from '../db/connect.ts'
+import type { ComputeDriver } from '../driver/driver.ts'
+import type { Wires } from '../netns/index.ts'
+import type { Turns } from './turns.ts'
+
+/** The one machine that this agent answers for, and what it is worked with. */
+export interface Host {
+  readonly name: string
+  readonly config: Config
+  readonly db: Db
+  readonly driver: ComputeDriver
+  readonly wires: Wires
+  readonly turns: Turns
+  readonly log: Logger
+}

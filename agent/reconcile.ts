@@ -1,0 +1,129 @@
+/** Rows against what is on the host: at start, when the engine's events were lost, and on a timer. */
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { messageOf } from '../core/errors.ts'
+import type { Server } from '../core/server.ts'
+import { powerStates } from '../core/states.ts'
+import { findServer, observe, serversOnHost } from '../db/servers.ts'
+import { portIdsOnHost, vifsOf } from '../db/vifs.ts'
+import { exitPoweroff, type Guest } from '../driver/driver.ts'
+import { demolish } from './delete.ts'
+import { reportCrash, settleExit, startAgain } from './exits.ts'
+import type { Host } from './host.ts'
+import { ensureGateways, plugAll } from './wire.ts'
+
+/** Who was running when the launcher took the machine down: they are to run again, whatever their exit code says. */
+async function heldGuests(home: string): Promise<ReadonlySet<string>> {
+  try {
+    return new Set(z.array(z.string()).parse(JSON.parse(await readFile(heldPath(home), 'utf8'))))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Set()
+    throw error
+  }
+}
+
+function heldPath(home: string): string {
+  return join(home, 'run', 'held-guests.json')
+}
+
+async function checkWires(host: Host, server: Server): Promise<void> {
+  const { db, wires, log } = host
+  const vifs = await vifsOf(db, server.id)
+  const namespace = await wires.ensureNamespace(server.id)
+  const plugged = await Promise.all(vifs.map((vif) => wires.isPlugged(vif, namespace)))
+  if (plugged.every(Boolean)) return
+  await plugAll(host, server.id, vifs)
+  log.warn({ serverId: server.id }, 'wires of a running guest mended')
+}
+
+/** Nobody watched when this guest ended: after a fall of the machine it runs again, after its own power-off it stays off. */
+async function settleMissedExit(
+  host: Host,
+  server: Server,
+  { guest, isHeld }: { guest: Guest; isHeld: boolean },
+): Promise<void> {
+  if (isHeld) await startAgain(host, server, 'it ran when the host was taken down')
+  else if (guest.exitCode === exitPoweroff) await settleExit(host, server.id)
+  else await startAgain(host, server, `it was found stopped, exit code ${String(guest.exitCode)}`)
+}
+
+/** Must be called in the server's turn; the row is read afresh, since a job may have changed it. */
+async function reconcileServer(
+  host: Host,
+  serverId: string,
+  { isStart, isHeld }: { isStart: boolean; isHeld: boolean },
+): Promise<void> {
+  const { db, driver, name, log } = host
+  const server = await findServer(db, serverId)
+  if (server?.host !== name || server.deletedAt !== null || server.taskState !== null) return
+  const guest = await driver.inspect(serverId)
+  const shouldRun = server.vmState === 'active'
+  if (shouldRun && guest === null) await reportCrash(host, server, 'The guest is gone from its host.')
+  else if (shouldRun && guest?.state === 'running') await checkWires(host, server)
+  else if (shouldRun && guest && isStart) await settleMissedExit(host, server, { guest, isHeld })
+  else if (shouldRun && guest?.state === 'stopped') await settleExit(host, serverId)
+  else if (server.vmState === 'stopped' && guest?.state === 'running') {
+    await driver.stop(serverId, host.config.stopGraceSeconds)
+    await observe(db, serverId, { vmState: 'stopped', powerState: powerStates.shutdown })
+    log.warn({ serverId }, 'a stopped server was found running, and stopped')
+  }
+}
+
+/** Guests of ours whose server is deleted go. Guests that no row knows, and containers of others, are reported and left. */
+async function sweepGuests(host: Host, guests: readonly Guest[]): Promise<void> {
+  const { db, log, name } = host
+  for (const { serverId, guestId, name: containerName } of guests) {
+    if (serverId === null) continue
+    const server = await findServer(db, serverId)
+    if (!server)
+      log.warn({ guestId, containerName, serverId }, 'unknown guest: no row of this database knows it; left alone')
+    else if (server.deletedAt !== null) {
+      await host.turns.at(serverId, () => demolish(host, serverId, []))
+      log.warn({ guestId, serverId }, 'guest of a deleted server removed')
+    } else if (server.host !== name)
+      log.warn({ guestId, serverId, belongsTo: server.host }, 'guest of a server on another host; left alone')
+  }
+}
+
+/** Ports and namespaces without a row go: they carry our mark, and no guest can use them. */
+async function sweepWires({ db, wires, name, log, driver }: Host): Promise<void> {
+  const wanted = new Set(await portIdsOnHost(db, name))
+  for (const port of await wires.list()) {
+    if (wanted.has(port.portId)) continue
+    if ((await portIdsOnHost(db, name)).includes(port.portId)) continue
+    await wires.unplug(port.portId)
+    log.warn({ portId: port.portId, device: port.device }, 'port without a row unplugged')
+  }
+  for (const serverId of await wires.listNamespaces()) {
+    const server = await findServer(db, serverId)
+    if (server && server.deletedAt === null && server.host === name) continue
+    if (await driver.inspect(serverId)) continue
+    await wires.removeNamespace(serverId)
+    log.warn({ serverId }, 'namespace without a server removed')
+  }
+}
+
+/**
+ * Makes the host what the rows say. One server's trouble does not keep the others from being looked at.
+ *
+ * @param isStart whether the agent was away: guests that ended meanwhile are then brought back as after a power cut
+ */
+export async function reconcile(host: Host, { isStart }: { readonly isStart: boolean }): Promise<void> {
+  const { db, config, driver, log, name, turns } = host
+  const held = isStart ? await heldGuests(config.home) : new Set<string>()
+  await ensureGateways(host)
+  const servers = await serversOnHost(db, name)
+  await Promise.all(
+    servers.map(async ({ id }) => {
+      try {
+        await turns.at(id, () => reconcileServer(host, id, { isStart, isHeld: held.has(id) }))
+      } catch (error) {
+        log.error({ serverId: id, reason: messageOf(error) }, 'server not reconciled')
+      }
+    }),
+  )
+  await sweepGuests(host, await driver.list())
+  await sweepWires(host)
+  if (isStart) await rm(heldPath(config.home), { force: true })
+}

@@ -1,0 +1,40 @@
+/** Who works on what, inside one agent: jobs, exits and reconciliation take turns at a server; starts share a few places. */
+export class Turns {
+  readonly #last = new Map<string, Promise<unknown>>()
+  readonly #waiting: (() => void)[] = []
+  #places: number
+
+  /** @param places how many starts may go on at once */
+  constructor(places: number) {
+    this.#places = places
+  }
+
+  /** Runs `work` when everything begun earlier for this server has ended. */
+  async at<T>(serverId: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(serverId) ?? Promise.resolve()
+    const mine = before.then(work, work)
+    const settled = mine.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#last.set(serverId, settled)
+    try {
+      return await mine
+    } finally {
+      if (this.#last.get(serverId) === settled) this.#last.delete(serverId)
+    }
+  }
+
+  /** Runs `work` in one of the places for starts. */
+  async starting<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#places > 0) this.#places -= 1
+    else await new Promise<void>((go) => this.#waiting.push(go))
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#places += 1
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/** The loops of an agent: the engine's events, the sign of life, the full comparison. They end when `signal` aborts. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../core/errors.ts'
+import { heartbeat } from '../db/hosts.ts'
+import { settleExit } from './exits.ts'
+import type { Host } from './host.ts'
+import { reconcile } from './reconcile.ts'
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}
+
+/** Follows the ends of guests; when the stream broke, what was missed is found by a full comparison. */
+export async function watchGuests(host: Host, signal: AbortSignal): Promise<void> {
+  const { driver, log, turns } = host
+  while (!signal.aborted) {
+    try {
+      await driver.watchExits(({ serverId, exitCode }) => {
+        turns
+          .at(serverId, () => settleExit(host, serverId))
+          .catch((error: unknown) => log.error({ serverId, exitCode, err: error }, 'end of a guest not settled'))
+      }, signal)
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'engine events lost')
+    }
+    if (signal.aborted) return
+    await pause(1000, signal)
+    await reconcile(host, { isStart: false }).catch((error: unknown) =>
+      log.error({ err: error }, 'host not reconciled'),
+    )
+  }
+}
+
+export async function reconcileOften(host: Host, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pause(host.config.reconcileSeconds * 1000, signal)
+    if (signal.aborted) return
+    await reconcile(host, { isStart: false }).catch((error: unknown) =>
+      host.log.error({ err: error }, 'host not reconciled'),
+    )
+  }
+}
+
+/** What is wrong with the host's own parts, or null. */
+async function problemOf({ driver, wires }: Host): Promise<string | null> {
+  try {
+    await driver.capacity()
+    await wires.list()
+    return null
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+export async function beat(host: Host, signal: AbortSignal): Promise<void> {
+  const { db, name, config, log } = host
+  while (!signal.aborted) {
+    try {
+      await heartbeat(db, name, await problemOf(host))
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'sign of life not written')
+    }
+    await pause(config.heartbeatSeconds * 1000, signal)
+  }
+}

@@ -1,0 +1,35 @@
+/** The network of a guest on this host: its namespace, its vifs, the gateways of its networks. */
+import { messageOf } from '../core/errors.ts'
+import type { Vif } from '../core/network.ts'
+import { networksOnHost, setPortStatus } from '../db/vifs.ts'
+import type { Namespace } from '../netns/index.ts'
+import type { Host } from './host.ts'
+
+/** The device of a network's gateway on the host: 13 of the 15 characters that the kernel allows. */
+export function gatewayDevice(networkId: string): string {
+  return `gw${networkId.slice(0, 11)}`
+}
+
+/** Every vif of the server is plugged, whatever was there before; its ports are ACTIVE when this returns. */
+export async function plugAll({ db, wires }: Host, serverId: string, vifs: readonly Vif[]): Promise<Namespace> {
+  const namespace = await wires.ensureNamespace(serverId)
+  await Promise.all(vifs.map((vif) => wires.plug(vif, namespace)))
+  await setPortStatus(db, serverId, 'ACTIVE')
+  return namespace
+}
+
+/**
+ * Makes the host answer for the gateways of its guests' networks. One that clashes with an address of the machine is left out and
+ * told in the log: the guests of that network still reach each other.
+ */
+export async function ensureGateways({ db, wires, name, log }: Host): Promise<void> {
+  for (const network of await networksOnHost(db, name)) {
+    if (network.gateways.length === 0) continue
+    const device = gatewayDevice(network.networkId)
+    try {
+      await wires.ensureGateway({ device, vlan: network.vlan, mtu: network.mtu, addresses: network.gateways })
+    } catch (error) {
+      log.warn({ networkId: network.networkId, device, reason: messageOf(error) }, 'gateway not on this host')
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import type { JobPayload } from '../core/jobs.ts'
+import type { Db } from '../db/connect.ts'
+import { findServer } from '../db/servers.ts'
+import { giveBack } from '../ipam/give-back.ts'
+import { enqueue, serverQueue } from '../jobs/enqueue.ts'
+
+/** Deletes a server that has no host; one that got a host in the meantime goes to its agent. */
+export async function deleteUnplaced(db: Db, payload: JobPayload<'server.delete'>): Promise<void> {
+  await db.transaction(async (trx) => {
+    const server = await findServer(trx, payload.serverId)
+    if (!server || server.deletedAt !== null) return
+    if (server.host === null) await giveBack(trx, server.id)
+    else await enqueue(trx, 'server.delete', payload, { host: server.host, queue: serverQueue(server.id) })
+  })
+}

@@ -1,0 +1,21 @@
+import type { Filter } from './filter.ts'
+
+function lack(
+  what: string,
+  unit: string,
+  { wanted, used, total }: { wanted: number; used: number; total: number },
+): string | null {
+  const free = Math.floor(total - used)
+  return wanted <= free
+    ? null
+    : `${what}: ${wanted}${unit} wanted, ${Math.max(0, free)}${unit} free of ${Math.floor(total)}${unit}`
+}
+
+export const capacity: Filter = (host, { flavor }) =>
+  lack('vcpus', '', { wanted: flavor.vcpus, used: host.usedVcpus, total: host.vcpus * host.cpuRatio }) ??
+  lack('memory', ' MiB', {
+    wanted: flavor.memoryMiB,
+    used: host.usedMemoryMiB,
+    total: (host.memoryMiB - host.reservedMemoryMiB) * host.memoryRatio,
+  }) ??
+  lack('disk', ' GiB', { wanted: flavor.diskGiB, used: host.usedDiskGiB, total: host.diskGiB * host.diskRatio })

@@ -1,0 +1,45 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { loadConfig } from '../core/config.ts'
+import type { Handlers } from '../core/jobs.ts'
+import { connect } from '../db/connect.ts'
+import { takeLock } from '../db/locks.ts'
+import { runJobs } from '../jobs/run.ts'
+import { deleteUnplaced } from './delete.ts'
+import { schedule } from './schedule.ts'
+
+const config = loadConfig()
+const log = pino({ level: config.logLevel, name: 'scheduler' })
+const databaseUrl = config.databaseUrl
+if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher sets it for a Postgres of our own')
+const db = connect(databaseUrl, { size: config.databaseConnections, name: 'scheduler' })
+const lock = await takeLock(databaseUrl, 'scheduler', `scheduler of ${config.hostName} (pid ${process.pid})`)
+const handlers: Handlers<'schedule' | 'server.delete'> = {
+  schedule: (payload) => schedule(db, payload),
+  'server.delete': (payload) => deleteUnplaced(db, payload),
+}
+const running = await runJobs(handlers, { databaseUrl, concurrency: 8, log })
+mkdirSync(join(config.home, 'run'), { recursive: true })
+writeFileSync(join(config.home, 'run', 'scheduler.ready'), String(process.pid))
+log.info({ pid: process.pid }, 'scheduler ready')
+
+let stopping = false
+async function stop(): Promise<void> {
+  if (stopping) return
+  stopping = true
+  await running.stop()
+  await db.destroy()
+  await lock.release()
+  log.info('scheduler stopped')
+}
+process.on('SIGTERM', () => void stop())
+process.on('SIGINT', () => void stop())
+try {
+  await Promise.race([running.ended, lock.lost])
+} catch (error) {
+  if (!stopping) {
+    log.error({ err: error }, 'scheduler ends')
+    process.exit(1)
+  }
+}

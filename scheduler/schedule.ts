@@ -1,0 +1,61 @@
+import { NoValidHost, Superseded } from '../core/errors.ts'
+import type { JobPayload } from '../core/jobs.ts'
+import type { Server } from '../core/server.ts'
+import type { Db } from '../db/connect.ts'
+import { claim, hostsWithUse, releaseClaims, type HostUse } from '../db/hosts.ts'
+import { placeOn } from '../db/placement.ts'
+import { fail, findServer } from '../db/servers.ts'
+import { enqueue, serverQueue } from '../jobs/enqueue.ts'
+import { filters } from './filters/index.ts'
+import { weigh } from './weigh.ts'
+
+interface Choice {
+  readonly fitting: readonly HostUse[]
+  /** host -> why not */
+  readonly reasons: Readonly<Record<string, string>>
+}
+
+/** Which hosts could take the server, and why the others could not. */
+export function choose(hosts: readonly HostUse[], server: Server): Choice {
+  const reasons: Record<string, string> = { ...server.failedHosts }
+  const fitting = hosts.filter((host) => {
+    const reason = filters.map((filter) => filter(host, server)).find((found) => found !== null)
+    if (reason !== undefined && reason !== null) reasons[host.name] = reason
+    return reason === undefined || reason === null
+  })
+  return { fitting: weigh(fitting), reasons }
+}
+
+/** In one transaction: the place is promised, the host stands on the row, and its agent has the job. */
+async function place(db: Db, server: Server, host: HostUse, payload: JobPayload<'schedule'>): Promise<boolean> {
+  const { vcpus, memoryMiB, diskGiB } = server.flavor
+  return await db.transaction(async (trx) => {
+    await releaseClaims(trx, server.id)
+    if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
+    await placeOn(trx, server.id, host.name)
+    await enqueue(trx, 'server.create', payload, { host: host.name, queue: serverQueue(server.id) })
+    return true
+  })
+}
+
+/**
+ * Finds a host for a new server, or ends it in error with every host's reason.
+ * A job that comes twice or late finds the row no longer waiting, and does nothing.
+ */
+export async function schedule(db: Db, payload: JobPayload<'schedule'>): Promise<void> {
+  const server = await findServer(db, payload.serverId)
+  if (server?.vmState !== 'building' || server.taskState !== 'scheduling') return
+  const { fitting, reasons } = choose(await hostsWithUse(db), server)
+  const lost: Record<string, string> = {}
+  try {
+    for (const host of fitting) {
+      if (await place(db, server, host, payload)) return
+      lost[host.name] = 'another server took the last place'
+    }
+  } catch (error) {
+    if (error instanceof Superseded) return
+    throw error
+  }
+  const error = new NoValidHost({ ...reasons, ...lost })
+  await db.transaction((trx) => fail(trx, server.id, { code: 500, message: error.message, details: '', host: null }))
+}
