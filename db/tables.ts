@@ -58,6 +58,8 @@ export interface HostRow {
   readonly hypervisorVersion: string
   readonly traits: Readonly<Record<string, unknown>>
   readonly problem: string | null
+  readonly agentUrl: string | null
+  readonly agentToken: string
   readonly startedAt: Date
   readonly heartbeatAt: Date
 }
@@ -249,6 +251,7 @@ export interface SubnetRow {
   readonly cidr: string
   readonly gateway: string | null
   readonly dnsServers: readonly string[]
+  readonly dhcp: boolean
   readonly quarantineSeconds: number
   readonly createdAt: Date
   readonly updatedAt: Date

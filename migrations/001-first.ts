@@ -110,6 +110,7 @@ create table subnets (
   cidr cidr not null,
   gateway inet,
   dns_servers text[] not null default '{}',
+  dhcp boolean not null default true,
   quarantine_seconds integer not null default 300,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
@@ -241,6 +242,8 @@ create table hosts (
   hypervisor_version text not null,
   traits jsonb not null default '{}',
   problem text,
+  agent_url text,
+  agent_token text not null default '',
   started_at timestamptz not null default now(),
   heartbeat_at timestamptz not null default now()
 );

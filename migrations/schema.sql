@@ -55,6 +55,8 @@ create table hosts (
   hypervisor_version text not null,
   traits jsonb not null default '{}'::jsonb,
   problem text,
+  agent_url text,
+  agent_token text not null default ''::text,
   started_at timestamp with time zone not null default now(),
   heartbeat_at timestamp with time zone not null default now()
 );
@@ -246,6 +248,7 @@ create table subnets (
   cidr cidr not null,
   gateway inet,
   dns_servers text[] not null default '{}'::text[],
+  dhcp boolean not null default true,
   quarantine_seconds integer not null default 300,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now()
