@@ -1,6 +1,6 @@
 /** What Berth asks of a hypervisor. The driver knows nothing of databases or HTTP. */
 
-/** The pseudo file system entries that lxcfs answers for the guest are bound in when `lxcfsDir` is set. */
+/** A guest as it is to be made. */
 export interface GuestSpec {
   readonly serverId: string
   /** hostname inside the guest, a valid RFC 1123 label or FQDN */
@@ -22,7 +22,13 @@ export interface GuestSpec {
   /** lines of /etc/hosts beside localhost */
   readonly hosts: readonly { readonly address: string; readonly names: readonly string[] }[]
   /** files put into the root file system before the first start; paths absolute, modes octal */
-  readonly files: readonly { readonly path: string; readonly mode: number; readonly content: string }[]
+  readonly files: readonly {
+    readonly path: string
+    readonly mode: number
+    readonly content: string
+    /** 'debian' = the image's default user (uid 1000), where there is one */
+    readonly owner: 'root' | 'debian'
+  }[]
 }
 
 export type GuestState = 'created' | 'running' | 'paused' | 'stopped'
@@ -59,8 +65,8 @@ export interface Capacity {
   readonly storageDriver: string
   /** whether GuestSpec.diskGiB is enforced */
   readonly enforcesDisk: boolean
-  /** whether the guest's root is another user than the host's */
-  readonly userNamespaces: boolean
+  /** the host's uid of the guests' root; 0 = guests share the host's users */
+  readonly guestRootUid: number
 }
 
 export interface GuestLimits {

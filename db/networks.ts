@@ -1,0 +1,158 @@
+/** Networks and subnets. Addresses are `ipam`'s. */
+import { Conflict, NotFound } from '../core/errors.ts'
+import type { Db, Transaction } from './connect.ts'
+import type { IpRangeRow, NetworkRow, SubnetRow } from './tables.ts'
+import type { Viewer } from './images.ts'
+
+/** A network with the ids of its subnets, oldest first. */
+export interface NetworkWithSubnets extends NetworkRow {
+  readonly subnets: readonly string[]
+}
+
+export interface NetworkFilter {
+  readonly ids: readonly string[] | null
+  readonly names: readonly string[] | null
+  readonly projectId: string | null
+  readonly shared: boolean | null
+}
+
+const noFilter: NetworkFilter = { ids: null, names: null, projectId: null, shared: null }
+
+/** What the viewer may use: its own networks and the shared ones. */
+export async function listNetworks(
+  db: Db,
+  filter: Partial<NetworkFilter>,
+  { projectId, isAdmin }: Viewer,
+): Promise<readonly NetworkWithSubnets[]> {
+  const wanted = { ...noFilter, ...filter }
+  return await db('networks')
+    .select<
+      NetworkWithSubnets[]
+    >('networks.*', db.raw(`array(select s.id::text from subnets s where s.network_id = networks.id order by s.created_at, s.id) as subnets`))
+    .modify((query) => {
+      if (!isAdmin) void query.where((q) => q.where({ projectId }).orWhere({ shared: true }))
+      if (wanted.ids !== null) void query.whereIn('id', [...wanted.ids])
+      if (wanted.names !== null) void query.whereIn('name', [...wanted.names])
+      if (wanted.projectId !== null) void query.where({ projectId: wanted.projectId })
+      if (wanted.shared !== null) void query.where({ shared: wanted.shared })
+    })
+    .orderBy(['createdAt', 'id'])
+}
+
+/** @throws NotFound when there is none that the viewer may see */
+export async function getNetwork(db: Db, id: string, viewer: Viewer): Promise<NetworkWithSubnets> {
+  const [row] = await listNetworks(db, { ids: [id] }, viewer)
+  if (!row) throw new NotFound('Network', id)
+  return row
+}
+
+/** The lowest VLAN tag that no network has; the caller holds its transaction until the network is there. */
+export async function freeVlan(trx: Transaction): Promise<number> {
+  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', ['vlan'])
+  const { rows } = await trx.raw<{ rows: { vlan: number }[] }>(
+    `select g as vlan from generate_series(2, 4094) g where not exists (select from networks where vlan = g) order by g limit 1`,
+  )
+  const vlan = rows[0]?.vlan
+  if (vlan === undefined) throw new Conflict('Unable to create the network. No tenant network is available for allocation.')
+  return vlan
+}
+
+export type NewNetwork = Omit<NetworkRow, 'createdAt' | 'updatedAt'>
+
+/** @throws Conflict when the VLAN tag is taken */
+export async function insertNetwork(trx: Transaction, network: NewNetwork): Promise<NetworkRow> {
+  const [row] = await trx('networks').insert(network).onConflict('vlan').ignore().returning('*')
+  if (!row)
+    throw new Conflict(`Unable to create the network. The VLAN ${String(network.vlan)} on physical network is in use.`)
+  return row
+}
+
+/** @throws Conflict when ports are on it; NotFound */
+export async function deleteNetwork(trx: Transaction, id: string): Promise<void> {
+  const network = await trx('networks').where({ id }).forUpdate().first('id')
+  if (!network) throw new NotFound('Network', id)
+  const port = await trx('ports').where({ networkId: id }).first('id')
+  if (port)
+    throw new Conflict(`Unable to complete operation on network ${id}. There are one or more ports still in use on the network.`)
+  await trx('networks').where({ id }).delete()
+}
+
+/** A subnet with its allocation ranges, lowest first. */
+export interface SubnetWithRanges extends SubnetRow {
+  readonly ranges: readonly Pick<IpRangeRow, 'first' | 'last'>[]
+  readonly shared: boolean
+}
+
+export interface SubnetFilter {
+  readonly ids: readonly string[] | null
+  readonly names: readonly string[] | null
+  readonly networkIds: readonly string[] | null
+  readonly projectId: string | null
+  readonly cidr: string | null
+}
+
+const noSubnetFilter: SubnetFilter = { ids: null, names: null, networkIds: null, projectId: null, cidr: null }
+
+export async function listSubnets(
+  db: Db,
+  filter: Partial<SubnetFilter>,
+  { projectId, isAdmin }: Viewer,
+): Promise<readonly SubnetWithRanges[]> {
+  const wanted = { ...noSubnetFilter, ...filter }
+  return await db('subnets as s')
+    .join('networks as n', 'n.id', 's.network_id')
+    .select<SubnetWithRanges[]>(
+      's.*',
+      'n.shared',
+      db.raw(`coalesce((select json_agg(json_build_object('first', host(r.first), 'last', host(r.last)) order by r.first)
+                        from ip_ranges r where r.subnet_id = s.id), '[]') as ranges`),
+    )
+    .modify((query) => {
+      if (!isAdmin) void query.where((q) => q.where({ 's.projectId': projectId }).orWhere({ 'n.shared': true }))
+      if (wanted.ids !== null) void query.whereIn('s.id', [...wanted.ids])
+      if (wanted.names !== null) void query.whereIn('s.name', [...wanted.names])
+      if (wanted.networkIds !== null) void query.whereIn('s.networkId', [...wanted.networkIds])
+      if (wanted.projectId !== null) void query.where({ 's.projectId': wanted.projectId })
+      if (wanted.cidr !== null) void query.where({ 's.cidr': wanted.cidr })
+    })
+    .orderBy(['s.createdAt', 's.id'])
+}
+
+/** @throws NotFound when there is none that the viewer may see */
+export async function getSubnet(db: Db, id: string, viewer: Viewer): Promise<SubnetWithRanges> {
+  const [row] = await listSubnets(db, { ids: [id] }, viewer)
+  if (!row) throw new NotFound('Subnet', id)
+  return row
+}
+
+export type NewSubnet = Omit<SubnetRow, 'createdAt' | 'updatedAt'>
+
+/** @throws Conflict when it overlaps another subnet of the network */
+export async function insertSubnet(trx: Transaction, subnet: NewSubnet): Promise<SubnetRow> {
+  await trx('networks').where({ id: subnet.networkId }).forUpdate().first('id')
+  const overlapping = await trx('subnets')
+    .where({ networkId: subnet.networkId })
+    .whereRaw('cidr && ?::cidr', [subnet.cidr])
+    .first('id')
+  if (overlapping)
+    throw new Conflict(
+      `Invalid input for operation: Requested subnet with cidr: ${subnet.cidr} for network: ${subnet.networkId} overlaps with another subnet.`,
+    )
+  const [row] = await trx('subnets')
+    .insert({ ...subnet, dnsServers: [...subnet.dnsServers] })
+    .returning('*')
+  if (!row) throw new NotFound('Subnet', subnet.id)
+  return row
+}
+
+/** The subnet's row is locked, and no port has an address on it. @throws Conflict, NotFound */
+export async function deleteSubnet(trx: Transaction, id: string): Promise<void> {
+  const gone = await trx('subnets').where({ id }).forUpdate().first('id')
+  if (!gone) throw new NotFound('Subnet', id)
+  const used = await trx('addresses').where({ subnetId: id, state: 'used' }).first('address')
+  if (used)
+    throw new Conflict(
+      `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,
+    )
+  await trx('subnets').where({ id }).delete()
+}

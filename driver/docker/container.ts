@@ -1,0 +1,112 @@
+/** The container that makes a machine of an image: what Docker is asked for. Source: findings in docs/guest.md. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ContainerCreateOptions } from 'dockerode'
+import type { GuestSpec } from '../driver.ts'
+
+/** What sshd, sudo, ping, cron and init need, and no more; SYS_BOOT makes `reboot` and `poweroff` tell by the exit code. */
+const capabilities = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'NET_BIND_SERVICE',
+  'NET_RAW',
+  'SYS_CHROOT',
+  'AUDIT_WRITE',
+  'SETFCAP',
+  'SYS_BOOT',
+]
+
+const lxcfsFiles = ['cpuinfo', 'diskstats', 'loadavg', 'meminfo', 'stat', 'swaps', 'uptime'].map(
+  (name) => `proc/${name}`,
+)
+const cpuDirectory = 'sys/devices/system/cpu'
+
+export interface ContainerSettings {
+  readonly runtime: string
+  readonly cgroupParent: string
+  /** where lxcfs is mounted; null = guests see the host's figures */
+  readonly lxcfsDir: string | null
+  /** label that holds the server's id */
+  readonly label: string
+}
+
+type Mounts = NonNullable<NonNullable<ContainerCreateOptions['HostConfig']>['Mounts']>
+
+/** lxcfs's files over /proc, so that `free`, `top` and `uptime` show the guest's own; none while lxcfs is not there. */
+function lxcfsMounts(lxcfsDir: string | null): Mounts {
+  if (lxcfsDir === null || !existsSync(join(lxcfsDir, 'proc', 'meminfo'))) return []
+  return [...lxcfsFiles, cpuDirectory]
+    .filter((path) => existsSync(join(lxcfsDir, path)))
+    .map((path) => ({
+      Type: 'bind',
+      Source: join(lxcfsDir, path),
+      Target: `/${path}`,
+      ReadOnly: path === cpuDirectory,
+    }))
+}
+
+/** What Debian gives a log-in, or less where this host itself may not have so much (no CAP_SYS_RESOURCE). */
+function openFilesLimit(): number {
+  const own = Number(/^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1])
+  return Math.min(524_288, Number.isNaN(own) ? 524_288 : own)
+}
+
+/** CPU, memory and process limits; the form is the same for create and update. */
+export function limitsOf(limits: Pick<GuestSpec, 'vcpus' | 'cpuset' | 'memoryMiB' | 'pidsLimit'>) {
+  const bytes = limits.memoryMiB * 1024 * 1024
+  const period = 100_000
+  return {
+    Memory: bytes,
+    // The same as Memory: no swap, a guest does not eat the host's disk by its memory.
+    MemorySwap: bytes,
+    PidsLimit: limits.pidsLimit,
+    CpuPeriod: period,
+    CpuQuota: limits.cpuset === null ? limits.vcpus * period : -1,
+    CpusetCpus: limits.cpuset ?? '',
+  }
+}
+
+export function containerName(serverId: string): string {
+  return `berth-${serverId}`
+}
+
+export function containerOf(spec: GuestSpec, settings: ContainerSettings): ContainerCreateOptions {
+  const quarter = Math.max(16, Math.floor(spec.memoryMiB / 4))
+  return {
+    name: containerName(spec.serverId),
+    Image: spec.image,
+    Hostname: spec.hostname,
+    Tty: true,
+    OpenStdin: true,
+    Env: ['container=docker'],
+    Labels: { [settings.label]: spec.serverId },
+    HostConfig: {
+      ...limitsOf(spec),
+      Runtime: settings.runtime,
+      CgroupParent: settings.cgroupParent,
+      NetworkMode: 'none',
+      RestartPolicy: { Name: 'no' },
+      CapDrop: ['ALL'],
+      CapAdd: capabilities,
+      // Without any, Docker would give the guest the host's own resolvers.
+      Dns: spec.dns.length > 0 ? [...spec.dns] : ['127.0.0.1'],
+      ExtraHosts: spec.hosts.flatMap(({ address, names }) => names.map((name) => `${name}:${address}`)),
+      Tmpfs: {
+        '/run': `exec,mode=755,size=${quarter}m`,
+        '/run/lock': 'size=5m',
+        '/tmp': `exec,mode=1777,size=${quarter}m`,
+        '/dev/shm': `mode=1777,size=${quarter}m`,
+      },
+      Mounts: lxcfsMounts(settings.lxcfsDir),
+      Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: openFilesLimit() }],
+      LogConfig: { Type: 'local', Config: { 'max-size': '4m', 'max-file': '2', mode: 'non-blocking' } },
+      ...(spec.diskGiB === null ? {} : { StorageOpt: { size: `${spec.diskGiB}G` } }),
+    },
+  }
+}

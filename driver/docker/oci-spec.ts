@@ -1,0 +1,25 @@
+/** What the runtime wrapper reads at a container's start: which namespaces the guest is born into. */
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+export interface OciSpec {
+  readonly netns: string
+  readonly userns: string | null
+  readonly systemdCgroup: boolean
+}
+
+function pathOf(directory: string, containerId: string): string {
+  return join(directory, `${containerId}.json`)
+}
+
+/** Written beside and renamed: the wrapper sees all of it or none. */
+export async function writeOciSpec(directory: string, containerId: string, spec: OciSpec): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  const path = pathOf(directory, containerId)
+  await writeFile(`${path}.part`, JSON.stringify(spec))
+  await rename(`${path}.part`, path)
+}
+
+export async function removeOciSpec(directory: string, containerId: string): Promise<void> {
+  await rm(pathOf(directory, containerId), { force: true })
+}

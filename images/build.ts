@@ -1,0 +1,102 @@
+/** Guest images by recipe: an OS image that boots like a machine, made of Debian's packages by mmdebstrap. */
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import { Unavailable } from '../core/errors.ts'
+
+export const flavours = ['debian-12', 'debian-12-small'] as const
+export type Flavour = (typeof flavours)[number]
+
+/** A root file system with what Docker is to know of it. */
+export interface BuiltImage {
+  readonly flavour: Flavour
+  /** of the recipe, not of the bytes: Debian's mirror moves */
+  readonly recipe: string
+  readonly tarPath: string
+  /** lines of a Dockerfile that `docker import --change` takes */
+  readonly changes: readonly string[]
+}
+
+const shared =
+  'openssh-server,sudo,cron,rsyslog,logrotate,cloud-init,iproute2,iputils-ping,procps,less,nano,ca-certificates,curl,netbase'
+const packages: Readonly<Record<Flavour, string>> = {
+  'debian-12': `${shared},systemd,systemd-sysv,dbus`,
+  'debian-12-small': `${shared},runit,runit-init`,
+}
+const init: Readonly<Record<Flavour, string>> = { 'debian-12': 'systemd', 'debian-12-small': 'runit' }
+const buildTimeoutMs = 10 * 60_000
+
+function recipePath(...parts: readonly string[]): string {
+  return fileURLToPath(new URL(parts.join('/'), import.meta.url))
+}
+
+/** Tells one recipe from another: a cached image of an older recipe is not used. */
+export async function recipeOf(flavour: Flavour): Promise<string> {
+  const hash = createHash('sha256').update(packages[flavour])
+  for (const file of [recipePath('common', 'hook.sh'), recipePath(flavour, 'hook.sh')])
+    hash.update(await readFile(file))
+  return hash.digest('hex').slice(0, 16)
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}
+
+/**
+ * Builds an image, or finds the one that was built by the same recipe.
+ *
+ * @param directory where finished root file systems are kept
+ * @throws Unavailable with the last lines of mmdebstrap
+ */
+export async function build(
+  flavour: Flavour,
+  { directory, logFile }: { readonly directory: string; readonly logFile: string },
+): Promise<BuiltImage> {
+  const recipe = await recipeOf(flavour)
+  const tarPath = join(directory, `${flavour}-${recipe}.tar`)
+  const changes = [
+    'CMD ["/sbin/init"]',
+    'ENV container=docker LANG=C.UTF-8',
+    `LABEL berth.init=${init[flavour]} berth.recipe=${recipe}`,
+    ...(flavour === 'debian-12' ? ['STOPSIGNAL SIGRTMIN+4'] : ['STOPSIGNAL SIGCONT']),
+  ]
+  const built: BuiltImage = { flavour, recipe, tarPath, changes }
+  if (await exists(tarPath)) return built
+  await mkdir(directory, { recursive: true })
+  const unfinished = `${tarPath}.${process.pid}.new`
+  const command = [
+    '--variant=minbase',
+    `--include=${packages[flavour]}`,
+    '--aptopt=APT::Install-Recommends "false"',
+    '--dpkgopt=path-exclude=/usr/share/man/*',
+    '--dpkgopt=path-exclude=/usr/share/doc/*',
+    '--dpkgopt=path-exclude=/usr/share/locale/*',
+    `--customize-hook=${recipePath('common', 'hook.sh')}`,
+    `--customize-hook=${recipePath(flavour, 'hook.sh')}`,
+    '--format=tar',
+    'bookworm',
+    unfinished,
+    'http://deb.debian.org/debian',
+  ]
+  const { exitCode } = await execa('mmdebstrap', command, {
+    all: true,
+    reject: false,
+    timeout: buildTimeoutMs,
+    stdout: { file: logFile },
+    stderr: { file: logFile },
+  })
+  if (exitCode !== 0) {
+    await rm(unfinished, { force: true })
+    throw new Unavailable(`image ${flavour} was not built, see ${logFile}`)
+  }
+  await rename(unfinished, tarPath)
+  return built
+}

@@ -1,0 +1,272 @@
+/** The integration bridge: its ports, each change confirmed by ovs-vswitchd before anyone relies on it. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { Unavailable } from '../core/errors.ts'
+import { Ovsdb, ovsMap, shapes, type Operation } from './ovsdb.ts'
+
+export type Datapath = 'system' | 'netdev'
+
+export interface PortSpec {
+  readonly device: string
+  readonly vlan: number | null
+  /** 'internal' ports are devices that Open vSwitch makes */
+  readonly type: '' | 'internal'
+  readonly externalIds: Readonly<Record<string, string>>
+}
+
+export interface BridgePort {
+  readonly uuid: string
+  readonly device: string
+  readonly vlan: number | null
+  readonly externalIds: Readonly<Record<string, string>>
+  /** null or -1 = ovs-vswitchd does not have the device */
+  readonly ofport: number | null
+  readonly error: string | null
+}
+
+const portRow = z.object({
+  _uuid: shapes.uuid,
+  name: z.string(),
+  tag: shapes.optional(z.number()),
+  external_ids: shapes.map,
+})
+const interfaceRow = z.object({
+  name: z.string(),
+  ofport: shapes.optional(z.number()),
+  error: shapes.optional(z.string()),
+  external_ids: shapes.map,
+})
+
+/** How long ovs-vswitchd may take to apply a change. */
+const applyTimeoutMs = 20_000
+const pollMs = 4
+const bump: Operation = { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] }
+
+interface Change {
+  readonly operations: (index: number) => readonly Operation[]
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export class Bridge {
+  readonly #ovsdb: Ovsdb
+  readonly #owner: string
+  readonly name: string
+  #queue: Change[] = []
+  #isApplying = false
+
+  /** @param owner the mark in external_ids that tells our rows from others' */
+  constructor(socketPath: string, name: string, owner: string) {
+    this.#ovsdb = new Ovsdb(socketPath)
+    this.name = name
+    this.#owner = owner
+  }
+
+  close(): void {
+    this.#ovsdb.close()
+  }
+
+  /** The bridge is there, with this datapath. An existing bridge keeps the datapath that it has. */
+  async ensure(datapath: Datapath): Promise<void> {
+    const found = await this.#ovsdb.select('Bridge', [['name', '==', this.name]], z.object({ name: z.string() }), [
+      'name',
+    ])
+    if (found.length > 0) return
+    await this.#apply(() => [
+      {
+        op: 'wait',
+        timeout: 0,
+        table: 'Bridge',
+        where: [['name', '==', this.name]],
+        columns: ['name'],
+        until: '==',
+        rows: [],
+      },
+      { op: 'insert', table: 'Interface', 'uuid-name': 'local_if', row: { name: this.name, type: 'internal' } },
+      {
+        op: 'insert',
+        table: 'Port',
+        'uuid-name': 'local_port',
+        row: { name: this.name, interfaces: ['named-uuid', 'local_if'] },
+      },
+      {
+        op: 'insert',
+        table: 'Bridge',
+        'uuid-name': 'bridge',
+        row: {
+          name: this.name,
+          datapath_type: datapath,
+          ports: ['named-uuid', 'local_port'],
+          external_ids: ovsMap({ owner: this.#owner }),
+        },
+      },
+      { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['bridges', 'insert', ['named-uuid', 'bridge']]] },
+    ])
+  }
+
+  async datapath(): Promise<Datapath> {
+    const [row] = await this.#ovsdb.select(
+      'Bridge',
+      [['name', '==', this.name]],
+      z.object({ datapath_type: z.string() }),
+      ['datapath_type'],
+    )
+    return row?.datapath_type === 'netdev' ? 'netdev' : 'system'
+  }
+
+  /** Our ports, as the database has them and as ovs-vswitchd sees them. */
+  async ports(): Promise<readonly BridgePort[]> {
+    const [ports, interfaces] = await Promise.all([
+      this.#ovsdb.select('Port', [['external_ids', 'includes', ovsMap({ owner: this.#owner })]], portRow, [
+        '_uuid',
+        'name',
+        'tag',
+        'external_ids',
+      ]),
+      this.#ovsdb.select('Interface', [], interfaceRow, ['name', 'ofport', 'error', 'external_ids']),
+    ])
+    const byName = new Map(interfaces.map((row) => [row.name, row]))
+    return ports.map((port) => toBridgePort(port, byName.get(port.name)))
+  }
+
+  /** One of our ports, or null. */
+  async port(device: string): Promise<BridgePort | null> {
+    const where = [['name', '==', device]]
+    const [[port], [seen]] = await Promise.all([
+      this.#ovsdb.select('Port', where, portRow, ['_uuid', 'name', 'tag', 'external_ids']),
+      this.#ovsdb.select('Interface', where, interfaceRow, ['name', 'ofport', 'error', 'external_ids']),
+    ])
+    if (!port) return null
+    if (port.external_ids['owner'] !== this.#owner)
+      throw new Unavailable(`Open vSwitch port ${device} exists and is not ours`)
+    return toBridgePort(port, seen)
+  }
+
+  /** Adds a port that is not there. Frames pass when this returns. */
+  async add({ device, vlan, type, externalIds }: PortSpec): Promise<void> {
+    await this.#apply((index) => [
+      {
+        op: 'wait',
+        timeout: 0,
+        table: 'Port',
+        where: [['name', '==', device]],
+        columns: ['name'],
+        until: '==',
+        rows: [],
+      },
+      {
+        op: 'insert',
+        table: 'Interface',
+        'uuid-name': `if${index}`,
+        row: { name: device, type, external_ids: ovsMap(externalIds) },
+      },
+      {
+        op: 'insert',
+        table: 'Port',
+        'uuid-name': `port${index}`,
+        row: {
+          name: device,
+          interfaces: ['named-uuid', `if${index}`],
+          external_ids: ovsMap({ ...externalIds, owner: this.#owner }),
+          ...(vlan === null ? {} : { tag: vlan }),
+        },
+      },
+      {
+        op: 'mutate',
+        table: 'Bridge',
+        where: [['name', '==', this.name]],
+        mutations: [['ports', 'insert', ['named-uuid', `port${index}`]]],
+      },
+    ])
+    const added = await this.port(device)
+    if (added?.error !== null || (added.ofport ?? -1) < 1) {
+      await this.remove(device)
+      throw new Unavailable(`Open vSwitch did not take ${device}: ${added?.error ?? 'no OpenFlow port'}`)
+    }
+  }
+
+  /** Removes one of our ports; a missing one counts as removed. */
+  async remove(device: string): Promise<void> {
+    const port = await this.port(device)
+    if (!port) return
+    await this.#apply(() => [
+      {
+        op: 'mutate',
+        table: 'Bridge',
+        where: [['name', '==', this.name]],
+        mutations: [['ports', 'delete', ['uuid', port.uuid]]],
+      },
+    ])
+  }
+
+  /** The bridge and all of its ports go. */
+  async destroy(): Promise<void> {
+    const [row] = await this.#ovsdb.select('Bridge', [['name', '==', this.name]], z.object({ _uuid: shapes.uuid }), [
+      '_uuid',
+    ])
+    if (!row) return
+    await this.#apply(() => [
+      { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['bridges', 'delete', ['uuid', row._uuid]]] },
+    ])
+  }
+
+  /** A reconfiguration of ovs-vswitchd takes longer the more ports there are: what waits meanwhile goes in one transaction. */
+  async #apply(operations: (index: number) => readonly Operation[]): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#queue.push({ operations, resolve, reject })
+      void this.#drain()
+    })
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#isApplying) return
+    this.#isApplying = true
+    try {
+      while (this.#queue.length > 0) {
+        const batch = this.#queue
+        this.#queue = []
+        await this.#commit(batch)
+      }
+    } finally {
+      this.#isApplying = false
+    }
+  }
+
+  async #commit(batch: readonly Change[]): Promise<void> {
+    try {
+      await this.#transact(batch.flatMap(({ operations }, index) => operations(index)))
+      for (const change of batch) change.resolve()
+    } catch (error) {
+      // One bad change spoils the transaction of all: each then goes alone, and only the bad one fails.
+      if (batch.length === 1) batch[0]?.reject(error)
+      else for (const change of batch) await this.#commit([change])
+    }
+  }
+
+  async #transact(operations: readonly Operation[]): Promise<void> {
+    const answer = await this.#ovsdb.transact([
+      ...operations,
+      bump,
+      { op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
+    ])
+    const wanted = z.object({ next_cfg: z.number() }).parse(answer[operations.length + 1]?.rows?.[0]).next_cfg
+    const deadline = performance.now() + applyTimeoutMs
+    while (performance.now() < deadline) {
+      const [row] = await this.#ovsdb.select('Open_vSwitch', [], z.object({ cur_cfg: z.number() }), ['cur_cfg'])
+      if (row && row.cur_cfg >= wanted) return
+      await sleep(pollMs)
+    }
+    throw new Unavailable(`ovs-vswitchd did not apply a change within ${applyTimeoutMs / 1000} s: is it running?`)
+  }
+}
+
+function toBridgePort(port: z.output<typeof portRow>, seen: z.output<typeof interfaceRow> | undefined): BridgePort {
+  return {
+    uuid: port._uuid,
+    device: port.name,
+    vlan: port.tag,
+    externalIds: { ...seen?.external_ids, ...port.external_ids },
+    ofport: seen?.ofport ?? null,
+    error: seen?.error ?? null,
+  }
+}

@@ -1,0 +1,146 @@
+/** Network namespaces that outlive their processes. The one place that enters a namespace. */
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import koffi from 'koffi'
+import { CloudError, Unavailable } from '../core/errors.ts'
+
+/** A guest's network namespace; `usernsPath` is the user namespace that owns it, null where guests share the host's users. */
+export interface Namespace {
+  readonly netnsPath: string
+  readonly usernsPath: string | null
+}
+
+/** Where namespaces stand, and whom the root of their guests is on the host: 0 = the host's own root. */
+export interface NamespaceSettings {
+  readonly directory: string
+  readonly guestRootUid: number
+}
+
+const cloneNewNet = 0x40000000
+const msBind = 4096
+const mntDetach = 2
+/** linux/magic.h */
+const nsfsMagic = 0x6e736673
+/** As many users as Docker's userns-remap gives to a guest. */
+const guestUsers = 65536
+
+const libc = koffi.load('libc.so.6')
+const setns = libc.func('int setns(int fd, int nstype)')
+const unshare = libc.func('int unshare(int flags)')
+const mount = libc.func('int mount(const char *source, const char *target, const char *type, ulong flags, void *data)')
+const umount2 = libc.func('int umount2(const char *target, int flags)')
+
+function bindMount(source: string, target: string): void {
+  mkdirSync(dirname(target), { recursive: true })
+  closeSync(openSync(target, 'a'))
+  if (mount(source, target, null, msBind, null) !== 0) {
+    throw new Unavailable(`namespace: ${source} was not mounted at ${target}, errno ${koffi.errno()}`)
+  }
+}
+
+/**
+ * Runs `work` inside a network namespace. setns(2) moves only the calling thread, so `work` must be synchronous: what it opens
+ * (sockets) stays in that namespace for good.
+ */
+export function withNamespace<T>(path: string, work: () => T): T {
+  const target = openSync(path, 'r')
+  const home = openSync('/proc/thread-self/ns/net', 'r')
+  try {
+    if (setns(target, cloneNewNet) !== 0)
+      throw new Unavailable(`namespace ${path} was not entered, errno ${koffi.errno()}`)
+    try {
+      return work()
+    } finally {
+      // A thread that cannot go home would do the host's work in a guest's network.
+      if (setns(home, cloneNewNet) !== 0) process.abort()
+    }
+  } finally {
+    closeSync(target)
+    closeSync(home)
+  }
+}
+
+/** Whether a namespace is mounted there: after a reboot of the host only the empty file is left. */
+export function isNamespace(path: string): boolean {
+  try {
+    return statfsSync(path).type === nsfsMagic
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}
+
+function createPlain(netnsPath: string): void {
+  const home = openSync('/proc/thread-self/ns/net', 'r')
+  try {
+    if (unshare(cloneNewNet) !== 0) throw new Unavailable(`no new network namespace, errno ${koffi.errno()}`)
+    try {
+      bindMount('/proc/thread-self/ns/net', netnsPath)
+    } finally {
+      if (setns(home, cloneNewNet) !== 0) process.abort()
+    }
+  } finally {
+    closeSync(home)
+  }
+}
+
+/** A user namespace can be made only by a process with one thread: a small holder makes both, and ends when they are mounted. */
+async function createOwned(netnsPath: string, usernsPath: string, rootUid: number): Promise<void> {
+  const holder = execa('unshare', ['--user', '--net', 'sh', '-c', 'echo ready; read end'], {
+    timeout: 10_000,
+    reject: false,
+    stdin: 'pipe',
+  })
+  try {
+    const ready = await new Promise<boolean>((resolve) => {
+      holder.stdout.once('data', () => resolve(true))
+      void holder.then(() => resolve(false))
+    })
+    if (!ready) throw new Unavailable(`no new user namespace: ${(await holder).stderr || 'unshare ended'}`)
+    const map = `0 ${rootUid} ${guestUsers}`
+    writeFileSync(`/proc/${String(holder.pid)}/uid_map`, map)
+    writeFileSync(`/proc/${String(holder.pid)}/gid_map`, map)
+    bindMount(`/proc/${String(holder.pid)}/ns/user`, usernsPath)
+    bindMount(`/proc/${String(holder.pid)}/ns/net`, netnsPath)
+  } finally {
+    holder.stdin.end()
+    await holder
+  }
+}
+
+function unmount(path: string): void {
+  while (isNamespace(path)) {
+    if (umount2(path, mntDetach) !== 0)
+      throw new CloudError('unavailable', `namespace ${path} was not unmounted, errno ${koffi.errno()}`)
+  }
+  rmSync(path, { force: true })
+}
+
+function pathsOf({ directory, guestRootUid }: NamespaceSettings, name: string): Namespace {
+  const netnsPath = join(directory, name)
+  return { netnsPath, usernsPath: guestRootUid === 0 ? null : `${netnsPath}.user` }
+}
+
+/** The namespace of that name, made when it is not there. Not to be called twice at once for one name. */
+export async function ensureNamespace(settings: NamespaceSettings, name: string): Promise<Namespace> {
+  const namespace = pathsOf(settings, name)
+  const { netnsPath, usernsPath } = namespace
+  if (isNamespace(netnsPath) && (usernsPath === null || isNamespace(usernsPath))) return namespace
+  removeNamespace(settings, name)
+  if (usernsPath === null) createPlain(netnsPath)
+  else await createOwned(netnsPath, usernsPath, settings.guestRootUid)
+  return namespace
+}
+
+/** The namespace, and with it every link inside, is gone as soon as no process is in it. A missing one counts as removed. */
+export function removeNamespace({ directory }: NamespaceSettings, name: string): void {
+  unmount(join(directory, name))
+  unmount(join(directory, `${name}.user`))
+}
+
+/** The names of all that stand in the directory. */
+export function listNamespaces({ directory }: NamespaceSettings): readonly string[] {
+  mkdirSync(directory, { recursive: true })
+  return readdirSync(directory).filter((name) => !name.endsWith('.user'))
+}
