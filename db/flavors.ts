@@ -20,13 +20,12 @@ export async function getFlavor(db: Db, id: string): Promise<FlavorRow> {
 
 /** By id, from the marker on. The marker must exist: the caller has looked. */
 export async function listFlavors(db: Db, filter: FlavorFilter): Promise<readonly FlavorRow[]> {
-  return await db('flavors')
+  const query = db('flavors')
     .where('memoryMiB', '>=', filter.minMemoryMiB)
     .where('diskGiB', '>=', filter.minDiskGiB)
-    .modify((query) => {
-      if (filter.isPublic !== null) void query.where({ isPublic: filter.isPublic })
-      if (filter.marker !== null) void query.where('id', '>', filter.marker)
-    })
     .orderBy('id')
     .limit(filter.limit)
+  if (filter.isPublic !== null) void query.where({ isPublic: filter.isPublic })
+  if (filter.marker !== null) void query.where('id', '>', filter.marker)
+  return await query
 }

@@ -37,7 +37,7 @@ export async function findProject(db: Db, named: Named): Promise<ProjectRow | nu
 
 export async function listUsers(db: Db, { name }: { readonly name: string | null }): Promise<readonly UserRow[]> {
   return await db('users')
-    .modify((query) => (name === null ? query : query.where({ name })))
+    .where(name === null ? {} : { name })
     .orderBy('name')
 }
 
@@ -46,18 +46,16 @@ export async function listProjects(
   db: Db,
   of: { readonly name: string | null; readonly userId: string | null },
 ): Promise<readonly ProjectRow[]> {
-  return await db('projects')
-    .modify((query) => {
-      if (of.name !== null) void query.where({ name: of.name })
-      if (of.userId !== null)
-        void query.whereIn('id', db('role_assignments').where({ userId: of.userId }).select('projectId'))
-    })
-    .orderBy('name')
+  const query = db('projects').orderBy('name')
+  if (of.name !== null) void query.where({ name: of.name })
+  if (of.userId !== null)
+    void query.whereIn('id', db('role_assignments').where({ userId: of.userId }).select('projectId'))
+  return await query
 }
 
 export async function listRoles(db: Db, { name }: { readonly name: string | null }): Promise<readonly RoleRow[]> {
   return await db('roles')
-    .modify((query) => (name === null ? query : query.where({ name })))
+    .where(name === null ? {} : { name })
     .orderBy('name')
 }
 

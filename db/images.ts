@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Conflict, NotFound } from '../core/errors.ts'
+import { isUuid } from '../core/uuid.ts'
 import type { Db } from './connect.ts'
 import type { ImageRow } from './tables.ts'
 
@@ -19,47 +20,54 @@ export interface ImageFilter {
   readonly limit: number
   /** id of the last image of the page before */
   readonly marker: string | null
-  readonly sort: { readonly by: 'created_at' | 'updated_at' | 'name' | 'id' | 'status'; readonly direction: 'asc' | 'desc' }
+  readonly sort: {
+    readonly by: 'created_at' | 'updated_at' | 'name' | 'id' | 'status'
+    readonly direction: 'asc' | 'desc'
+  }
 }
 
 const visible = `(visibility in ('public', 'community') or project_id = ?)`
 
 /** @throws NotFound when there is none that the viewer may see */
 export async function getImage(db: Db, id: string, { projectId, isAdmin }: Viewer): Promise<ImageRow> {
+  if (!isUuid(id)) throw new NotFound('Image', id)
   const row = await db('images')
     .where({ id })
     .whereNot({ status: 'deleted' })
-    .modify((query) => (isAdmin ? query : query.whereRaw(visible, [projectId])))
+    .whereRaw(`(? or ${visible})`, [isAdmin, projectId])
     .first()
   if (!row) throw new NotFound('Image', id)
   return row
 }
 
 /** In the wanted order, then by id; the page after `marker`. */
-export async function listImages(db: Db, filter: ImageFilter, { projectId, isAdmin }: Viewer): Promise<readonly ImageRow[]> {
+export async function listImages(
+  db: Db,
+  filter: ImageFilter,
+  { projectId, isAdmin }: Viewer,
+): Promise<readonly ImageRow[]> {
   const { by, direction } = filter.sort
-  return await db('images')
+  const query = db('images')
     .whereNot({ status: 'deleted' })
-    .modify((query) => {
-      if (!isAdmin) void query.whereRaw(visible, [projectId])
-      if (filter.names !== null) void query.whereIn('name', [...filter.names])
-      if (filter.ids !== null) void query.whereIn('id', [...filter.ids])
-      if (filter.statuses !== null) void query.whereRaw('status = any(?)', [[...filter.statuses]])
-      if (filter.visibility !== null) void query.where({ visibility: filter.visibility })
-      if (filter.owner !== null) void query.where({ projectId: filter.owner })
-      if (filter.tags.length > 0) void query.whereRaw('tags @> ?', [[...filter.tags]])
-      if (filter.marker !== null)
-        void query.whereRaw(`(??, id) ${direction === 'asc' ? '>' : '<'} (select ??, id from images where id = ?)`, [
-          by,
-          by,
-          filter.marker,
-        ])
-    })
+    .whereRaw(`(? or ${visible})`, [isAdmin, projectId])
     .orderBy([
       { column: by, order: direction },
       { column: 'id', order: direction },
     ])
     .limit(filter.limit)
+  if (filter.names !== null) void query.whereIn('name', [...filter.names])
+  if (filter.ids !== null) void query.whereIn('id', filter.ids.filter(isUuid))
+  if (filter.statuses !== null) void query.whereRaw('status = any(?)', [[...filter.statuses]])
+  if (filter.visibility !== null) void query.where({ visibility: filter.visibility })
+  if (filter.owner !== null) void query.where({ projectId: filter.owner })
+  if (filter.tags.length > 0) void query.whereRaw('tags @> ?', [[...filter.tags]])
+  if (filter.marker !== null)
+    void query.whereRaw(`(??, id) ${direction === 'asc' ? '>' : '<'} (select ??, id from images where id = ?)`, [
+      by,
+      by,
+      filter.marker,
+    ])
+  return await query
 }
 
 export interface NewImage {

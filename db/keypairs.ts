@@ -16,11 +16,9 @@ export async function listKeypairs(
   userId: string,
   page: { readonly limit: number; readonly marker: string | null },
 ): Promise<readonly KeypairRow[]> {
-  return await db('keypairs')
-    .where({ userId })
-    .modify((query) => (page.marker === null ? query : query.where('name', '>', page.marker)))
-    .orderBy('name')
-    .limit(page.limit)
+  const query = db('keypairs').where({ userId }).orderBy('name').limit(page.limit)
+  if (page.marker !== null) void query.where('name', '>', page.marker)
+  return await query
 }
 
 /** @throws Conflict when the user has one of this name */

@@ -1,5 +1,6 @@
 /** Networks and subnets. Addresses are `ipam`'s. */
 import { Conflict, NotFound } from '../core/errors.ts'
+import { isUuid } from '../core/uuid.ts'
 import type { Db, Transaction } from './connect.ts'
 import type { IpRangeRow, NetworkRow, SubnetRow } from './tables.ts'
 import type { Viewer } from './images.ts'
@@ -25,18 +26,20 @@ export async function listNetworks(
   { projectId, isAdmin }: Viewer,
 ): Promise<readonly NetworkWithSubnets[]> {
   const wanted = { ...noFilter, ...filter }
-  return await db('networks')
-    .select<
-      NetworkWithSubnets[]
-    >('networks.*', db.raw(`array(select s.id::text from subnets s where s.network_id = networks.id order by s.created_at, s.id) as subnets`))
-    .modify((query) => {
-      if (!isAdmin) void query.where((q) => q.where({ projectId }).orWhere({ shared: true }))
-      if (wanted.ids !== null) void query.whereIn('id', [...wanted.ids])
-      if (wanted.names !== null) void query.whereIn('name', [...wanted.names])
-      if (wanted.projectId !== null) void query.where({ projectId: wanted.projectId })
-      if (wanted.shared !== null) void query.where({ shared: wanted.shared })
-    })
+  const query = db('networks')
+    .select<NetworkWithSubnets[]>(
+      'networks.*',
+      db.raw(
+        `array(select s.id::text from subnets s where s.network_id = networks.id order by s.created_at, s.id) as subnets`,
+      ),
+    )
     .orderBy(['createdAt', 'id'])
+  if (!isAdmin) void query.whereRaw('(project_id = ? or shared)', [projectId])
+  if (wanted.ids !== null) void query.whereIn('id', wanted.ids.filter(isUuid))
+  if (wanted.names !== null) void query.whereIn('name', [...wanted.names])
+  if (wanted.projectId !== null) void query.where({ projectId: wanted.projectId })
+  if (wanted.shared !== null) void query.where({ shared: wanted.shared })
+  return await query
 }
 
 /** @throws NotFound when there is none that the viewer may see */
@@ -53,7 +56,8 @@ export async function freeVlan(trx: Transaction): Promise<number> {
     `select g as vlan from generate_series(2, 4094) g where not exists (select from networks where vlan = g) order by g limit 1`,
   )
   const vlan = rows[0]?.vlan
-  if (vlan === undefined) throw new Conflict('Unable to create the network. No tenant network is available for allocation.')
+  if (vlan === undefined)
+    throw new Conflict('Unable to create the network. No tenant network is available for allocation.')
   return vlan
 }
 
@@ -73,7 +77,9 @@ export async function deleteNetwork(trx: Transaction, id: string): Promise<void>
   if (!network) throw new NotFound('Network', id)
   const port = await trx('ports').where({ networkId: id }).first('id')
   if (port)
-    throw new Conflict(`Unable to complete operation on network ${id}. There are one or more ports still in use on the network.`)
+    throw new Conflict(
+      `Unable to complete operation on network ${id}. There are one or more ports still in use on the network.`,
+    )
   await trx('networks').where({ id }).delete()
 }
 
@@ -99,7 +105,7 @@ export async function listSubnets(
   { projectId, isAdmin }: Viewer,
 ): Promise<readonly SubnetWithRanges[]> {
   const wanted = { ...noSubnetFilter, ...filter }
-  return await db('subnets as s')
+  const query = db('subnets as s')
     .join('networks as n', 'n.id', 's.network_id')
     .select<SubnetWithRanges[]>(
       's.*',
@@ -107,15 +113,14 @@ export async function listSubnets(
       db.raw(`coalesce((select json_agg(json_build_object('first', host(r.first), 'last', host(r.last)) order by r.first)
                         from ip_ranges r where r.subnet_id = s.id), '[]') as ranges`),
     )
-    .modify((query) => {
-      if (!isAdmin) void query.where((q) => q.where({ 's.projectId': projectId }).orWhere({ 'n.shared': true }))
-      if (wanted.ids !== null) void query.whereIn('s.id', [...wanted.ids])
-      if (wanted.names !== null) void query.whereIn('s.name', [...wanted.names])
-      if (wanted.networkIds !== null) void query.whereIn('s.networkId', [...wanted.networkIds])
-      if (wanted.projectId !== null) void query.where({ 's.projectId': wanted.projectId })
-      if (wanted.cidr !== null) void query.where({ 's.cidr': wanted.cidr })
-    })
     .orderBy(['s.createdAt', 's.id'])
+  if (!isAdmin) void query.whereRaw('(s.project_id = ? or n.shared)', [projectId])
+  if (wanted.ids !== null) void query.whereIn('s.id', wanted.ids.filter(isUuid))
+  if (wanted.names !== null) void query.whereIn('s.name', [...wanted.names])
+  if (wanted.networkIds !== null) void query.whereIn('s.networkId', wanted.networkIds.filter(isUuid))
+  if (wanted.projectId !== null) void query.where('s.projectId', wanted.projectId)
+  if (wanted.cidr !== null) void query.where('s.cidr', wanted.cidr)
+  return await query
 }
 
 /** @throws NotFound when there is none that the viewer may see */

@@ -1,0 +1,168 @@
+/** Ports with what hangs on them: addresses and security groups. Which addresses, `ipam` decides. */
+import { Conflict, NotFound } from '../core/errors.ts'
+import { isUuid } from '../core/uuid.ts'
+import type { Db, Transaction } from './connect.ts'
+import type { Viewer } from './images.ts'
+import type { PortRow } from './tables.ts'
+
+export interface FixedIp {
+  readonly subnetId: string
+  readonly address: string
+}
+
+export interface PortWithAddresses extends PortRow {
+  readonly fixedIps: readonly FixedIp[]
+  readonly securityGroupIds: readonly string[]
+  readonly serverZone: string | null
+}
+
+export interface PortFilter {
+  readonly ids: readonly string[] | null
+  readonly names: readonly string[] | null
+  readonly networkIds: readonly string[] | null
+  readonly deviceIds: readonly string[] | null
+  readonly deviceOwner: string | null
+  readonly projectId: string | null
+  readonly status: string | null
+  readonly mac: string | null
+  readonly addresses: readonly string[] | null
+  readonly subnetIds: readonly string[] | null
+}
+
+const noFilter: PortFilter = {
+  ids: null,
+  names: null,
+  networkIds: null,
+  deviceIds: null,
+  deviceOwner: null,
+  projectId: null,
+  status: null,
+  mac: null,
+  addresses: null,
+  subnetIds: null,
+}
+
+const columns = `ports.*,
+  coalesce((select json_agg(json_build_object('subnetId', a.subnet_id, 'address', host(a.address)) order by family(a.address), a.address)
+            from addresses a where a.port_id = ports.id), '[]') as fixed_ips,
+  array(select g.security_group_id::text from port_security_groups g where g.port_id = ports.id order by 1) as security_group_ids,
+  (select v.availability_zone from servers v where v.id = ports.server_id) as server_zone`
+
+export async function listPorts(
+  db: Db,
+  filter: Partial<PortFilter>,
+  { projectId, isAdmin }: Viewer,
+): Promise<readonly PortWithAddresses[]> {
+  const f = { ...noFilter, ...filter }
+  const query = db('ports').select<PortWithAddresses[]>(db.raw(columns)).orderBy(['createdAt', 'id'])
+  if (!isAdmin) void query.where({ projectId })
+  if (f.ids !== null) void query.whereIn('id', f.ids.filter(isUuid))
+  if (f.names !== null) void query.whereIn('name', [...f.names])
+  if (f.networkIds !== null) void query.whereIn('networkId', f.networkIds.filter(isUuid))
+  if (f.deviceIds !== null) void query.whereIn('deviceId', [...f.deviceIds])
+  if (f.deviceOwner !== null) void query.where({ deviceOwner: f.deviceOwner })
+  if (f.projectId !== null) void query.where({ projectId: f.projectId })
+  if (f.status !== null) void query.whereRaw('status = ?', [f.status])
+  if (f.mac !== null) void query.whereRaw('mac::text = lower(?)', [f.mac])
+  if (f.addresses !== null)
+    void query.whereRaw('exists (select from addresses a where a.port_id = ports.id and host(a.address) = any(?))', [
+      [...f.addresses],
+    ])
+  if (f.subnetIds !== null)
+    void query.whereRaw('exists (select from addresses a where a.port_id = ports.id and a.subnet_id::text = any(?))', [
+      [...f.subnetIds],
+    ])
+  return await query
+}
+
+/** @throws NotFound when there is none that the viewer may see */
+export async function getPort(db: Db, id: string, viewer: Viewer): Promise<PortWithAddresses> {
+  const [row] = await listPorts(db, { ids: [id] }, viewer)
+  if (!row) throw new NotFound('Port', id)
+  return row
+}
+
+export type NewPort = Pick<
+  PortRow,
+  | 'id'
+  | 'networkId'
+  | 'projectId'
+  | 'name'
+  | 'description'
+  | 'mac'
+  | 'adminStateUp'
+  | 'deviceId'
+  | 'deviceOwner'
+  | 'serverId'
+  | 'position'
+  | 'isOwnedByServer'
+>
+
+/** @returns false when another port has this MAC address */
+export async function insertPort(
+  trx: Transaction,
+  port: NewPort,
+  securityGroupIds: readonly string[],
+): Promise<boolean> {
+  const [row] = await trx('ports').insert(port).onConflict('mac').ignore().returning('id')
+  if (!row) return false
+  if (securityGroupIds.length > 0)
+    await trx('port_security_groups').insert(
+      securityGroupIds.map((securityGroupId) => ({ portId: port.id, securityGroupId })),
+    )
+  return true
+}
+
+/** Gives a port that the user made to a server. @throws Conflict when it has a device already */
+export async function bindPort(
+  trx: Transaction,
+  id: string,
+  to: { readonly serverId: string; readonly position: number; readonly deviceOwner: string },
+): Promise<void> {
+  const changed = await trx('ports')
+    .where({ id, deviceId: '' })
+    .whereNull('serverId')
+    .update({ ...to, deviceId: to.serverId, updatedAt: trx.fn.now() })
+  if (changed === 0) throw new Conflict(`Port ${id} is still in use.`)
+}
+
+/** @throws Conflict when a server has it; NotFound. Its addresses must have been released in this transaction. */
+export async function deletePort(trx: Transaction, id: string): Promise<void> {
+  const port = await trx('ports').where({ id }).forUpdate().first('serverId')
+  if (!port) throw new NotFound('Port', id)
+  if (port.serverId !== null)
+    throw new Conflict(`Port ${id} cannot be deleted: it is a network interface of server ${port.serverId}.`)
+  await trx('ports').where({ id }).delete()
+}
+
+/** An address of a server, with the network it is shown under. */
+export interface ServerAddress {
+  readonly serverId: string
+  readonly networkName: string
+  readonly address: string
+  readonly mac: string
+}
+
+/** In the order of the NICs; IPv4 before IPv6. */
+export async function addressesOf(db: Db, serverIds: readonly string[]): Promise<readonly ServerAddress[]> {
+  const { rows } = await db.raw<{ rows: ServerAddress[] }>(
+    `select p.server_id, n.name as network_name, host(a.address) as address, p.mac::text as mac
+     from ports p join networks n on n.id = p.network_id join addresses a on a.port_id = p.id
+     where p.server_id = any(?::uuid[]) order by p.server_id, p.position, family(a.address), a.address`,
+    [[...serverIds]],
+  )
+  return rows
+}
+
+/** Which port holds an address of a network. */
+export async function holderOf(db: Db, networkId: string, address: string): Promise<PortRow | null> {
+  return (
+    (await db('ports')
+      .where({ networkId })
+      .whereRaw(
+        `id in (select a.port_id from addresses a join subnets s on s.id = a.subnet_id where s.network_id = ? and a.address = ?::inet)`,
+        [networkId, address],
+      )
+      .first()) ?? null
+  )
+}
