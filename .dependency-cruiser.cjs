@@ -11,7 +11,7 @@ const may = {
   scheduler: ['core', 'db', 'ipam', 'jobs'],
   api: ['core', 'db', 'ipam', 'jobs'],
   agent: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns'],
-  machine: ['core', 'db', 'ipam', 'migrations', 'jobs', 'images'],
+  machine: ['core', 'db', 'ipam', 'migrations', 'jobs', 'images', 'driver', 'netns'],
   images: ['core'],
   cli: ['core'],
   web: [],

@@ -1,5 +1,6 @@
 /** Images on this host: pulled by digest when they are not there, and refused when they have nothing to boot. */
-import type Docker from 'dockerode'
+import { createReadStream } from 'node:fs'
+import Docker from 'dockerode'
 import { z } from 'zod'
 import { Invalid, messageOf, Unavailable } from '../../core/errors.ts'
 
@@ -99,28 +100,35 @@ export async function ensureLocal(docker: Docker, reference: string, signal?: Ab
   return { id: image.Id, init, isSystemd: true }
 }
 
+export interface RootFileSystem {
+  readonly tarPath: string
+  /** repository in a registry, such as '127.0.0.1:5010/images/debian-12' */
+  readonly name: string
+  readonly tag: string
+  /** lines of a Dockerfile, as `docker import --change` takes them */
+  readonly changes: readonly string[]
+}
+
 /** Makes an image of a root file system. @returns its local id */
-export async function importImage(
-  docker: Docker,
-  tarPath: string,
-  options: { readonly name: string; readonly tag: string; readonly changes: readonly string[] },
-): Promise<string> {
-  const { createReadStream } = await import('node:fs')
-  const stream = await docker.importImage(createReadStream(tarPath), {
-    repo: options.name,
-    tag: options.tag,
-    changes: [...options.changes],
-  })
+export async function importImage(docker: Docker, { tarPath, name, tag, changes }: RootFileSystem): Promise<string> {
+  const stream = await docker.importImage(createReadStream(tarPath), { repo: name, tag, changes: [...changes] })
   await follow(docker, stream)
-  return imageShape.parse(await docker.getImage(`${options.name}:${options.tag}`).inspect()).Id
+  return imageShape.parse(await docker.getImage(`${name}:${tag}`).inspect()).Id
 }
 
 /** Pushes an image. @returns its reference by digest */
-export async function pushImage(docker: Docker, name: string, tag: string): Promise<string> {
+async function pushImage(docker: Docker, name: string, tag: string): Promise<string> {
   const image = docker.getImage(`${name}:${tag}`)
   await follow(docker, await image.push({ tag, authconfig: { username: '', password: '' } }))
   const { RepoDigests } = z.object({ RepoDigests: z.array(z.string()) }).parse(await image.inspect())
   const digest = RepoDigests.find((one) => one.startsWith(`${name}@`))
   if (digest === undefined) throw new Unavailable(`The registry gave no digest for ${name}:${tag}.`)
   return digest
+}
+
+/** Imports a root file system into the engine and pushes it. @returns its reference by digest */
+export async function publishImage(socketPath: string, root: RootFileSystem): Promise<string> {
+  const docker = new Docker({ socketPath })
+  await importImage(docker, root)
+  return await pushImage(docker, root.name, root.tag)
 }

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { loadConfig, type Config } from '../core/config.ts'
+import { Invalid } from '../core/errors.ts'
+import { connect } from '../db/connect.ts'
+import { registerHost } from '../db/hosts.ts'
+import { takeLock } from '../db/locks.ts'
+import { DockerDriver } from '../driver/docker/driver.ts'
+import { openWires } from '../netns/index.ts'
+import { runJobs } from '../jobs/run.ts'
+import { listenForConsole } from './console.ts'
+import { handlersOf } from './handlers.ts'
+import type { Host } from './host.ts'
+import { reconcile } from './reconcile.ts'
+import { Turns } from './turns.ts'
+import { beat, reconcileOften, watchGuests } from './watch.ts'
+
+function required(value: string | null, variable: string): string {
+  if (value === null) throw new Invalid(`${variable} is not set: the launcher sets it for parts of our own`)
+  return value
+}
+
+function driverOf(config: Config): DockerDriver {
+  return new DockerDriver({
+    socketPath: required(config.dockerHost, 'DOCKER_HOST').replace(/^unix:\/\//, ''),
+    ociDirectory: join(config.home, 'run', 'oci'),
+    runtime: 'berth',
+    cgroupParent: `/${config.namePrefix}`,
+    lxcfsDir: config.lxcfsDir === 'off' ? null : config.lxcfsDir,
+  })
+}
+
+const config = loadConfig()
+const log = pino({ level: config.logLevel, name: 'agent' })
+const databaseUrl = required(config.databaseUrl, 'DATABASE_URL')
+const name = config.hostName
+const lock = await takeLock(databaseUrl, `agent ${name}`, `agent of ${name} (pid ${process.pid})`)
+const db = connect(databaseUrl, { size: config.databaseConnections, name: `agent ${name}` })
+const driver = driverOf(config)
+const capacity = await driver.capacity()
+const wires = await openWires({
+  ovsSocket: required(config.ovsSocket, 'BERTH_OVS_SOCKET'),
+  bridge: config.bridge,
+  datapath: config.datapath === 'system' ? 'system' : 'netdev',
+  owner: config.namePrefix,
+  namespaces: { directory: join(config.home, 'run', 'netns'), guestRootUid: capacity.guestRootUid },
+})
+const host: Host = { name, config, db, driver, wires, turns: new Turns(config.startConcurrency), log }
+
+const agentToken = randomBytes(32).toString('base64url')
+const console = await listenForConsole(host, agentToken)
+await registerHost(db, {
+  name,
+  vcpus: capacity.vcpus,
+  memoryMiB: capacity.memoryMiB,
+  diskGiB: capacity.diskGiB,
+  cpuRatio: config.cpuRatio,
+  memoryRatio: config.memoryRatio,
+  diskRatio: config.diskRatio,
+  reservedMemoryMiB: config.reservedMemoryMiB,
+  hypervisorType: capacity.hypervisorType,
+  hypervisorVersion: capacity.hypervisorVersion,
+  traits: {
+    storageDriver: capacity.storageDriver,
+    enforcesDisk: capacity.enforcesDisk,
+    userNamespaces: capacity.guestRootUid !== 0,
+  },
+  agentUrl: console.url,
+  agentToken,
+})
+await reconcile(host, { isStart: true })
+
+const ending = new AbortController()
+const running = await runJobs(handlersOf(host), { databaseUrl, host: name, concurrency: 16, log })
+const loops = Promise.all([
+  watchGuests(host, ending.signal),
+  reconcileOften(host, ending.signal),
+  beat(host, ending.signal),
+])
+mkdirSync(join(config.home, 'run'), { recursive: true })
+writeFileSync(join(config.home, 'run', 'agent.ready'), String(process.pid))
+log.info({ pid: process.pid, host: name }, 'agent ready')
+
+async function stop(): Promise<void> {
+  if (ending.signal.aborted) return
+  ending.abort()
+  await running.stop()
+  await loops
+  console.server.close()
+  wires.close()
+  await db.destroy()
+  await lock.release()
+  log.info({ host: name }, 'agent stopped')
+  process.exit(0)
+}
+process.on('SIGTERM', () => void stop())
+process.on('SIGINT', () => void stop())
+try {
+  await Promise.race([running.ended, lock.lost])
+} catch (error) {
+  if (!ending.signal.aborted) {
+    log.error({ err: error }, 'agent ends')
+    process.exit(1)
+  }
+}

@@ -1,0 +1,143 @@
+/** What the launcher says to its own cloud, as any client would: over HTTP. */
+import { z } from 'zod'
+import { publicUrl, type Config } from '../core/config.ts'
+import { CloudError, NotFound, Unavailable } from '../core/errors.ts'
+
+const server = z.object({
+  id: z.string(),
+  name: z.string(),
+  status: z.string(),
+  addresses: z.record(z.string(), z.array(z.object({ addr: z.string() }))).default({}),
+  fault: z.object({ message: z.string() }).optional(),
+})
+export type CloudServer = z.output<typeof server>
+
+const requestTimeoutMs = 30_000
+
+export class Cloud {
+  readonly #url: string
+  readonly #token: string
+
+  private constructor(url: string, token: string) {
+    this.#url = url
+    this.#token = token
+  }
+
+  /** Logs in as the administrator. */
+  static async open(config: Config, password: string): Promise<Cloud> {
+    const url = publicUrl(config)
+    const user = { name: 'admin', domain: { id: 'default' }, password }
+    const body = {
+      auth: {
+        identity: { methods: ['password'], password: { user } },
+        scope: { project: { name: 'admin', domain: { id: 'default' } } },
+      },
+    }
+    const response = await fetch(`${url}/identity/v3/auth/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(requestTimeoutMs),
+    })
+    const token = response.headers.get('x-subject-token')
+    if (response.status !== 201 || token === null)
+      throw new Unavailable(`log-in at ${url} failed: ${response.status} ${await response.text()}`)
+    return new Cloud(url, token)
+  }
+
+  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.#url}${path}`, {
+      method,
+      headers: { 'x-auth-token': this.#token, 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(requestTimeoutMs),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new CloudError('unavailable', `${method} ${path}: ${response.status} ${text}`)
+    return text === '' ? null : JSON.parse(text)
+  }
+
+  async servers(): Promise<readonly CloudServer[]> {
+    return z
+      .object({ servers: z.array(server) })
+      .parse(await this.#call('GET', '/compute/v2.1/servers/detail?all_tenants=1')).servers
+  }
+
+  async server(id: string): Promise<CloudServer> {
+    return z.object({ server }).parse(await this.#call('GET', `/compute/v2.1/servers/${id}`)).server
+  }
+
+  /** @throws NotFound */
+  async serverNamed(name: string): Promise<CloudServer> {
+    const found = (await this.servers()).find((one) => one.name === name || one.id === name)
+    if (!found) throw new NotFound('Instance', name)
+    return found
+  }
+
+  async ensureKeypair(name: string, publicKey: string): Promise<void> {
+    const list = z.object({ keypairs: z.array(z.object({ keypair: z.object({ name: z.string() }) })) })
+    const { keypairs } = list.parse(await this.#call('GET', '/compute/v2.1/os-keypairs'))
+    if (keypairs.some(({ keypair }) => keypair.name === name)) return
+    await this.#call('POST', '/compute/v2.1/os-keypairs', { keypair: { name, public_key: publicKey } })
+  }
+
+  async imageId(name: string): Promise<string> {
+    const { images } = z
+      .object({ images: z.array(z.object({ id: z.string() })) })
+      .parse(await this.#call('GET', `/image/v2/images?name=${encodeURIComponent(name)}`))
+    const [first] = images
+    if (!first) throw new NotFound('Image', name)
+    return first.id
+  }
+
+  async flavorId(name: string): Promise<string> {
+    const shape = z.object({ flavors: z.array(z.object({ id: z.string(), name: z.string() })) })
+    const found = shape.parse(await this.#call('GET', '/compute/v2.1/flavors')).flavors.find((one) => one.name === name)
+    if (!found) throw new NotFound('Flavor', name)
+    return found.id
+  }
+
+  async networkId(name: string): Promise<string> {
+    const shape = z.object({ networks: z.array(z.object({ id: z.string() })) })
+    const [first] = shape.parse(
+      await this.#call('GET', `/networking/v2.0/networks?name=${encodeURIComponent(name)}`),
+    ).networks
+    if (!first) throw new NotFound('Network', name)
+    return first.id
+  }
+
+  async createServer(wanted: {
+    readonly name: string
+    readonly image: string
+    readonly flavor: string
+    readonly network: string
+    readonly key: string
+  }): Promise<string> {
+    const body = {
+      server: {
+        name: wanted.name,
+        imageRef: await this.imageId(wanted.image),
+        flavorRef: await this.flavorId(wanted.flavor),
+        networks: [{ uuid: await this.networkId(wanted.network) }],
+        key_name: wanted.key,
+      },
+    }
+    const made = await this.#call('POST', '/compute/v2.1/servers', body)
+    return z.object({ server: z.object({ id: z.string() }) }).parse(made).server.id
+  }
+
+  async deleteServer(id: string): Promise<void> {
+    await this.#call('DELETE', `/compute/v2.1/servers/${id}`)
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#call('POST', `/compute/v2.1/servers/${id}/action`, { 'os-start': null })
+  }
+}
+
+/** The first address of a server. @throws Unavailable when it has none */
+export function addressOf({ name, addresses }: CloudServer): string {
+  const first = Object.values(addresses).flat()[0]?.addr
+  if (first === undefined) throw new Unavailable(`server ${name} has no address`)
+  return first
+}

@@ -1,0 +1,112 @@
+/** Takes the cloud down; guests that ran are remembered, and run again after the next up. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Config } from '../core/config.ts'
+import { DockerDriver } from '../driver/docker/driver.ts'
+import { listNamespaces, removeNamespace } from '../netns/namespace.ts'
+import { layoutOf } from './layout.ts'
+import { dockerInfo, misfits } from './parts/docker.ts'
+import type { Site } from './parts/part.ts'
+import { end, fromPidFile } from './process.ts'
+import { step } from './progress.ts'
+import { services } from './services.ts'
+import { ask } from './supervisor-protocol.ts'
+import { keptParts } from './up.ts'
+
+/** In this order: who uses a part stops before it. */
+const guestParts = ['docker', 'ovs-vswitchd', 'ovsdb-server', 'lxcfs'] as const
+const otherParts = ['registry', 'postgres'] as const
+
+/** The engine that holds our guests, ours or the given one; null when none answers. */
+export async function engineSocket(site: Site): Promise<string | null> {
+  const given = site.config.dockerHost?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock'
+  for (const socketPath of [join(site.layout.run, 'docker.sock'), given]) {
+    const info = await dockerInfo(socketPath).catch(() => null)
+    if (info && misfits(info).length === 0) return socketPath
+  }
+  return null
+}
+
+export function driverOf(site: Site, socketPath: string): DockerDriver {
+  const ociDirectory = join(site.layout.run, 'oci')
+  return new DockerDriver({
+    socketPath,
+    ociDirectory,
+    runtime: 'berth',
+    cgroupParent: `/${site.config.namePrefix}`,
+    lxcfsDir: null,
+  })
+}
+
+/** Guests shut down as by a power button. Who ran is written down first: after the next up they run again. */
+async function stopGuests(site: Site): Promise<number> {
+  const socketPath = await engineSocket(site)
+  if (socketPath === null) return 0
+  const driver = driverOf(site, socketPath)
+  const running = (await driver.list()).flatMap(({ serverId, state }) =>
+    serverId !== null && state !== 'stopped' && state !== 'created' ? [serverId] : [],
+  )
+  mkdirSync(site.layout.run, { recursive: true })
+  writeFileSync(join(site.layout.run, 'held-guests.json'), JSON.stringify(running))
+  for (let i = 0; i < running.length; i += 8) {
+    await Promise.all(running.slice(i, i + 8).map((serverId) => driver.stop(serverId, site.config.stopGraceSeconds)))
+  }
+  return running.length
+}
+
+async function stopPart(site: Site, name: string): Promise<void> {
+  await ask(site.layout.supervisorSocket, { op: 'stop', name })
+}
+
+function removeNamespaces({ layout }: Site): void {
+  const settings = { directory: join(layout.run, 'netns'), guestRootUid: 0 }
+  for (const name of listNamespaces(settings)) removeNamespace(settings, name)
+}
+
+/** Processes that a killed supervisor left: their pid files hold pid and start time, so none but ours is meant. */
+async function endLeftovers({ layout }: Site): Promise<void> {
+  let names: readonly string[]
+  try {
+    names = readdirSync(layout.run).filter((name) => name.endsWith('.pid'))
+  } catch {
+    // No run directory: nothing was ever started.
+    return
+  }
+  for (const name of names) {
+    const path = join(layout.run, name)
+    const id = fromPidFile(path)
+    const startTime = readFileSync(path, 'utf8').split(' ')[1]
+    if (id && id.startTime === startTime)
+      await end(id, { with: name === 'postgres.pid' ? 'SIGINT' : 'SIGTERM', timeoutMs: 30_000 })
+  }
+}
+
+export async function down(config: Config, { keepGuests }: { readonly keepGuests: boolean }): Promise<void> {
+  const site: Site = { config, layout: layoutOf(config.home) }
+  const isSupervised = (await keptParts(site)) !== null
+  if (isSupervised) {
+    await step('services', async () => {
+      for (const name of services) await stopPart(site, name)
+    })
+  }
+  if (keepGuests) {
+    if (isSupervised) await step('other parts', () => Promise.all(otherParts.map((name) => stopPart(site, name))))
+    process.stdout.write('\nGuests run on, with Docker, Open vSwitch and lxcfs. ./berth up takes them over.\n')
+    return
+  }
+  await step(
+    'guests',
+    () => stopGuests(site),
+    (count) => `${count} shut down`,
+  )
+  if (isSupervised) {
+    await step('parts', async () => {
+      for (const name of [...guestParts, ...otherParts]) await stopPart(site, name)
+      await ask(site.layout.supervisorSocket, { op: 'exit' })
+      while (await keptParts(site)) await sleep(50)
+    })
+  }
+  await endLeftovers(site)
+  removeNamespaces(site)
+}

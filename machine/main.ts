@@ -1,0 +1,164 @@
+/** The launcher's words. */
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { stringify } from 'yaml'
+import { loadConfig, settings, variableOf } from '../core/config.ts'
+import { Invalid, messageOf } from '../core/errors.ts'
+import { layoutOf } from './layout.ts'
+import type { Site } from './parts/part.ts'
+
+function siteHere(): Site {
+  const config = loadConfig()
+  return { config, layout: layoutOf(config.home) }
+}
+
+/** Hands the terminal to another program and ends as it does. */
+async function become(command: string, words: readonly string[]): Promise<void> {
+  const child = spawn(command, words, { stdio: 'inherit' })
+  process.exitCode = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+function configText(): string {
+  const config = loadConfig()
+  const lines = Object.entries(settings.shape).map(([name, schema]) => {
+    const value: unknown = Reflect.get(config, name)
+    const shown =
+      name === 'adminPassword' && value !== null
+        ? '(set)'
+        : name === 'databaseUrl'
+          ? String(value).replace(/:[^:@/]+@/, ':***@')
+          : value
+    return `# ${schema.description ?? ''} [${variableOf(name)}]\n${stringify({ [name]: shown === 'null' ? null : shown })}`
+  })
+  return lines.join('\n')
+}
+
+const program = new Command('berth')
+  .description('Docker containers as virtual machines, behind a Nova-compatible API')
+  .showHelpAfterError('(./berth help shows all commands)')
+  .exitOverride((error: CommanderError) => {
+    process.exit(error.exitCode === 0 ? 0 : 2)
+  })
+
+program
+  .command('up')
+  .description('install what is missing, start everything, boot a first server')
+  .option('--no-hello', 'boot no first server')
+  .action(async ({ hello }: { hello: boolean }) => {
+    const { up } = await import('./up.ts')
+    await up(loadConfig(), { hello })
+  })
+program
+  .command('down')
+  .description('shut the guests down and stop everything; up brings all of it back')
+  .option('--keep-guests', 'leave guests running')
+  .option('--purge', 'remove every trace: guests, images, database, users, files')
+  .action(async ({ keepGuests = false, purge: isPurge = false }: { keepGuests?: boolean; purge?: boolean }) => {
+    if (keepGuests && isPurge) throw new Invalid('--keep-guests and --purge exclude each other')
+    if (isPurge) {
+      const { purge } = await import('./purge.ts')
+      await purge(loadConfig(), { cache: true })
+      return
+    }
+    const { down } = await import('./down.ts')
+    await down(loadConfig(), { keepGuests })
+  })
+program
+  .command('status')
+  .description('each part: up or down, pid, where it answers')
+  .option('--json', 'for programs')
+  .action(async ({ json = false }: { json?: boolean }) => {
+    const { statusOf, statusTable } = await import('./status.ts')
+    const lines = await statusOf(siteHere())
+    process.stdout.write(`${json ? JSON.stringify(lines, null, 2) : statusTable(lines)}\n`)
+    if (lines.some(({ state }) => state === 'down')) process.exitCode = 1
+  })
+program
+  .command('logs')
+  .description('the log of a part: postgres, docker, ovs-vswitchd, registry, lxcfs, api, scheduler, agent, ...')
+  .argument('<part>')
+  .option('-f, --follow', 'go on as it grows')
+  .option('-n, --lines <count>', 'how many lines', '100')
+  .action(async (part: string, { follow = false, lines }: { follow?: boolean; lines: string }) => {
+    const { layout } = siteHere()
+    const path = join(layout.log, `${part}.log`)
+    if (!existsSync(path)) {
+      const known = existsSync(layout.log) ? readdirSync(layout.log).map((name) => name.replace(/\.log$/, '')) : []
+      throw new Invalid(`no log of '${part}'; there are: ${known.join(', ') || 'none yet'}`)
+    }
+    await become('tail', ['-n', lines, ...(follow ? ['-F'] : []), path])
+  })
+program
+  .command('doctor')
+  .description('what this machine lacks, and where the host differs from the rows; changes nothing')
+  .action(async () => {
+    const { doctor } = await import('./doctor.ts')
+    process.exitCode = (await doctor(siteHere())) ? 0 : 1
+  })
+program
+  .command('config')
+  .description('every setting with its unit, reason and variable')
+  .action(() => {
+    process.stdout.write(configText())
+  })
+program
+  .command('env')
+  .description('shell exports for OpenStack clients: eval "$(./berth env)"')
+  .action(async () => {
+    const { shellExports, writeCloudsYaml } = await import('./env.ts')
+    const site = siteHere()
+    await writeCloudsYaml(site)
+    process.stdout.write(await shellExports(site))
+  })
+program
+  .command('ssh')
+  .description('log in to a server, or run a command in it')
+  .argument('<name>')
+  .argument('[command...]')
+  .action(async (name: string, command: readonly string[]) => {
+    const [{ Cloud, addressOf }, { sshWords }, { adminPassword }] = await Promise.all([
+      import('./cloud.ts'),
+      import('./hello.ts'),
+      import('./secrets.ts'),
+    ])
+    const site = siteHere()
+    const cloud = await Cloud.open(site.config, await adminPassword(site))
+    await become('ssh', [...sshWords(site, addressOf(await cloud.serverNamed(name))), ...command])
+  })
+program
+  .command('bench')
+  .description('run one of bench/ beside its floor')
+  .argument('<name>')
+  .argument('[words...]')
+  .allowUnknownOption()
+  .action(async (name: string, words: readonly string[]) => {
+    const { layout } = siteHere()
+    const directory = join(layout.project, 'bench')
+    const known = existsSync(directory)
+      ? readdirSync(directory)
+          .filter((file) => file.endsWith('.ts'))
+          .map((file) => file.replace(/\.ts$/, ''))
+      : []
+    if (!known.includes(name)) throw new Invalid(`no benchmark '${name}'; there are: ${known.join(', ')}`)
+    await become(process.execPath, ['--disable-warning=ExperimentalWarning', join(directory, `${name}.ts`), ...words])
+  })
+program
+  .command('test')
+  .description('the whole test suite, in namespaces and a home of its own')
+  .argument('[paths...]')
+  .action(async (paths: readonly string[]) => {
+    const { test } = await import('./test.ts')
+    process.exitCode = await test(siteHere(), paths)
+  })
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`berth: ${messageOf(error)}\n`)
+  process.exitCode = error instanceof Invalid ? 2 : 1
+}

@@ -1,0 +1,83 @@
+/** Debian's packages that the parts come from. */
+import { readFileSync } from 'node:fs'
+import { chmod, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { CloudError } from '../core/errors.ts'
+
+const wanted = [
+  'docker.io',
+  'openvswitch-switch',
+  'lxcfs',
+  'docker-registry',
+  'mmdebstrap',
+  'jq',
+  'iproute2',
+  'openssh-client',
+  'procps',
+] as const
+
+const policy = '/usr/sbin/policy-rc.d'
+
+export async function missingPackages(): Promise<readonly string[]> {
+  const { stdout } = await execa('dpkg-query', ['--show', '--showformat=${Package} ${db:Status-Status}\n', ...wanted], {
+    reject: false,
+    timeout: 30_000,
+  })
+  const installed = new Set(
+    stdout
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  )
+  return wanted.filter((name) => !installed.has(name))
+}
+
+/** Keeps Debian's scripts from starting services: what runs is ours to start. What was there is put back. */
+async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
+  const saved = `${policy}.berth-saved`
+  const isOthers = existsSync(policy) && !readFileSync(policy, 'utf8').includes('berth')
+  if (isOthers) await rename(policy, saved)
+  await writeFile(policy, '#!/bin/sh\n# berth: no services while packages are installed\nexit 101\n')
+  await chmod(policy, 0o755)
+  try {
+    return await work()
+  } finally {
+    if (existsSync(saved)) await rename(saved, policy)
+    else await rm(policy, { force: true })
+  }
+}
+
+/** Installs what is missing. @returns the names of what was installed */
+export async function installPackages(logDirectory: string): Promise<readonly string[]> {
+  const missing = await missingPackages()
+  if (missing.length === 0) return []
+  const log = join(logDirectory, 'apt.log')
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  const run = async (words: readonly string[]): Promise<boolean> => {
+    const output = { file: log, append: true }
+    const { exitCode } = await execa('apt-get', [...words], {
+      env,
+      reject: false,
+      timeout: 600_000,
+      stdout: output,
+      stderr: output,
+    })
+    return exitCode === 0
+  }
+  await withoutServices(async () => {
+    await run(['update', '-q'])
+    const isDone = await run([
+      'install',
+      '-y',
+      '-q',
+      '--no-install-recommends',
+      '-o',
+      'DPkg::Lock::Timeout=300',
+      ...missing,
+    ])
+    if (!isDone) throw new CloudError('unavailable', `apt-get could not install ${missing.join(' ')}\n  log: ${log}`)
+  })
+  return missing
+}

@@ -1,0 +1,28 @@
+/** A real part of the cloud: Postgres, Docker, Open vSwitch, registry, lxcfs. */
+import { join } from 'node:path'
+import type { Config } from '../../core/config.ts'
+import type { Layout } from '../layout.ts'
+import { ask, type PartSpec } from '../supervisor-protocol.ts'
+
+export interface Site {
+  readonly config: Config
+  readonly layout: Layout
+}
+
+/** Whether a part is the machine's own or ours, where it answers, and its version. */
+export interface Found {
+  readonly origin: 'ours' | 'given'
+  /** URL or path */
+  readonly where: string
+  readonly version: string
+}
+
+/** Has the supervisor keep this process running. A part that runs already is left as it is. */
+export async function keep(
+  { layout }: Site,
+  spec: Omit<PartSpec, 'log' | 'env' | 'stopTimeoutMs'> & Partial<PartSpec>,
+): Promise<string> {
+  const log = join(layout.log, `${spec.name}.log`)
+  await ask(layout.supervisorSocket, { op: 'start', part: { env: {}, stopTimeoutMs: 20_000, log, ...spec } })
+  return log
+}

@@ -1,0 +1,156 @@
+/** From a bare machine to a first server that answers ssh. Run again, it changes nothing. */
+import { mkdir } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from '../core/config.ts'
+import { CloudError } from '../core/errors.ts'
+import { connect } from '../db/connect.ts'
+import { createDefaults } from '../db/defaults.ts'
+import { migrate } from '../db/migrate.ts'
+import { createDefaultNetwork } from '../ipam/default-network.ts'
+import { migrateJobs } from '../jobs/migrate.ts'
+import { bootHello, logIn } from './hello.ts'
+import { addressOf } from './cloud.ts'
+import { raiseSettings } from './host-settings.ts'
+import { layoutOf } from './layout.ts'
+import { installPackages } from './packages.ts'
+import { startDocker } from './parts/docker.ts'
+import { startLxcfs } from './parts/lxcfs.ts'
+import { startOpenVswitch } from './parts/openvswitch.ts'
+import type { Found, Site } from './parts/part.ts'
+import { startPostgres } from './parts/postgres.ts'
+import { startRegistry } from './parts/registry.ts'
+import { preflight } from './preflight.ts'
+import { step } from './progress.ts'
+import { publishImages } from './publish.ts'
+import { adminPassword } from './secrets.ts'
+import { environmentOf, services, startService, type Parts } from './services.ts'
+import { ask } from './supervisor-protocol.ts'
+import { until } from './until.ts'
+import { writeCloudsYaml } from './env.ts'
+
+/** Names of the parts that the supervisor keeps, with their pids; null when there is no supervisor. */
+export async function keptParts(site: Site): Promise<ReadonlyMap<string, number> | null> {
+  try {
+    const parts = await ask(site.layout.supervisorSocket, { op: 'status' })
+    return new Map(parts.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])))
+  } catch {
+    // Nobody answers: there is none.
+    return null
+  }
+}
+
+async function startSupervisor(site: Site): Promise<void> {
+  if (await keptParts(site)) return
+  const log = openSync(join(site.layout.log, 'supervisor.log'), 'a')
+  const words = [
+    '--disable-warning=ExperimentalWarning',
+    join(site.layout.project, 'machine', 'supervisor.ts'),
+    site.layout.home,
+  ]
+  spawn(process.execPath, words, { detached: true, stdio: ['ignore', log, log], cwd: '/' }).unref()
+  await until('the supervisor', 10_000, () => keptParts(site))
+}
+
+async function check(site: Site): Promise<string> {
+  const running = await keptParts(site)
+  const findings = await preflight(site.config, { isRunning: running !== null && running.size > 0 })
+  const lacks = findings.filter(({ level }) => level === 'lack')
+  if (lacks.length > 0)
+    throw new CloudError('unsupported', `this machine lacks\n${lacks.map(({ text }) => `    - ${text}`).join('\n')}`)
+  return findings.map(({ text }) => text).join(', ')
+}
+
+async function startParts(site: Site): Promise<Parts> {
+  const kept = (await keptParts(site)) ?? new Map<string, number>()
+  const pid = (name: string): number | null => kept.get(name) ?? null
+  const remark = ({ origin, version }: Found): string => `${version}${origin === 'given' ? ' (the given one)' : ''}`
+  // Progress lines come one after the other; the work goes on side by side.
+  const [postgres, docker, openvswitch, registry, lxcfs] = [
+    startPostgres(site, pid('postgres')),
+    startDocker(site, pid('docker')),
+    startOpenVswitch(site),
+    startRegistry(site),
+    startLxcfs(site, pid('lxcfs')),
+  ] as const
+  await Promise.allSettled([postgres, docker, openvswitch, registry, lxcfs]).then(() => undefined)
+  return {
+    postgres: await step('postgres', () => postgres, remark),
+    docker: await step('docker', () => docker, remark),
+    openvswitch: await step('open vswitch', () => openvswitch, remark),
+    registry: await step('registry', () => registry, remark),
+    lxcfs: await step('lxcfs', () => lxcfs, remark),
+  }
+}
+
+async function prepareDatabase(site: Site, parts: Parts, password: string): Promise<void> {
+  const db = connect(parts.postgres.where, { size: 4, name: 'up' })
+  try {
+    await step('database', async () => {
+      await migrate(db)
+      await migrateJobs(parts.postgres.where)
+      const projectId = await createDefaults(db, { adminPassword: password })
+      await createDefaultNetwork(db, { ...site.config, projectId })
+    })
+    await step(
+      'guest images',
+      () => publishImages(site, parts, db),
+      (names) => names,
+    )
+  } finally {
+    await db.destroy()
+  }
+}
+
+export async function up(config: Config, { hello = true }: { readonly hello?: boolean } = {}): Promise<void> {
+  const started = performance.now()
+  const site: Site = { config, layout: layoutOf(config.home) }
+  await step(
+    'preflight',
+    () => check(site),
+    (note) => note,
+  )
+  for (const directory of [config.home, site.layout.run, site.layout.log])
+    await mkdir(directory, { recursive: true, mode: 0o755 })
+  await step(
+    'packages',
+    () => installPackages(site.layout.log),
+    (names) => names.join(' '),
+  )
+  await step(
+    'host settings',
+    () => raiseSettings(site),
+    (names) => names.join(' '),
+  )
+  await step('supervisor', () => startSupervisor(site))
+  const parts = await startParts(site)
+  const password = await adminPassword(site)
+  await prepareDatabase(site, parts, password)
+  const env = environmentOf(site, parts, password)
+  const kept = (await keptParts(site)) ?? new Map<string, number>()
+  for (const name of services) await step(name, () => startService(site, name, { env, isRunning: kept.has(name) }))
+  await writeCloudsYaml(site)
+  if (!hello) return
+  const server = await step(
+    'server hello',
+    () => bootHello(site),
+    (one) => `${one.status} at ${addressOf(one)}`,
+  )
+  await step(
+    'ssh',
+    () => logIn(site, server),
+    (said) => `the guest says: ${said}`,
+  )
+  process.stdout.write(`
+Your cloud is up (${((performance.now() - started) / 1000).toFixed(1)} s). Log in to its first server:
+
+    ./berth ssh hello
+
+Use it with any OpenStack client:
+
+    eval "$(./berth env)"
+    openstack server list
+    openstack server create --image debian-12 --flavor m1.tiny --network ${config.networkName} --key-name berth --wait one
+`)
+}
