@@ -8,5 +8,6 @@ export default {
     ],
   },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
+  setupFiles: ['<rootDir>/test/node-errors.ts'],
   testTimeout: 60_000,
 }
