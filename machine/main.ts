@@ -153,7 +153,7 @@ program
   .argument('[paths...]')
   .action(async (paths: readonly string[]) => {
     const { test } = await import('./test.ts')
-    process.exitCode = await test(siteHere(), paths)
+    process.exitCode = await test(paths)
   })
 
 try {

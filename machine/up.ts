@@ -41,7 +41,8 @@ export async function keptParts(site: Site): Promise<ReadonlyMap<string, number>
   }
 }
 
-async function startSupervisor(site: Site): Promise<void> {
+/** One supervisor per home; a running one is left. */
+export async function startSupervisor(site: Site): Promise<void> {
   if (await keptParts(site)) return
   const log = openSync(join(site.layout.log, 'supervisor.log'), 'a')
   const words = [

@@ -1,0 +1,129 @@
+/** The test suite, in namespaces and a home of its own: the user's cloud is neither seen nor touched, and a kill leaves nothing. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { Unsupported } from '../core/errors.ts'
+import { build, flavours } from '../images/build.ts'
+import { imageCache } from './layout.ts'
+import { installPackages } from './packages.ts'
+import type { Site } from './parts/part.ts'
+import { step } from './progress.ts'
+import { makeTestHome, removeAbandonedHomes, removeTestHome } from './test-homes.ts'
+
+/** Jest ends by itself when all is closed; what still runs this long after the last result was left open by a test. */
+const lingerMs = 15_000
+const pollMs = 500
+
+const results = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  /** files that did not run at all */
+  numRuntimeErrorTestSuites: z.number(),
+})
+
+/** What the tests see of the environment: nothing that leads to the user's cloud. */
+function environmentIn({ config, layout }: Site): Record<string, string> {
+  const kept = ['PATH', 'HOME', 'TERM', 'LANG', 'CI', 'FORCE_COLOR', 'NO_COLOR']
+  const environment = kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
+  return {
+    ...Object.fromEntries(environment),
+    BERTH_HOME: layout.home,
+    BERTH_NAME_PREFIX: config.namePrefix,
+    TMPDIR: join(layout.home, 'tmp'),
+  }
+}
+
+function resultsPath({ layout }: Site): string {
+  return join(layout.home, 'results.json')
+}
+
+/** Namespaces for network, mounts, processes and shared memory; all in them is killed when this process ends, however it ends. */
+function enterRoom(site: Site, paths: readonly string[]): ChildProcess {
+  const { project, home } = site.layout
+  const room = ['unshare', '--net', '--mount', '--pid', '--ipc', '--fork', '--kill-child', '--mount-proc']
+  const jest = [
+    process.execPath,
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    join(project, 'node_modules', 'jest', 'bin', 'jest.js'),
+    '--runInBand',
+    '--json',
+    `--outputFile=${resultsPath(site)}`,
+    `--cacheDirectory=${join(project, 'node_modules', '.cache', 'jest')}`,
+    ...paths,
+  ]
+  const words = ['--pdeathsig', 'KILL', ...room, join(project, 'machine', 'test-room.sh'), home, ...jest]
+  return spawn('setpriv', words, { cwd: project, env: environmentIn(site), stdio: 'inherit' })
+}
+
+/** @returns whether jest ended well, by itself */
+async function runRoom(site: Site, paths: readonly string[]): Promise<boolean> {
+  const room = enterRoom(site, paths)
+  const kill = (): void => void room.kill('SIGKILL')
+  process.on('SIGINT', kill)
+  process.on('SIGTERM', kill)
+  let finishedAt: number | null = null
+  const watch = setInterval(() => {
+    if (existsSync(resultsPath(site))) finishedAt ??= performance.now()
+    if (finishedAt === null || performance.now() - finishedAt < lingerMs) return
+    process.stdout.write('\nA test left something open: jest did not end after the last test.\n')
+    clearInterval(watch)
+    kill()
+  }, pollMs)
+  try {
+    return await new Promise((resolveEnd, reject) => {
+      room.once('error', reject)
+      room.once('exit', (code) => resolveEnd(code === 0))
+    })
+  } finally {
+    clearInterval(watch)
+    process.off('SIGINT', kill)
+    process.off('SIGTERM', kill)
+  }
+}
+
+/** The last line that `test` prints. */
+async function summary(site: Site, isGood: boolean): Promise<{ readonly line: string; readonly isGood: boolean }> {
+  if (!existsSync(resultsPath(site))) return { line: '0 passed, 1 failed', isGood: false }
+  const found = results.parse(JSON.parse(await readFile(resultsPath(site), 'utf8')))
+  const failed = found.numFailedTests + found.numRuntimeErrorTestSuites
+  const skipped = found.numPendingTests + found.numTodoTests
+  // A run that jest itself calls bad has failed, even when each test passed: something was left open or behind.
+  const shown = failed === 0 && !isGood ? 1 : failed
+  const line = `${found.numPassedTests} passed, ${shown} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
+  return { line, isGood: shown === 0 }
+}
+
+/** What needs the network or is slow, before the door closes. */
+async function prepare(site: Site): Promise<void> {
+  await step('packages', () => installPackages(site.layout.log))
+  await step('guest images', async () => {
+    for (const flavour of flavours)
+      await build(flavour, { directory: imageCache, logFile: join(site.layout.log, `image-${flavour}.log`) })
+  })
+}
+
+/**
+ * Runs the tests and prints `N passed, N failed[, N skipped]` as the last line.
+ *
+ * @param paths files, folders or patterns of tests; none = all
+ * @returns     the exit code
+ */
+export async function test(paths: readonly string[]): Promise<number> {
+  if (process.getuid?.() !== 0) throw new Unsupported('the tests run real guests and networks: run as root')
+  await removeAbandonedHomes()
+  const site = await makeTestHome()
+  try {
+    await prepare(site)
+    const wanted = paths.map((path) => (existsSync(path) ? resolve(path) : path))
+    const { line, isGood } = await summary(site, await runRoom(site, wanted))
+    process.stdout.write(`\n${line}\n`)
+    return isGood ? 0 : 1
+  } finally {
+    await removeTestHome(site)
+  }
+}

@@ -1,0 +1,31 @@
+/** A whole cloud, as `./berth up` makes it, for the journeys. */
+import { mkdir } from 'node:fs/promises'
+import { publicUrl } from '../../core/config.ts'
+import { adminPassword, sshKey, sshKeyPath } from '../../machine/secrets.ts'
+import { up } from '../../machine/up.ts'
+import type { Site } from '../../machine/parts/part.ts'
+import { room } from './room.ts'
+
+export interface TestCloud {
+  readonly site: Site
+  /** where the API answers */
+  readonly url: string
+  readonly adminPassword: string
+  /** path of a private key; its public half is `publicKey` */
+  readonly sshKeyPath: string
+  readonly publicKey: string
+}
+
+/** Starts what does not run yet: api, scheduler and agent on the real parts, without a first server. */
+export async function startCloud(): Promise<TestCloud> {
+  const site = room()
+  await mkdir(site.layout.log, { recursive: true })
+  await up(site.config, { hello: false })
+  return {
+    site,
+    url: publicUrl(site.config),
+    adminPassword: await adminPassword(site),
+    publicKey: await sshKey(site),
+    sshKeyPath: sshKeyPath(site),
+  }
+}

@@ -1,0 +1,49 @@
+/** Docker, Open vSwitch, registry and lxcfs of the test run. */
+import { join } from 'node:path'
+import { startDocker } from '../../machine/parts/docker.ts'
+import { startLxcfs } from '../../machine/parts/lxcfs.ts'
+import { kernelDatapath, startOpenVswitch } from '../../machine/parts/openvswitch.ts'
+import { startRegistry } from '../../machine/parts/registry.ts'
+import { supervisedRoom } from './room.ts'
+
+/** What DockerDriver takes. */
+export interface Engine {
+  readonly socketPath: string
+  readonly ociDirectory: string
+  readonly runtime: string
+  readonly cgroupParent: string
+}
+
+export interface Switch {
+  readonly socketPath: string
+  readonly datapath: 'system' | 'netdev'
+}
+
+export async function docker(): Promise<Engine> {
+  const { site, kept } = await supervisedRoom('docker')
+  const { where } = await startDocker(site, kept)
+  return {
+    socketPath: where.replace(/^unix:\/\//, ''),
+    ociDirectory: join(site.layout.run, 'oci'),
+    runtime: 'berth',
+    cgroupParent: `/${site.config.namePrefix}`,
+  }
+}
+
+export async function openVswitch(): Promise<Switch> {
+  const { site } = await supervisedRoom('ovs-vswitchd')
+  const { where } = await startOpenVswitch(site)
+  return { socketPath: where, datapath: kernelDatapath() ? 'system' : 'netdev' }
+}
+
+/** @returns host:port */
+export async function registry(): Promise<string> {
+  const { site } = await supervisedRoom('registry')
+  return (await startRegistry(site)).where
+}
+
+/** @returns the directory where it is mounted */
+export async function lxcfs(): Promise<string> {
+  const { site, kept } = await supervisedRoom('lxcfs')
+  return (await startLxcfs(site, kept)).where
+}
