@@ -66,7 +66,6 @@ export async function build(
     'CMD ["/sbin/init"]',
     'ENV container=docker LANG=C.UTF-8',
     `LABEL berth.init=${init[flavour]} berth.recipe=${recipe}`,
-    ...(flavour === 'debian-12' ? ['STOPSIGNAL SIGRTMIN+4'] : ['STOPSIGNAL SIGCONT']),
   ]
   const built: BuiltImage = { flavour, recipe, tarPath, changes }
   if (await exists(tarPath)) return built
