@@ -67,22 +67,17 @@ async function startParts(site: Site): Promise<Parts> {
   const kept = (await keptParts(site)) ?? new Map<string, number>()
   const pid = (name: string): number | null => kept.get(name) ?? null
   const remark = ({ origin, version }: Found): string => `${version}${origin === 'given' ? ' (the given one)' : ''}`
-  // Progress lines come one after the other; the work goes on side by side.
-  const [postgres, docker, openvswitch, registry, lxcfs] = [
-    startPostgres(site, pid('postgres')),
-    startDocker(site, pid('docker')),
-    startOpenVswitch(site),
-    startRegistry(site),
-    startLxcfs(site, pid('lxcfs')),
+  // Side by side; when one fails the others are waited for, so that nothing goes on behind a message of failure.
+  const started = [
+    step('postgres', () => startPostgres(site, pid('postgres')), remark),
+    step('docker', () => startDocker(site, pid('docker')), remark),
+    step('open vswitch', () => startOpenVswitch(site), remark),
+    step('registry', () => startRegistry(site), remark),
+    step('lxcfs', () => startLxcfs(site, pid('lxcfs')), remark),
   ] as const
-  await Promise.allSettled([postgres, docker, openvswitch, registry, lxcfs]).then(() => undefined)
-  return {
-    postgres: await step('postgres', () => postgres, remark),
-    docker: await step('docker', () => docker, remark),
-    openvswitch: await step('open vswitch', () => openvswitch, remark),
-    registry: await step('registry', () => registry, remark),
-    lxcfs: await step('lxcfs', () => lxcfs, remark),
-  }
+  await Promise.allSettled(started)
+  const [postgres, docker, openvswitch, registry, lxcfs] = await Promise.all(started)
+  return { postgres, docker, openvswitch, registry, lxcfs }
 }
 
 async function prepareDatabase(site: Site, parts: Parts, password: string): Promise<void> {

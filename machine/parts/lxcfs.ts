@@ -14,8 +14,8 @@ async function answers(directory: string): Promise<true> {
 }
 
 async function version(): Promise<string> {
-  const { stdout } = await execa('lxcfs', ['--version'], { timeout: 5000, reject: false })
-  return /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? 'unknown'
+  const { all } = await execa('lxcfs', ['--version'], { timeout: 5000, reject: false, all: true })
+  return /\d+\.\d+\.\d+/.exec(all)?.[0] ?? 'unknown'
 }
 
 async function isMounted(directory: string): Promise<boolean> {
