@@ -28,9 +28,13 @@ const results = z.object({
 /** What the tests see of the environment: nothing that leads to the user's cloud. */
 function environmentIn({ config, layout }: Site): Record<string, string> {
   const kept = ['PATH', 'HOME', 'TERM', 'LANG', 'CI', 'FORCE_COLOR', 'NO_COLOR']
-  const environment = kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))
   return {
-    ...Object.fromEntries(environment),
+    ...Object.fromEntries(
+      kept.flatMap((name): [string, string][] => {
+        const value = process.env[name]
+        return value === undefined ? [] : [[name, value]]
+      }),
+    ),
     BERTH_HOME: layout.home,
     BERTH_NAME_PREFIX: config.namePrefix,
     TMPDIR: join(layout.home, 'tmp'),
