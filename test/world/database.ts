@@ -66,10 +66,9 @@ export async function freshDatabase(): Promise<TestDatabase> {
   const db = connect(url, { size: connections, name: 'test' })
   const drop = async (): Promise<void> => {
     await db.destroy()
-    await withAdmin(
-      adminUrl,
-      async (admin) => void (await admin.raw('drop database if exists ?? with (force)', [name])),
-    )
+    await withAdmin(adminUrl, async (admin) => {
+      await admin.raw('drop database if exists ?? with (force)', [name])
+    })
   }
   return { url, db, drop }
 }
