@@ -12,10 +12,12 @@ for unit in \
   sys-kernel-config.mount sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount \
   proc-sys-fs-binfmt_misc.automount systemd-firstboot.service systemd-random-seed.service systemd-hwdb-update.service \
   systemd-journald-audit.socket getty@.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service \
-  systemd-logind.service user@.service user-runtime-dir@.service \
+  user@.service user-runtime-dir@.service \
   e2scrub_reap.service e2scrub_all.timer fstrim.timer cloud-init-hotplugd.socket rescue.service emergency.service; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
+# logind comes when reboot or poweroff ask for it over D-Bus, and is not there before.
+rm -f "$root/lib/systemd/system/multi-user.target.wants/systemd-logind.service"
 ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
 
 mkdir -p "$root/etc/systemd/journald.conf.d" "$root/etc/systemd/system/ssh.service.d"
