@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { Invalid, NotFound } from '../../core/errors.ts'
+import { getFlavor, listFlavors } from '../../db/flavors.ts'
+import type { FlavorRow } from '../../db/tables.ts'
+import { parseQuery } from '../body.ts'
+import { linksField, nextHref, pageOf } from '../page.ts'
+import { isAllowed } from '../policy.ts'
+import type { Call, Reply } from '../route.ts'
+import { flavorReference, flavorView } from './views/flavor.ts'
+
+const yes = ['1', 't', 'true', 'on', 'y', 'yes']
+const no = ['0', 'f', 'false', 'off', 'n', 'no']
+
+const query = z.object({
+  is_public: z.string().default('true'),
+  minRam: z.string().regex(/^\d+$/).default('0').transform(Number),
+  minDisk: z.string().regex(/^\d+$/).default('0').transform(Number),
+})
+
+/** Others than administrators see public flavors, whatever they ask for. */
+function wantedPublic({ caller }: Call, text: string): boolean | null {
+  const word = text.toLowerCase()
+  if (!isAllowed(caller, 'os_compute_api:flavors:private')) return true
+  if (word === 'none') return null
+  if (yes.includes(word)) return true
+  if (no.includes(word)) return false
+  throw new Invalid(`Invalid is_public filter [${text}]`)
+}
+
+async function list(call: Call, view: (flavor: FlavorRow) => unknown): Promise<Reply> {
+  const { is_public, minRam, minDisk } = parseQuery(query, call.query)
+  const page = pageOf(call.query)
+  if (page.marker !== null)
+    await getFlavor(call.db, page.marker).catch((error: unknown) => {
+      throw error instanceof NotFound
+        ? new Invalid(`marker [${String(page.marker)}] not found`, { cause: error })
+        : error
+    })
+  const flavors = await listFlavors(call.db, {
+    isPublic: wantedPublic(call, is_public),
+    minMemoryMiB: minRam,
+    minDiskGiB: minDisk,
+    ...page,
+  })
+  const href = nextHref(
+    call,
+    page,
+    flavors.map(({ id }) => id),
+  )
+  return { status: 200, body: { flavors: flavors.map(view), ...linksField('flavors', href) } }
+}
+
+export async function index(call: Call): Promise<Reply> {
+  return await list(call, (flavor) => flavorReference(flavor, call))
+}
+
+export async function detail(call: Call): Promise<Reply> {
+  return await list(call, (flavor) => flavorView(flavor, call))
+}
+
+/** A flavor that the caller may use. @throws NotFound */
+export async function usableFlavor({ db, caller }: Pick<Call, 'db' | 'caller'>, id: string): Promise<FlavorRow> {
+  const flavor = await getFlavor(db, id)
+  if (!flavor.isPublic && !isAllowed(caller, 'os_compute_api:flavors:private')) throw new NotFound('Flavor', id)
+  return flavor
+}
+
+export async function show(call: Call): Promise<Reply> {
+  const flavor = await usableFlavor(call, call.params.id ?? '')
+  return { status: 200, body: { flavor: flavorView(flavor, call) } }
+}
+
+export async function extraSpecs(call: Call): Promise<Reply> {
+  const flavor = await usableFlavor(call, call.params.id ?? '')
+  return { status: 200, body: { extra_specs: flavor.extraSpecs } }
+}
+
+export async function extraSpec(call: Call): Promise<Reply> {
+  const { id = '', key = '' } = call.params
+  const value = (await usableFlavor(call, id)).extraSpecs[key]
+  if (value === undefined) throw new NotFound(`Flavor ${id} extra spec`, key)
+  return { status: 200, body: { [key]: value } }
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { Forbidden, Invalid, NotFound, OverQuota } from '../../core/errors.ts'
+import type { Db } from '../../db/connect.ts'
+import { countKeypairs, deleteKeypair, getKeypair, insertKeypair, listKeypairs } from '../../db/keypairs.ts'
+import { quotasOf } from '../../db/quotas.ts'
+import type { KeypairRow } from '../../db/tables.ts'
+import { parseBody } from '../body.ts'
+import { projectOf } from '../caller.ts'
+import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
+import { isAllowed } from '../policy.ts'
+import type { Call, Reply } from '../route.ts'
+import { fingerprintOf, generateKey } from './ssh-key.ts'
+
+/** Nova's rule of names before 2.92: letters, digits, space, - and _. */
+const plainName = /^[a-zA-Z0-9_\- ]+$/
+const wideName = /^[a-zA-Z0-9_\-@. ]+$/
+
+const name = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((text) => text.trim() === text, { error: 'Leading or trailing spaces are not allowed' })
+
+const body = z.strictObject({
+  keypair: z.strictObject({
+    name,
+    public_key: z.string().optional(),
+    type: z.enum(['ssh', 'x509']).optional(),
+    user_id: z.string().optional(),
+  }),
+})
+
+/** Whose keys: the caller's own, or, for administrators from 2.10, another user's. */
+function ownerOf({ caller, version }: Call, userId: string | null | undefined): string {
+  if (!userId || version < 10 || userId === caller.userId) return caller.userId
+  if (!isAllowed(caller, 'os_compute_api:os-keypairs:others'))
+    throw new Forbidden("Policy doesn't allow os_compute_api:os-keypairs to be performed on others' key pairs.")
+  return userId
+}
+
+function view({ name: keyName, publicKey, fingerprint, type }: KeypairRow, version: number): Record<string, unknown> {
+  return { name: keyName, public_key: publicKey, fingerprint, ...(version >= 2 ? { type } : {}) }
+}
+
+async function withinQuota(db: Db, { projectId, userId }: { projectId: string; userId: string }): Promise<void> {
+  const { key_pairs: limit } = await quotasOf(db, projectId)
+  if (limit >= 0 && (await countKeypairs(db, userId)) >= limit)
+    throw new OverQuota('Quota exceeded, too many key pairs.')
+}
+
+export async function create(call: Call): Promise<Reply> {
+  const { db, version, caller } = call
+  const { keypair } = parseBody(body, call.body)
+  if (!(version >= 92 ? wideName : plainName).test(keypair.name))
+    throw new Invalid(`Keypair data is invalid: Keypair name contains unsafe characters`)
+  if (version >= 92 && keypair.public_key === undefined)
+    throw new Invalid("Invalid input for field/attribute keypair. 'public_key' is a required property")
+  if (keypair.type === 'x509') throw new Invalid('Keypair data is invalid: key pairs of type x509 are not supported')
+  const userId = ownerOf(call, keypair.user_id)
+  await withinQuota(db, { projectId: projectOf(caller), userId })
+  const made = keypair.public_key === undefined ? await generateKey(keypair.name) : null
+  const publicKey = made?.publicKey ?? keypair.public_key ?? ''
+  const row = { userId, name: keypair.name, type: 'ssh', publicKey, fingerprint: fingerprintOf(publicKey) }
+  const stored = await insertKeypair(db, row)
+  const shown = { ...view(stored, version), user_id: userId, ...(made ? { private_key: made.privateKey } : {}) }
+  return { status: version >= 2 ? 201 : 200, body: { keypair: shown } }
+}
+
+export async function index(call: Call): Promise<Reply> {
+  const page = call.version >= 35 ? pageOf(call.query) : { limit: maxLimit, marker: null }
+  const userId = ownerOf(call, call.query.get('user_id'))
+  if (page.marker !== null)
+    await getKeypair(call.db, userId, page.marker).catch((error: unknown) => {
+      throw error instanceof NotFound
+        ? new Invalid(`marker [${String(page.marker)}] not found`, { cause: error })
+        : error
+    })
+  const rows = await listKeypairs(call.db, userId, page)
+  const href =
+    call.version >= 35
+      ? nextHref(
+          call,
+          page,
+          rows.map((row) => row.name),
+        )
+      : null
+  return {
+    status: 200,
+    body: { keypairs: rows.map((row) => ({ keypair: view(row, call.version) })), ...linksField('keypairs', href) },
+  }
+}
+
+export async function show(call: Call): Promise<Reply> {
+  const row = await getKeypair(call.db, ownerOf(call, call.query.get('user_id')), call.params.name ?? '')
+  const keypair = {
+    ...view(row, call.version),
+    user_id: row.userId,
+    // Keys have no numbers here; Nova's clients print this one and nothing else.
+    id: 0,
+    created_at: row.createdAt.toISOString().replace('Z', '000'),
+    updated_at: null,
+    deleted: false,
+    deleted_at: null,
+  }
+  return { status: 200, body: { keypair } }
+}
+
+export async function remove(call: Call): Promise<Reply> {
+  await deleteKeypair(call.db, ownerOf(call, call.query.get('user_id')), call.params.name ?? '')
+  return { status: call.version >= 2 ? 204 : 202 }
+}

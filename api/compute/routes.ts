@@ -1,0 +1,101 @@
+/** The tree of /compute: which path, who may, and what answers it. */
+import type { Route } from '../route.ts'
+import { act } from './actions/index.ts'
+import * as extensions from './extensions.ts'
+import * as flavors from './flavors.ts'
+import * as hosts from './hosts.ts'
+import * as instanceActions from './instance-actions.ts'
+import * as keypairs from './keypairs.ts'
+import { limits, quotaSet } from './limits.ts'
+import { create } from './servers/create.ts'
+import { remove } from './servers/delete.ts'
+import * as attached from './servers/interfaces.ts'
+import * as servers from './servers/list.ts'
+import * as metadata from './servers/metadata.ts'
+import { show } from './servers/show.ts'
+import { update } from './servers/update.ts'
+import { allVersions, currentVersion, oldVersion } from './versions.ts'
+
+const may = {
+  list: 'os_compute_api:servers:index',
+  show: 'os_compute_api:servers:show',
+  create: 'os_compute_api:servers:create',
+  update: 'os_compute_api:servers:update',
+  remove: 'os_compute_api:servers:delete',
+  readMetadata: 'os_compute_api:server-metadata:index',
+  writeMetadata: 'os_compute_api:server-metadata:update',
+  ips: 'os_compute_api:ips:index',
+  interfaces: 'os_compute_api:os-attach-interfaces:list',
+  groups: 'os_compute_api:os-security-groups:list',
+  actions: 'os_compute_api:os-instance-actions:list',
+  flavors: 'os_compute_api:flavors',
+  keypairs: 'os_compute_api:os-keypairs',
+  limits: 'os_compute_api:limits',
+  quotas: 'os_compute_api:os-quota-sets:show',
+  zones: 'os_compute_api:os-availability-zone:list',
+  zonesDetail: 'os_compute_api:os-availability-zone:detail',
+  hypervisors: 'os_compute_api:os-hypervisors:list',
+  services: 'os_compute_api:os-services:list',
+  extensions: 'os_compute_api:extensions',
+} as const
+
+const versionRoutes: readonly Route[] = [
+  { method: 'get', path: '/', open: true, run: allVersions },
+  { method: 'get', path: '/v2', open: true, run: oldVersion },
+  { method: 'get', path: '/v2/', open: true, run: oldVersion },
+  { method: 'get', path: '/v2.1', open: true, run: currentVersion },
+  { method: 'get', path: '/v2.1/', open: true, run: currentVersion },
+]
+
+const serverRoutes: readonly Route[] = [
+  { method: 'get', path: '/v2.1/servers', rule: may.list, run: servers.index },
+  { method: 'post', path: '/v2.1/servers', rule: may.create, run: create },
+  { method: 'get', path: '/v2.1/servers/detail', rule: may.list, run: servers.detail },
+  { method: 'get', path: '/v2.1/servers/:id', rule: may.show, run: show },
+  { method: 'put', path: '/v2.1/servers/:id', rule: may.update, run: update },
+  { method: 'delete', path: '/v2.1/servers/:id', rule: may.remove, run: remove },
+  { method: 'post', path: '/v2.1/servers/:id/action', rule: may.show, run: act },
+  { method: 'get', path: '/v2.1/servers/:id/metadata', rule: may.readMetadata, run: metadata.index },
+  { method: 'post', path: '/v2.1/servers/:id/metadata', rule: may.writeMetadata, run: metadata.merge },
+  { method: 'put', path: '/v2.1/servers/:id/metadata', rule: may.writeMetadata, run: metadata.replace },
+  { method: 'get', path: '/v2.1/servers/:id/metadata/:key', rule: may.readMetadata, run: metadata.show },
+  { method: 'put', path: '/v2.1/servers/:id/metadata/:key', rule: may.writeMetadata, run: metadata.put },
+  { method: 'delete', path: '/v2.1/servers/:id/metadata/:key', rule: may.writeMetadata, run: metadata.remove },
+  { method: 'get', path: '/v2.1/servers/:id/ips', rule: may.ips, run: attached.ips },
+  { method: 'get', path: '/v2.1/servers/:id/ips/:label', rule: may.ips, run: attached.ipsOf },
+  { method: 'get', path: '/v2.1/servers/:id/os-interface', rule: may.interfaces, run: attached.interfaces },
+  { method: 'get', path: '/v2.1/servers/:id/os-interface/:port', rule: may.interfaces, run: attached.interfaceOf },
+  { method: 'get', path: '/v2.1/servers/:id/os-security-groups', rule: may.groups, run: attached.securityGroups },
+  { method: 'get', path: '/v2.1/servers/:id/os-volume_attachments', rule: may.show, run: attached.volumes },
+  { method: 'get', path: '/v2.1/servers/:id/os-instance-actions', rule: may.actions, run: instanceActions.index },
+  {
+    method: 'get',
+    path: '/v2.1/servers/:id/os-instance-actions/:requestId',
+    rule: may.actions,
+    run: instanceActions.show,
+  },
+]
+
+const otherRoutes: readonly Route[] = [
+  { method: 'get', path: '/v2.1/flavors', rule: may.flavors, run: flavors.index },
+  { method: 'get', path: '/v2.1/flavors/detail', rule: may.flavors, run: flavors.detail },
+  { method: 'get', path: '/v2.1/flavors/:id', rule: may.flavors, run: flavors.show },
+  { method: 'get', path: '/v2.1/flavors/:id/os-extra_specs', rule: may.flavors, run: flavors.extraSpecs },
+  { method: 'get', path: '/v2.1/flavors/:id/os-extra_specs/:key', rule: may.flavors, run: flavors.extraSpec },
+  { method: 'get', path: '/v2.1/os-keypairs', rule: may.keypairs, run: keypairs.index },
+  { method: 'post', path: '/v2.1/os-keypairs', rule: may.keypairs, run: keypairs.create },
+  { method: 'get', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.show },
+  { method: 'delete', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.remove },
+  { method: 'get', path: '/v2.1/limits', rule: may.limits, run: limits },
+  { method: 'get', path: '/v2.1/os-quota-sets/:project', rule: may.quotas, run: quotaSet },
+  { method: 'get', path: '/v2.1/os-availability-zone', rule: may.zones, run: hosts.zones },
+  { method: 'get', path: '/v2.1/os-availability-zone/detail', rule: may.zonesDetail, run: hosts.zonesDetail },
+  { method: 'get', path: '/v2.1/os-hypervisors', rule: may.hypervisors, run: hosts.hypervisors },
+  { method: 'get', path: '/v2.1/os-hypervisors/detail', rule: may.hypervisors, run: hosts.hypervisorsDetail },
+  { method: 'get', path: '/v2.1/os-hypervisors/:id', rule: may.hypervisors, run: hosts.hypervisor },
+  { method: 'get', path: '/v2.1/os-services', rule: may.services, run: hosts.services },
+  { method: 'get', path: '/v2.1/extensions', rule: may.extensions, run: extensions.index },
+  { method: 'get', path: '/v2.1/extensions/:alias', rule: may.extensions, run: extensions.show },
+]
+
+export const computeRoutes: readonly Route[] = [...versionRoutes, ...serverRoutes, ...otherRoutes]

@@ -1,0 +1,102 @@
+/** What a new server is made of: flavor, image, key, security groups, zone. What does not exist is bad input, in Nova's words. */
+import { Invalid, NotFound } from '../../../core/errors.ts'
+import type { ServerFlavor } from '../../../core/server.ts'
+import type { Transaction } from '../../../db/connect.ts'
+import { listZones } from '../../../db/host-status.ts'
+import { getImage, type Viewer } from '../../../db/images.ts'
+import { getKeypair } from '../../../db/keypairs.ts'
+import { defaultGroup, listSecurityGroups } from '../../../db/security-groups.ts'
+import type { FlavorRow, ImageRow, KeypairRow } from '../../../db/tables.ts'
+import type { Caller } from '../../caller.ts'
+import { usableFlavor } from '../flavors.ts'
+import type { CreateServer } from './create-body.ts'
+
+/** What the path calls not found is bad input in a body. */
+async function known<T>(found: Promise<T>, sentence: string | null): Promise<T> {
+  try {
+    return await found
+  } catch (error) {
+    throw error instanceof NotFound ? new Invalid(sentence ?? error.message, { cause: error }) : error
+  }
+}
+
+/** References are ids, or, from old clients, URLs that end in one. */
+function idIn(reference: string): string {
+  return reference.slice(reference.lastIndexOf('/') + 1)
+}
+
+export interface BootSource {
+  readonly flavor: ServerFlavor
+  readonly image: ImageRow & { readonly reference: string }
+  readonly key: KeypairRow | null
+}
+
+const bytesPerGiB = 1024 ** 3
+
+function checkFit(flavor: FlavorRow, image: ImageRow): void {
+  if (flavor.memoryMiB < image.minMemoryMiB) throw new Invalid("Flavor's memory is too small for requested image.")
+  if (flavor.diskGiB === 0) return
+  if (flavor.diskGiB < image.minDiskGiB)
+    throw new Invalid(
+      `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ` +
+        `${flavor.diskGiB * bytesPerGiB} bytes, minimum size is ${image.minDiskGiB * bytesPerGiB} bytes.`,
+    )
+}
+
+async function imageOf(trx: Transaction, wanted: CreateServer, viewer: Viewer): Promise<BootSource['image']> {
+  const reference = wanted.imageRef ?? wanted.block_device_mapping_v2?.[0]?.uuid ?? ''
+  if (reference === '') throw new Invalid('Invalid imageRef provided.')
+  const image = await known(getImage(trx, idIn(reference), viewer), 'Can not find requested image')
+  if (image.status !== 'active' || image.reference === null) throw new Invalid(`Image ${image.id} is not active.`)
+  return { ...image, reference: image.reference }
+}
+
+/** @throws Invalid naming what does not exist or does not fit */
+export async function resolveBoot(
+  trx: Transaction,
+  wanted: CreateServer,
+  { caller, viewer }: { readonly caller: Caller; readonly viewer: Viewer },
+): Promise<BootSource> {
+  const flavor = await known(usableFlavor({ db: trx, caller }, idIn(wanted.flavorRef)), null)
+  const image = await imageOf(trx, wanted, viewer)
+  checkFit(flavor, image)
+  const { key_name: keyName } = wanted
+  const key =
+    keyName === undefined ? null : await known(getKeypair(trx, caller.userId, keyName), 'Invalid key_name provided.')
+  const { id, name, vcpus, memoryMiB, diskGiB, extraSpecs } = flavor
+  return { flavor: { id, name, vcpus, memoryMiB, diskGiB, extraSpecs }, image, key }
+}
+
+/** The groups of the server's own ports; none asked for = the project's default group. */
+export async function resolveGroups(
+  trx: Transaction,
+  wanted: CreateServer['security_groups'],
+  projectId: string,
+): Promise<readonly string[]> {
+  const names = [...new Set((wanted ?? []).map(({ name }) => name))]
+  const standard = await defaultGroup(trx, projectId)
+  if (names.length === 0) return [standard.id]
+  const own = await listSecurityGroups(trx, { projectId }, { projectId, isAdmin: false })
+  const ids = names.map((name) => {
+    const matches = own.filter((group) => group.id === name || group.name === name)
+    const group = matches.find(({ id }) => id === name) ?? matches[0]
+    if (!group) throw new Invalid(`Security group ${name} not found for project ${projectId}.`)
+    return group.id
+  })
+  return [...new Set(ids)]
+}
+
+/** Nova's name for the zone of hosts that are in none. */
+export const defaultZone = 'nova'
+
+/** @throws Invalid when no host is in the zone, or a host is named, which needs a right that nobody has yet */
+export async function resolveZone(trx: Transaction, wanted: CreateServer): Promise<string> {
+  if (wanted.host !== undefined || wanted.hypervisor_hostname !== undefined || wanted.availability_zone?.includes(':'))
+    throw new Invalid('To name the host of a server is not supported.')
+  const { availability_zone: zone } = wanted
+  if (!zone) return defaultZone
+  const zones = await listZones(trx)
+  if (zone !== defaultZone && !zones.some(({ name }) => name === zone))
+    throw new Invalid('The requested availability zone is not available')
+  return zone
+}

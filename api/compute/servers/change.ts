@@ -1,0 +1,39 @@
+/** Every change of a server begins here: the guarded UPDATE, the user's action and the job, in one transaction. */
+import { Conflict } from '../../../core/errors.ts'
+import type { HostJob } from '../../../core/jobs.ts'
+import type { Server } from '../../../core/server.ts'
+import { insertAction, type ActionName } from '../../../db/actions.ts'
+import { begin } from '../../../db/servers.ts'
+import { enqueue, serverQueue } from '../../../jobs/enqueue.ts'
+import { isAllowed } from '../../policy.ts'
+import type { Call } from '../../route.ts'
+
+/** @throws Conflict when a user locked the server and the caller is no administrator */
+export function refuseIfLocked({ caller }: Call, { id, lockedBy }: Server): void {
+  if (lockedBy !== null && !isAllowed(caller, 'os_compute_api:os-lock-server:unlock:unlock_override'))
+    throw new Conflict(`Instance ${id} is locked`)
+}
+
+/** Changes whose job takes nothing but the server. */
+export type PlainChange = Exclude<HostJob, 'server.create'>
+
+/**
+ * Begins a change that an agent carries out. A delete of a server without a host goes to the scheduler.
+ *
+ * @throws Conflict when the server is locked or has no host; ServerInvalidState; NotFound
+ */
+export async function change(call: Call, server: Server, name: PlainChange, action: ActionName): Promise<void> {
+  const { db, requestId, caller } = call
+  refuseIfLocked(call, server)
+  await db.transaction(async (trx) => {
+    const { id, host, projectId } = await begin(trx, server.id, name)
+    if (host === null && name !== 'server.delete') throw new Conflict(`Instance ${id} is not ready`)
+    await insertAction(trx, { serverId: id, requestId, action, userId: caller.userId, projectId })
+    await enqueue(
+      trx,
+      name,
+      { serverId: id, requestId },
+      { queue: serverQueue(id), ...(host === null ? {} : { host }) },
+    )
+  })
+}

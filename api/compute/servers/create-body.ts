@@ -1,0 +1,142 @@
+/** The body of POST /servers at each microversion. Source: nova/api/openstack/compute/schemas/servers.py. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { Invalid } from '../../../core/errors.ts'
+import { parseBody } from '../../body.ts'
+import { minorOf, type Microversion } from '../../microversion.ts'
+
+const trimmed = (text: string): boolean => text.trim() === text
+export const serverName = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine(trimmed, { error: 'Leading or trailing spaces are not allowed' })
+
+export const metadata = z.record(z.string().regex(/^[a-zA-Z0-9-_:. ]{1,255}$/), z.string().max(255))
+export const diskConfig = z.enum(['AUTO', 'MANUAL'])
+/** '' = none */
+export const accessIp = (family: 4 | 6) =>
+  z
+    .string()
+    .refine((text) => text === '' || isIP(text) === family, { error: `is not a 'ipv${family}'` })
+    .transform((text) => (text === '' ? null : text))
+
+const count = z
+  .union([z.int(), z.string().regex(/^\d+$/).transform(Number)])
+  .refine((number) => number >= 1, { error: 'is less than the minimum of 1' })
+
+const nic = z.strictObject({
+  uuid: z.uuid().optional(),
+  port: z.uuid().nullable().optional(),
+  fixed_ip: z
+    .string()
+    .refine((text) => isIP(text) !== 0, { error: "is not a 'ip-address'" })
+    .optional(),
+  tag: z.string().min(1).max(60).optional(),
+})
+
+const disk = z.strictObject({
+  boot_index: z.union([z.int(), z.string(), z.null()]).optional(),
+  source_type: z.literal('image'),
+  destination_type: z.literal('local').optional(),
+  uuid: z.uuid(),
+  delete_on_termination: z.boolean().optional(),
+})
+
+const server = z.strictObject({
+  name: serverName,
+  imageRef: z.string().optional(),
+  flavorRef: z.union([z.string().min(1), z.int().transform(String)]),
+  adminPass: z.string().optional(),
+  metadata: metadata.optional(),
+  networks: z.union([z.enum(['auto', 'none']), z.array(nic)]).optional(),
+  'OS-DCF:diskConfig': diskConfig.optional(),
+  accessIPv4: accessIp(4).optional(),
+  accessIPv6: accessIp(6).optional(),
+  availability_zone: z.string().min(1).max(255).nullable().optional(),
+  block_device_mapping_v2: z.array(disk).max(1).optional(),
+  config_drive: z
+    .union([z.boolean(), z.stringbool(), z.literal('').transform(() => false)])
+    .nullable()
+    .optional(),
+  key_name: z.string().min(1).max(255).optional(),
+  min_count: count.optional(),
+  max_count: count.optional(),
+  return_reservation_id: z.union([z.boolean(), z.stringbool()]).optional(),
+  security_groups: z.array(z.strictObject({ name: z.string().min(1).max(255) })).optional(),
+  user_data: z.base64({ error: 'User data needs to be valid base 64.' }).max(65_535).nullable().optional(),
+  description: z.string().max(255).nullable().optional(),
+  tags: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(60)
+        .regex(/^[^,/]*$/),
+    )
+    .max(50)
+    .optional(),
+  trusted_image_certificates: z.array(z.string()).nullable().optional(),
+  host: z.string().min(1).max(255).optional(),
+  hypervisor_hostname: z.string().min(1).max(255).optional(),
+  hostname: z
+    .string()
+    .min(1)
+    .max(63)
+    .regex(/^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/)
+    .optional(),
+})
+
+const hints = z.record(z.string(), z.unknown()).optional()
+const body = z.strictObject({ server, 'os:scheduler_hints': hints, 'OS-SCH-HNT:scheduler_hints': hints })
+
+export type CreateServer = z.output<typeof server>
+
+/** The microversion that brought a property. */
+const brought = {
+  description: '2.19',
+  tags: '2.52',
+  trusted_image_certificates: '2.63',
+  host: '2.74',
+  hypervisor_hostname: '2.74',
+  hostname: '2.90',
+} as const
+
+/** Hints that Nova's filters act on; to take them and do nothing would be a lie. */
+const placementHints: readonly string[] = [
+  'group',
+  'same_host',
+  'different_host',
+  'query',
+  'target_cell',
+  'build_near_host_ip',
+]
+
+function checkHints(hint: Readonly<Record<string, unknown>>): void {
+  const unmet = Object.keys(hint).find((name) => placementHints.includes(name))
+  if (unmet !== undefined) throw new Invalid(`The scheduler hint '${unmet}' is not supported.`)
+}
+
+function checkVersion(wanted: CreateServer, version: Microversion): void {
+  for (const [name, since] of Object.entries(brought))
+    if (Object.hasOwn(wanted, name) && version < minorOf(since))
+      throw new Invalid(
+        `Invalid input for field/attribute server. Value: ${name}. ` +
+          `Additional properties are not allowed ('${name}' was unexpected)`,
+      )
+  if (version >= 37 && wanted.networks === undefined)
+    throw new Invalid("Invalid input for field/attribute server. 'networks' is a required property")
+  if (version < 37 && typeof wanted.networks === 'string')
+    throw new Invalid(
+      `Invalid input for field/attribute networks. Value: ${wanted.networks}. '${wanted.networks}' is not of type 'array'`,
+    )
+  if (wanted.trusted_image_certificates) throw new Invalid('Image certificate validation is not supported.')
+}
+
+/** @throws Invalid naming the field and what is wrong with it */
+export function parseCreate(given: unknown, version: Microversion): CreateServer {
+  const { server: wanted, ...rest } = parseBody(body, given)
+  checkVersion(wanted, version)
+  checkHints({ ...rest['os:scheduler_hints'], ...rest['OS-SCH-HNT:scheduler_hints'] })
+  return wanted
+}

@@ -1,0 +1,154 @@
+/** POST /servers: rows and jobs in one transaction. */
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { Invalid, OverQuota } from '../../../core/errors.ts'
+import type { Server } from '../../../core/server.ts'
+import { insertAction } from '../../../db/actions.ts'
+import type { Transaction } from '../../../db/connect.ts'
+import { quotasOf, withinQuota } from '../../../db/quotas.ts'
+import { insertServer, type NewServer } from '../../../db/servers.ts'
+import { enqueue, serverQueue } from '../../../jobs/enqueue.ts'
+import { viewerOf } from '../../caller.ts'
+import type { Call, Reply } from '../../route.ts'
+import { linksOf } from '../links.ts'
+import { resolveBoot, resolveGroups, resolveZone, type BootSource } from './boot-source.ts'
+import { parseCreate, type CreateServer } from './create-body.ts'
+import { hostnameOf } from './hostname.ts'
+import { makePorts, resolveNics, type Nic } from './nics.ts'
+
+/** Without signs that are mistaken for others: Nova's alphabet. */
+const passwordSigns = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+
+function newPassword(): string {
+  return Array.from({ length: 12 }, () => passwordSigns[randomInt(passwordSigns.length)]).join('')
+}
+
+/** Everything that the servers of one request share. */
+interface Plan {
+  readonly wanted: CreateServer
+  readonly count: number
+  readonly boot: BootSource
+  readonly nics: readonly Nic[]
+  readonly securityGroupIds: readonly string[]
+  readonly availabilityZone: string
+  readonly reservationId: string
+  readonly adminPassword: string
+}
+
+function countOf({ min_count, max_count }: CreateServer): number {
+  const least = min_count ?? 1
+  const most = max_count ?? least
+  if (least > most) throw new Invalid('min_count must be <= max_count')
+  return most
+}
+
+function checkCount(count: number, { nics, wanted }: { nics: readonly Nic[]; wanted: CreateServer }): void {
+  if (count === 1) return
+  if (nics.some((nic) => nic.kind === 'port'))
+    throw new Invalid(
+      'Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.',
+    )
+  if (nics.some((nic) => nic.kind === 'new' && nic.address !== null))
+    throw new Invalid('Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified.')
+  if (wanted.hostname !== undefined) throw new Invalid('Unable to allocate a single hostname to multiple instances')
+}
+
+async function planFor(trx: Transaction, call: Call, wanted: CreateServer): Promise<Plan> {
+  const viewer = viewerOf(call.caller)
+  const { metadata_items: most } = await quotasOf(trx, viewer.projectId)
+  if (most >= 0 && Object.keys(wanted.metadata ?? {}).length > most)
+    throw new OverQuota(`Maximum number of metadata items exceeds ${most}`)
+  const boot = await resolveBoot(trx, wanted, { caller: call.caller, viewer })
+  const nics = await resolveNics(trx, wanted.networks, viewer)
+  const count = countOf(wanted)
+  checkCount(count, { nics, wanted })
+  return {
+    wanted,
+    count,
+    boot,
+    nics,
+    securityGroupIds: await resolveGroups(trx, wanted.security_groups, viewer.projectId),
+    availabilityZone: await resolveZone(trx, wanted),
+    reservationId: `r-${randomBytes(4).toString('hex')}`,
+    adminPassword: wanted.adminPass ?? newPassword(),
+  }
+}
+
+function rowOf(
+  plan: Plan,
+  owner: { readonly projectId: string; readonly userId: string },
+  launchIndex: number,
+): NewServer {
+  const { wanted, boot } = plan
+  const id = randomUUID()
+  const name = plan.count > 1 ? `${wanted.name}-${launchIndex + 1}` : wanted.name
+  return {
+    ...owner,
+    id,
+    name,
+    hostname: wanted.hostname ?? hostnameOf(name, id),
+    description: wanted.description ?? null,
+    flavor: boot.flavor,
+    imageId: boot.image.id,
+    imageReference: boot.image.reference,
+    keyName: boot.key?.name ?? null,
+    publicKey: boot.key?.publicKey ?? null,
+    userData: wanted.user_data ?? null,
+    metadata: wanted.metadata ?? {},
+    configDrive: wanted.config_drive ?? false,
+    availabilityZone: plan.availabilityZone,
+    reservationId: plan.reservationId,
+    launchIndex,
+    accessIpv4: wanted.accessIPv4 ?? null,
+    accessIpv6: wanted.accessIPv6 ?? null,
+    tags: [...new Set(wanted.tags)],
+  }
+}
+
+async function createOne(trx: Transaction, { caller, requestId }: Call, plan: Plan, row: NewServer): Promise<Server> {
+  const { projectId } = row
+  const server = await insertServer(trx, row)
+  await makePorts(trx, plan.nics, {
+    serverId: server.id,
+    projectId,
+    availabilityZone: plan.availabilityZone,
+    securityGroupIds: plan.securityGroupIds,
+  })
+  await insertAction(trx, { serverId: server.id, requestId, action: 'create', userId: caller.userId, projectId })
+  await enqueue(
+    trx,
+    'schedule',
+    { serverId: server.id, requestId, adminPassword: plan.adminPassword },
+    { queue: serverQueue(server.id) },
+  )
+  return server
+}
+
+function reply({ root }: Call, { wanted, reservationId, adminPassword }: Plan, first: Server): Reply {
+  if (wanted.return_reservation_id === true) return { status: 202, body: { reservation_id: reservationId } }
+  const server = {
+    id: first.id,
+    links: linksOf(root, 'servers', first.id),
+    'OS-DCF:diskConfig': wanted['OS-DCF:diskConfig'] ?? 'MANUAL',
+    security_groups: wanted.security_groups ?? [{ name: 'default' }],
+    adminPass: adminPassword,
+  }
+  return { status: 202, body: { server }, headers: { Location: `${root}/compute/v2.1/servers/${first.id}` } }
+}
+
+export async function create(call: Call): Promise<Reply> {
+  const wanted = parseCreate(call.body, call.version)
+  const { projectId } = viewerOf(call.caller)
+  const owner = { projectId, userId: call.caller.userId }
+  return await call.db.transaction(async (trx) => {
+    const plan = await planFor(trx, call, wanted)
+    const servers: Server[] = []
+    for (let index = 0; index < plan.count; index++)
+      servers.push(await createOne(trx, call, plan, rowOf(plan, owner, index)))
+    const { vcpus, memoryMiB } = plan.boot.flavor
+    const { count } = plan
+    await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB })
+    const [first] = servers
+    if (!first) throw new Invalid('min_count must be >= 1')
+    return reply(call, plan, first)
+  })
+}

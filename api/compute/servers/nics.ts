@@ -1,0 +1,137 @@
+/** Which networks and ports a new server is to have. Source: nova/network/neutron.py, validate_networks. */
+import { randomUUID } from 'node:crypto'
+import { AddressInUse, Conflict, Invalid, NotFound } from '../../../core/errors.ts'
+import type { Transaction } from '../../../db/connect.ts'
+import type { Viewer } from '../../../db/images.ts'
+import { getNetwork, listNetworks, listSubnets, type NetworkWithSubnets } from '../../../db/networks.ts'
+import { bindPort, getPort, holderOf, type PortWithAddresses } from '../../../db/ports.ts'
+import type { SubnetRow } from '../../../db/tables.ts'
+import { newPort } from '../../network/new-port.ts'
+import { contains } from '../../network/subnet-of.ts'
+import type { CreateServer } from './create-body.ts'
+
+/** One NIC: a port of the user's, or a new one. */
+export type Nic =
+  | { readonly kind: 'port'; readonly port: PortWithAddresses }
+  | {
+      readonly kind: 'new'
+      readonly network: NetworkWithSubnets
+      readonly subnets: readonly SubnetRow[]
+      readonly address: string | null
+    }
+
+type Wish = Exclude<NonNullable<CreateServer['networks']>, string>[number]
+
+/** What the path calls not found is bad input in a body. */
+async function known<T>(found: Promise<T>, sentence: string): Promise<T> {
+  try {
+    return await found
+  } catch (error) {
+    throw error instanceof NotFound ? new Invalid(sentence, { cause: error }) : error
+  }
+}
+
+async function onNetwork(
+  trx: Transaction,
+  network: NetworkWithSubnets,
+  { address, viewer }: { readonly address: string | null; readonly viewer: Viewer },
+): Promise<Nic> {
+  const subnets = await listSubnets(trx, { networkIds: [network.id] }, { ...viewer, isAdmin: true })
+  if (subnets.length === 0) throw new Invalid(`Network ${network.id} requires a subnet in order to boot instances on.`)
+  if (address !== null && !subnets.some(({ cidr }) => contains(cidr, address)))
+    throw new Invalid(`Fixed IP address ${address} is not a valid ip address for network ${network.id}.`)
+  return { kind: 'new', network, subnets, address }
+}
+
+async function onPort(trx: Transaction, id: string, viewer: Viewer): Promise<Nic> {
+  const port = await known(getPort(trx, id, viewer), `Port id ${id} could not be found.`)
+  if (port.deviceId !== '') throw new Conflict(`Port ${id} is still in use.`)
+  if (port.fixedIps.length === 0) throw new Invalid(`Port ${id} requires a FixedIP in order to be used.`)
+  return { kind: 'port', port }
+}
+
+async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<Nic> {
+  if (wish.port) return await onPort(trx, wish.port, viewer)
+  if (wish.uuid === undefined) throw new Invalid('Bad networks format: network uuid is not in proper format (None)')
+  const network = await known(getNetwork(trx, wish.uuid, viewer), `Network ${wish.uuid} could not be found.`)
+  return await onNetwork(trx, network, { address: wish.fixed_ip ?? null, viewer })
+}
+
+/** None asked for: the one network that the project can use, if there is exactly one. */
+async function automatic(trx: Transaction, viewer: Viewer, required: boolean): Promise<readonly Nic[]> {
+  const [only, ...others] = await listNetworks(trx, {}, { ...viewer, isAdmin: false })
+  if (others.length > 0) throw new Conflict('Multiple possible networks found, use a Network ID to be more specific.')
+  if (only) return [await onNetwork(trx, only, { address: null, viewer })]
+  if (required) throw new Invalid('Unable to automatically allocate a network for project ' + viewer.projectId)
+  return []
+}
+
+/** @throws Invalid, Conflict as Nova does */
+export async function resolveNics(
+  trx: Transaction,
+  wanted: CreateServer['networks'],
+  viewer: Viewer,
+): Promise<readonly Nic[]> {
+  if (wanted === 'none') return []
+  if (wanted === 'auto' || wanted === undefined || wanted.length === 0)
+    return await automatic(trx, viewer, wanted === 'auto')
+  const nics: Nic[] = []
+  for (const wish of wanted) nics.push(await asWished(trx, wish, viewer))
+  const ports = nics.flatMap((nic) => (nic.kind === 'port' ? nic.port.id : []))
+  if (new Set(ports).size < ports.length) throw new Conflict(`Port ${ports[0] ?? ''} is still in use.`)
+  return nics
+}
+
+export interface ForServer {
+  readonly serverId: string
+  readonly projectId: string
+  readonly availabilityZone: string
+  readonly securityGroupIds: readonly string[]
+}
+
+/** Whoever holds the wished address is named, as Nova does. */
+async function addressTaken(trx: Transaction, networkId: string, address: string, error: AddressInUse): Promise<Error> {
+  const holder = await holderOf(trx, networkId, address)
+  const owner = holder?.serverId ? `instance ${holder.serverId}` : `port ${holder?.id ?? 'unknown'}`
+  return new Invalid(`Fixed IP address ${address} is already in use on ${owner}.`, { cause: error })
+}
+
+async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer): Promise<void> {
+  const { serverId, projectId, availabilityZone, securityGroupIds } = of
+  const deviceOwner = `compute:${availabilityZone}`
+  if (nic.kind === 'port') {
+    await bindPort(trx, nic.port.id, { serverId, position, deviceOwner })
+    return
+  }
+  const { network, subnets, address } = nic
+  const wish = {
+    port: {
+      id: randomUUID(),
+      networkId: network.id,
+      projectId,
+      name: '',
+      description: '',
+      adminStateUp: true,
+      deviceId: serverId,
+      deviceOwner,
+      serverId,
+      position,
+      isOwnedByServer: true,
+    },
+    mac: null,
+    securityGroupIds,
+    fixedIps: address === null ? null : [{ address }],
+  }
+  try {
+    await newPort(trx, wish, subnets)
+  } catch (error) {
+    throw error instanceof AddressInUse && address !== null
+      ? await addressTaken(trx, network.id, address, error)
+      : error
+  }
+}
+
+/** The ports of a server, with their addresses, in the order of the NICs. */
+export async function makePorts(trx: Transaction, nics: readonly Nic[], of: ForServer): Promise<void> {
+  for (const [position, nic] of nics.entries()) await plan(trx, nic, position, of)
+}

@@ -1,0 +1,49 @@
+/** PUT /servers/{id}: what may change at any time. */
+import { z } from 'zod'
+import { Invalid } from '../../../core/errors.ts'
+import { updateServer } from '../../../db/servers.ts'
+import { parseBody } from '../../body.ts'
+import { minorOf } from '../../microversion.ts'
+import type { Call, Reply } from '../../route.ts'
+import { serverView } from '../views/server.ts'
+import { accessIp, diskConfig, serverName } from './create-body.ts'
+import { partsOfOne, serverOf } from './find.ts'
+
+const body = z.strictObject({
+  server: z.strictObject({
+    name: serverName.optional(),
+    'OS-DCF:diskConfig': diskConfig.optional(),
+    accessIPv4: accessIp(4).optional(),
+    accessIPv6: accessIp(6).optional(),
+    description: z.string().max(255).nullable().optional(),
+    hostname: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/)
+      .optional(),
+  }),
+})
+
+const brought = { description: '2.19', hostname: '2.90' } as const
+
+export async function update(call: Call): Promise<Reply> {
+  const { server: wanted } = parseBody(body, call.body)
+  for (const [field, since] of Object.entries(brought))
+    if (Object.hasOwn(wanted, field) && call.version < minorOf(since))
+      throw new Invalid(`Additional properties are not allowed ('${field}' was unexpected)`)
+  const server = await serverOf(call, call.params.id)
+  const { name, description, hostname, accessIPv4, accessIPv6 } = wanted
+  const changed = await call.db.transaction((trx) =>
+    updateServer(trx, server.id, {
+      ...(name === undefined ? {} : { name }),
+      ...(description === undefined ? {} : { description }),
+      ...(hostname === undefined ? {} : { hostname }),
+      ...(accessIPv4 === undefined ? {} : { accessIpv4: accessIPv4 }),
+      ...(accessIPv6 === undefined ? {} : { accessIpv6: accessIPv6 }),
+    }),
+  )
+  const { version, root, caller } = call
+  const parts = await partsOfOne(call, changed)
+  return { status: 200, body: { server: serverView(parts, { version, root, isAdmin: caller.isAdmin, as: 'update' }) } }
+}

@@ -1,0 +1,37 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { loadConfig } from '../core/config.ts'
+import { connect } from '../db/connect.ts'
+import { createApp } from './app.ts'
+
+const config = loadConfig()
+const log = pino({ level: config.logLevel, name: 'api' })
+const { databaseUrl, listenAddress, apiPort } = config
+if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher sets it for a Postgres of our own')
+const db = connect(databaseUrl, { size: config.databaseConnections, name: 'api' })
+await db.raw('select 1')
+const server = createApp({ db, config, log }).listen(apiPort, listenAddress, (error) => {
+  if (error) {
+    log.error({ err: error }, 'api does not listen')
+    process.exit(1)
+  }
+  mkdirSync(join(config.home, 'run'), { recursive: true })
+  writeFileSync(join(config.home, 'run', 'api.ready'), String(process.pid))
+  log.info({ pid: process.pid, listenAddress, apiPort }, 'api ready')
+})
+// Longer than the idle time of proxies and clients, so that they, not we, close a connection.
+server.keepAliveTimeout = 75_000
+
+let stopping = false
+/** Takes no new requests, lets running ones end. */
+function stop(): void {
+  if (stopping) return
+  stopping = true
+  server.close(() => {
+    void db.destroy().then(() => log.info('api stopped'))
+  })
+  server.closeIdleConnections()
+}
+process.on('SIGTERM', stop)
+process.on('SIGINT', stop)

@@ -1,0 +1,41 @@
+/** Which parts of Neutron there are. */
+import { NotFound } from '../../core/errors.ts'
+import type { Call, OpenCall, Reply } from '../route.ts'
+
+const aliases = {
+  'security-group': 'security-group',
+  provider: 'Provider Network',
+  binding: 'Port Binding',
+  'net-mtu': 'Network MTU',
+  'standard-attr-timestamp': 'Resource timestamps',
+  'standard-attr-description': 'standard-attr-description',
+  'project-id': 'project_id field enabled',
+} as const
+
+function view([alias, name]: readonly [string, string]): Readonly<Record<string, unknown>> {
+  return { alias, name, description: name, links: [], updated: '2016-09-12T10:00:00-00:00' }
+}
+
+export function index(): Reply {
+  return { status: 200, body: { extensions: Object.entries(aliases).map(view) } }
+}
+
+export function show({ params }: Call): Reply {
+  const found = Object.entries(aliases).find(([alias]) => alias === params.alias)
+  if (!found) throw new NotFound('Extension', params.alias ?? '')
+  return { status: 200, body: { extension: view(found) } }
+}
+
+export function allVersions({ root }: OpenCall): Reply {
+  const links = [{ rel: 'self', href: `${root}/networking/v2.0/` }]
+  return { status: 200, body: { versions: [{ id: 'v2.0', status: 'CURRENT', links }] } }
+}
+
+export function version(): Reply {
+  return { status: 200, body: { resources: [] } }
+}
+
+/** There are no floating IPs; clients ask for those of a port. */
+export function floatingIps(): Reply {
+  return { status: 200, body: { floatingips: [] } }
+}

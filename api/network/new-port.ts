@@ -1,0 +1,87 @@
+import { Conflict, Invalid, SubnetFull } from '../../core/errors.ts'
+import type { Transaction } from '../../db/connect.ts'
+import { insertPort, type NewPort } from '../../db/ports.ts'
+import type { SubnetRow } from '../../db/tables.ts'
+import { allocateNamed } from '../../ipam/allocate-named.ts'
+import { allocate } from '../../ipam/allocate.ts'
+import { newMac } from '../../ipam/mac.ts'
+import { contains, isIpv4 } from './subnet-of.ts'
+
+/** An address that the caller wishes: any of a subnet, a named one, or a named one of a named subnet. */
+export type FixedIpWish =
+  | { readonly subnetId: string; readonly address?: string | undefined }
+  | { readonly subnetId?: undefined; readonly address: string }
+
+export interface PortWish {
+  readonly port: Omit<NewPort, 'mac'>
+  /** null = one is made */
+  readonly mac: string | null
+  readonly securityGroupIds: readonly string[]
+  /** null = one address of each family that the network has */
+  readonly fixedIps: readonly FixedIpWish[] | null
+}
+
+/** How often a made-up MAC address may be another port's: 16 million there are. */
+const macAttempts = 8
+
+async function insert(trx: Transaction, { port, mac, securityGroupIds }: PortWish): Promise<void> {
+  if (mac !== null) {
+    if (await insertPort(trx, { ...port, mac }, securityGroupIds)) return
+    throw new Conflict(`Unable to complete operation for network ${port.networkId}. The mac address ${mac} is in use.`)
+  }
+  for (let attempt = 0; attempt < macAttempts; attempt++)
+    if (await insertPort(trx, { ...port, mac: newMac() }, securityGroupIds)) return
+  throw new Conflict('Unable to generate unique mac: try again.')
+}
+
+/** An address of the first of these subnets that has one. @throws SubnetFull of the last */
+async function allocateAny(trx: Transaction, subnets: readonly SubnetRow[], portId: string): Promise<void> {
+  let full: SubnetFull | null = null
+  for (const subnet of subnets) {
+    try {
+      await allocate(trx, subnet, portId)
+      return
+    } catch (error) {
+      if (!(error instanceof SubnetFull)) throw error
+      full = error
+    }
+  }
+  if (full) throw full
+}
+
+async function grant(
+  trx: Transaction,
+  wish: FixedIpWish,
+  { port: { id, networkId } }: PortWish,
+  subnets: readonly SubnetRow[],
+): Promise<void> {
+  const { subnetId, address } = wish
+  const subnet =
+    subnetId === undefined
+      ? subnets.find(({ cidr }) => contains(cidr, address))
+      : subnets.find((candidate) => candidate.id === subnetId)
+  if (!subnet)
+    throw new Invalid(
+      subnetId === undefined
+        ? `IP address ${address} is not a valid IP for any of the subnets on the specified network ${networkId}.`
+        : `Failed to create port on network ${networkId}, because fixed_ips included invalid subnet ${subnetId}.`,
+    )
+  if (address === undefined) await allocate(trx, subnet, id)
+  else await allocateNamed(trx, subnet, address, id)
+}
+
+/**
+ * A new port with its addresses. They are held when the transaction commits.
+ *
+ * @param subnets those of the port's network, the oldest first
+ * @throws Invalid, AddressInUse, SubnetFull, Conflict when the MAC address is taken
+ */
+export async function newPort(trx: Transaction, wish: PortWish, subnets: readonly SubnetRow[]): Promise<void> {
+  await insert(trx, wish)
+  if (wish.fixedIps !== null) {
+    for (const fixedIp of wish.fixedIps) await grant(trx, fixedIp, wish, subnets)
+    return
+  }
+  for (const family of [subnets.filter(({ cidr }) => isIpv4(cidr)), subnets.filter(({ cidr }) => !isIpv4(cidr))])
+    await allocateAny(trx, family, wish.port.id)
+}

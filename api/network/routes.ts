@@ -1,0 +1,31 @@
+/** The tree of /networking. */
+import type { Route } from '../route.ts'
+import * as extensions from './extensions.ts'
+import * as networks from './networks.ts'
+import * as ports from './ports.ts'
+import * as groups from './security-groups.ts'
+import * as subnets from './subnets.ts'
+
+export const networkRoutes: readonly Route[] = [
+  { method: 'get', path: '/', open: true, run: extensions.allVersions },
+  { method: 'get', path: '/v2.0', open: true, run: extensions.version },
+  { method: 'get', path: '/v2.0/', open: true, run: extensions.version },
+  { method: 'get', path: '/v2.0/extensions', rule: 'get_extension', run: extensions.index },
+  { method: 'get', path: '/v2.0/extensions/:alias', rule: 'get_extension', run: extensions.show },
+  { method: 'get', path: '/v2.0/networks', rule: 'get_network', run: networks.index },
+  { method: 'post', path: '/v2.0/networks', rule: 'create_network', run: networks.create },
+  { method: 'get', path: '/v2.0/networks/:id', rule: 'get_network', run: networks.show },
+  { method: 'delete', path: '/v2.0/networks/:id', rule: 'delete_network', run: networks.remove },
+  { method: 'get', path: '/v2.0/subnets', rule: 'get_subnet', run: subnets.index },
+  { method: 'post', path: '/v2.0/subnets', rule: 'create_subnet', run: subnets.create },
+  { method: 'get', path: '/v2.0/subnets/:id', rule: 'get_subnet', run: subnets.show },
+  { method: 'delete', path: '/v2.0/subnets/:id', rule: 'delete_subnet', run: subnets.remove },
+  { method: 'get', path: '/v2.0/ports', rule: 'get_port', run: ports.index },
+  { method: 'post', path: '/v2.0/ports', rule: 'create_port', run: ports.create },
+  { method: 'get', path: '/v2.0/ports/:id', rule: 'get_port', run: ports.show },
+  { method: 'delete', path: '/v2.0/ports/:id', rule: 'delete_port', run: ports.remove },
+  { method: 'get', path: '/v2.0/security-groups', rule: 'get_security_group', run: groups.index },
+  { method: 'get', path: '/v2.0/security-groups/:id', rule: 'get_security_group', run: groups.show },
+  { method: 'get', path: '/v2.0/security-group-rules', rule: 'get_security_group', run: groups.rules },
+  { method: 'get', path: '/v2.0/floatingips', rule: 'get_floatingip', run: extensions.floatingIps },
+]

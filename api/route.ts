@@ -1,0 +1,158 @@
+/** A facade is a table of routes. A route is a function from a call to a reply; only this file and app.ts know express. */
+import express, { type NextFunction, type Request, type Response, type Router } from 'express'
+import { z } from 'zod'
+import type { Logger } from 'pino'
+import { publicUrl, type Config } from '../core/config.ts'
+import type { Db } from '../db/connect.ts'
+import { authenticate } from './auth.ts'
+import type { Caller } from './caller.ts'
+import { HttpFault } from './faults.ts'
+import { highest, lowest, minorOf, negotiate, versionHeaders, type Microversion } from './microversion.ts'
+import { allow, type Rule } from './policy.ts'
+
+/** What all requests are answered with. */
+export interface Cloud {
+  readonly db: Db
+  readonly config: Config
+  readonly log: Logger
+}
+
+/** One request, of anybody. */
+export interface OpenCall extends Cloud {
+  readonly requestId: string
+  /** such as 'http://10.0.0.1:8774': what links in replies begin with */
+  readonly root: string
+  /** the part of the path that the client asked for, without the query */
+  readonly path: string
+  readonly params: Readonly<Record<string, string>>
+  readonly query: URLSearchParams
+  readonly body: unknown
+  /** the microversion, where the facade has any */
+  readonly version: Microversion
+  readonly header: (name: string) => string | undefined
+}
+
+/** One request of somebody. */
+export interface Call extends OpenCall {
+  readonly caller: Caller
+}
+
+export interface Reply {
+  readonly status: number
+  /** none = a reply without a body */
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+interface Place {
+  readonly method: 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete'
+  readonly path: string
+  /** the first microversion that has it */
+  readonly since?: `2.${number}`
+  /** the first microversion that has it no more */
+  readonly until?: `2.${number}`
+}
+/** Answered without a token. */
+export interface OpenRoute extends Place {
+  readonly open: true
+  readonly run: (call: OpenCall) => Promise<Reply> | Reply
+}
+export interface GuardedRoute extends Place {
+  readonly open?: never
+  readonly rule: Rule
+  readonly run: (call: Call) => Promise<Reply> | Reply
+}
+export type Route = OpenRoute | GuardedRoute
+
+/** What a request carries from the first middleware to the last. */
+const localsSchema = z.object({ requestId: z.string() })
+
+function hasVersion(place: Place, version: Microversion): boolean {
+  return (
+    version >= (place.since ? minorOf(place.since) : lowest) &&
+    version < (place.until ? minorOf(place.until) : highest + 1)
+  )
+}
+
+const plainHost = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d+)?$/i
+
+/** Links lead back to where the client came from, unless the settings name a URL. */
+export function rootOf(request: Request, config: Config): string {
+  const host = request.headers.host ?? ''
+  return config.publicUrl === null && plainHost.test(host) ? `http://${host}` : publicUrl(config).replace(/\/$/, '')
+}
+
+function openCall(cloud: Cloud, request: Request, response: Response, version: Microversion): OpenCall {
+  const url = new URL(request.originalUrl, 'http://api')
+  return {
+    ...cloud,
+    requestId: localsSchema.parse(response.locals).requestId,
+    root: rootOf(request, cloud.config),
+    path: url.pathname,
+    params: z.record(z.string(), z.string()).parse(request.params),
+    query: url.searchParams,
+    body: request.body,
+    version,
+    header: (name) => request.get(name),
+  }
+}
+
+function send(response: Response, { status, body, headers }: Reply): void {
+  if (headers) response.set(headers)
+  response.status(status)
+  if (body === undefined) response.end()
+  else response.json(body)
+}
+
+async function answer(route: Route, call: OpenCall, response: Response): Promise<Reply> {
+  if (route.open) return await route.run(call)
+  const caller = await authenticate(call.db, call.header('x-auth-token'))
+  response.locals.userId = caller.userId
+  response.locals.projectId = caller.projectId
+  allow(caller, route.rule)
+  return await route.run({ ...call, caller })
+}
+
+function handler(cloud: Cloud, route: Route, versionOf: (request: Request) => Microversion) {
+  return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
+    const version = versionOf(request)
+    if (!hasVersion(route, version)) {
+      next()
+      return
+    }
+    send(response, await answer(route, openCall(cloud, request, response, version), response))
+  }
+}
+
+/** A path that exists, asked with a method that it has not. */
+function wrongMethod(places: readonly Place[], versionOf: (request: Request) => Microversion) {
+  return (request: Request, _response: Response, next: NextFunction): void => {
+    const version = versionOf(request)
+    if (places.some((place) => hasVersion(place, version)))
+      throw new HttpFault(405, 'The method specified is not allowed for this resource.')
+    next()
+  }
+}
+
+/**
+ * Makes a router of a table. Paths are matched strictly: a member with an empty id is not the collection.
+ *
+ * @param versioned whether requests name a compute microversion
+ */
+export function routerOf(
+  cloud: Cloud,
+  routes: readonly Route[],
+  { versioned }: { readonly versioned: boolean },
+): Router {
+  const router = express.Router({ strict: true, caseSensitive: true })
+  const versionOf = (request: Request): Microversion => (versioned ? negotiate((name) => request.get(name)) : lowest)
+  if (versioned)
+    router.use((request, response, next) => {
+      response.set(versionHeaders(versionOf(request)))
+      next()
+    })
+  for (const route of routes) router[route.method](route.path, handler(cloud, route, versionOf))
+  for (const [path, places] of Object.entries(Object.groupBy(routes, (route) => route.path)))
+    router.all(path, wrongMethod(places ?? [], versionOf))
+  return router
+}

@@ -1,0 +1,33 @@
+import type { Db } from './connect.ts'
+
+/** Nova's service_down_time: an agent silent for longer counts as down. */
+export const silentSecondsAllowed = 60
+
+/** What Nova calls host_status. */
+export type HostStatus = 'UP' | 'UNKNOWN' | 'MAINTENANCE'
+
+/** Of hosts by name; an unknown host is not in the map. */
+export async function hostStatuses(db: Db, names: readonly string[]): Promise<ReadonlyMap<string, HostStatus>> {
+  const { rows } = await db.raw<{ rows: { name: string; status: HostStatus }[] }>(
+    `select name, case when now() - heartbeat_at > make_interval(secs => ?) then 'UNKNOWN'
+                       when not is_enabled then 'MAINTENANCE' else 'UP' end as status
+     from hosts where name = any(?)`,
+    [silentSecondsAllowed, [...names]],
+  )
+  return new Map(rows.map((row) => [row.name, row.status]))
+}
+
+/** A zone is available when a host in it is enabled and its agent alive. */
+export interface Zone {
+  readonly name: string
+  readonly isAvailable: boolean
+}
+
+export async function listZones(db: Db): Promise<readonly Zone[]> {
+  const { rows } = await db.raw<{ rows: Zone[] }>(
+    `select zone as name, bool_or(is_enabled and now() - heartbeat_at <= make_interval(secs => ?)) as is_available
+     from hosts group by zone order by zone`,
+    [silentSecondsAllowed],
+  )
+  return rows
+}
