@@ -2,15 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { Unavailable } from '../core/errors.ts'
-import { Ovsdb, ovsMap, shapes, type Operation } from './ovsdb.ts'
+import { Ovsdb, OvsdbRefusal, ovsMap, shapes, type Operation } from './ovsdb.ts'
 
 export type Datapath = 'system' | 'netdev'
 
 export interface PortSpec {
   readonly device: string
   readonly vlan: number | null
-  /** 'internal' ports are devices that Open vSwitch makes */
-  readonly type: '' | 'internal'
+  /** what Open vSwitch is to give to an internal port, now and whenever it makes the device anew */
+  readonly internal?: { readonly mac: string; readonly mtu: number }
   readonly externalIds: Readonly<Record<string, string>>
 }
 
@@ -37,8 +37,6 @@ const interfaceRow = z.object({
   external_ids: shapes.map,
 })
 
-/** How long ovs-vswitchd may take to apply a change. */
-const applyTimeoutMs = 20_000
 const pollMs = 4
 const bump: Operation = { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] }
 
@@ -50,16 +48,19 @@ interface Change {
 
 export class Bridge {
   readonly #ovsdb: Ovsdb
-  readonly #owner: string
   readonly name: string
+  /** the mark in external_ids that tells our rows from others' */
+  readonly owner: string
+  readonly #applyTimeoutMs: number
   #queue: Change[] = []
   #isApplying = false
 
-  /** @param owner the mark in external_ids that tells our rows from others' */
-  constructor(socketPath: string, name: string, owner: string) {
+  /** @param applyTimeoutMs how long ovs-vswitchd may take to apply a change */
+  constructor(socketPath: string, name: string, owner: string, applyTimeoutMs = 20_000) {
     this.#ovsdb = new Ovsdb(socketPath)
     this.name = name
-    this.#owner = owner
+    this.owner = owner
+    this.#applyTimeoutMs = applyTimeoutMs
   }
 
   close(): void {
@@ -97,7 +98,7 @@ export class Bridge {
           name: this.name,
           datapath_type: datapath,
           ports: ['named-uuid', 'local_port'],
-          external_ids: ovsMap({ owner: this.#owner }),
+          external_ids: ovsMap({ owner: this.owner }),
         },
       },
       { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['bridges', 'insert', ['named-uuid', 'bridge']]] },
@@ -117,7 +118,7 @@ export class Bridge {
   /** Our ports, as the database has them and as ovs-vswitchd sees them. */
   async ports(): Promise<readonly BridgePort[]> {
     const [ports, interfaces] = await Promise.all([
-      this.#ovsdb.select('Port', [['external_ids', 'includes', ovsMap({ owner: this.#owner })]], portRow, [
+      this.#ovsdb.select('Port', [['external_ids', 'includes', ovsMap({ owner: this.owner })]], portRow, [
         '_uuid',
         'name',
         'tag',
@@ -137,13 +138,13 @@ export class Bridge {
       this.#ovsdb.select('Interface', where, interfaceRow, ['name', 'ofport', 'error', 'external_ids']),
     ])
     if (!port) return null
-    if (port.external_ids['owner'] !== this.#owner)
+    if (port.external_ids.owner !== this.owner)
       throw new Unavailable(`Open vSwitch port ${device} exists and is not ours`)
     return toBridgePort(port, seen)
   }
 
   /** Adds a port that is not there. Frames pass when this returns. */
-  async add({ device, vlan, type, externalIds }: PortSpec): Promise<void> {
+  async add({ device, vlan, internal, externalIds }: PortSpec): Promise<void> {
     await this.#apply((index) => [
       {
         op: 'wait',
@@ -158,7 +159,7 @@ export class Bridge {
         op: 'insert',
         table: 'Interface',
         'uuid-name': `if${index}`,
-        row: { name: device, type, external_ids: ovsMap(externalIds) },
+        row: { name: device, external_ids: ovsMap(externalIds), ...interfaceColumns(internal) },
       },
       {
         op: 'insert',
@@ -167,7 +168,7 @@ export class Bridge {
         row: {
           name: device,
           interfaces: ['named-uuid', `if${index}`],
-          external_ids: ovsMap({ ...externalIds, owner: this.#owner }),
+          external_ids: ovsMap({ ...externalIds, owner: this.owner }),
           ...(vlan === null ? {} : { tag: vlan }),
         },
       },
@@ -234,30 +235,39 @@ export class Bridge {
 
   async #commit(batch: readonly Change[]): Promise<void> {
     try {
-      await this.#transact(batch.flatMap(({ operations }, index) => operations(index)))
+      await this.#applied(await this.#transact(batch.flatMap(({ operations }, index) => operations(index))))
       for (const change of batch) change.resolve()
     } catch (error) {
-      // One bad change spoils the transaction of all: each then goes alone, and only the bad one fails.
-      if (batch.length === 1) batch[0]?.reject(error)
-      else for (const change of batch) await this.#commit([change])
+      // One refused change spoils the transaction of all: each then goes alone, and only the bad one fails.
+      if (batch.length > 1 && error instanceof OvsdbRefusal) for (const change of batch) await this.#commit([change])
+      else for (const change of batch) change.reject(error)
     }
   }
 
-  async #transact(operations: readonly Operation[]): Promise<void> {
+  /** @returns the number of the configuration that has the change in it */
+  async #transact(operations: readonly Operation[]): Promise<number> {
     const answer = await this.#ovsdb.transact([
       ...operations,
       bump,
       { op: 'select', table: 'Open_vSwitch', where: [], columns: ['next_cfg'] },
     ])
-    const wanted = z.object({ next_cfg: z.number() }).parse(answer[operations.length + 1]?.rows?.[0]).next_cfg
-    const deadline = performance.now() + applyTimeoutMs
+    return z.object({ next_cfg: z.number() }).parse(answer[operations.length + 1]?.rows?.[0]).next_cfg
+  }
+
+  /** Returns when ovs-vswitchd works with that configuration or a later one. */
+  async #applied(wanted: number): Promise<void> {
+    const deadline = performance.now() + this.#applyTimeoutMs
     while (performance.now() < deadline) {
       const [row] = await this.#ovsdb.select('Open_vSwitch', [], z.object({ cur_cfg: z.number() }), ['cur_cfg'])
       if (row && row.cur_cfg >= wanted) return
       await sleep(pollMs)
     }
-    throw new Unavailable(`ovs-vswitchd did not apply a change within ${applyTimeoutMs / 1000} s: is it running?`)
+    throw new Unavailable(`ovs-vswitchd did not apply a change within ${this.#applyTimeoutMs / 1000} s: is it running?`)
   }
+}
+
+function interfaceColumns(internal: PortSpec['internal']): Readonly<Record<string, unknown>> {
+  return internal ? { type: 'internal', mac: internal.mac, mtu_request: internal.mtu } : {}
 }
 
 function toBridgePort(port: z.output<typeof portRow>, seen: z.output<typeof interfaceRow> | undefined): BridgePort {

@@ -23,7 +23,7 @@ function setTxChecksumHere(device: string, on: boolean): void {
     value.writeUInt32LE(on ? 1 : 0, 4)
     const request = Buffer.alloc(ifReqBytes)
     request.write(device, 0, ifNameBytes - 1)
-    request.writeBigUInt64LE(BigInt(koffi.address(value)), ifNameBytes)
+    request.writeBigUInt64LE(koffi.address(value), ifNameBytes)
     if (ioctl(descriptor, siocEthtool, request) !== 0) {
       throw new Unavailable(`${device}: transmit checksum offload was not set, errno ${koffi.errno()}`)
     }

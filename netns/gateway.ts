@@ -1,9 +1,10 @@
 /** The host's own address in a guests' network: an internal port of the bridge, tagged with the network's VLAN. */
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Conflict, Unavailable } from '../core/errors.ts'
 import type { Bridge, Datapath } from './bridge.ts'
 import { turnOffTxChecksum } from './ethtool.ts'
-import { RtNetlink, type Link } from './rtnetlink.ts'
+import { addressText, RtNetlink, type Link } from './rtnetlink.ts'
 
 export interface Gateway {
   /** interface name, 15 characters at most */
@@ -25,6 +26,31 @@ async function appeared(outside: RtNetlink, device: string): Promise<Link> {
   throw new Unavailable(`Open vSwitch made no device ${device} within ${appearMs / 1000} s`)
 }
 
+/** The same after every restart of the switch, so that guests need not learn their gateway anew: locally administered, unicast. */
+function gatewayMac(owner: string, device: string): string {
+  const digest = createHash('sha256').update(`${owner} ${device}`).digest('hex').slice(0, 10)
+  return `0a:${(digest.match(/../g) ?? []).join(':')}`
+}
+
+function isLinkLocal(text: string): boolean {
+  return text.startsWith('fe80:')
+}
+
+function refuseTaken(gateway: Gateway, elsewhere: readonly { readonly text: string }[]): void {
+  const texts = new Set(gateway.addresses.map((address) => hostPart(addressText(address))))
+  const taken = elsewhere.find(({ text }) => texts.has(hostPart(text)))
+  if (taken) throw new Conflict(`${taken.text} is on another device of this host already`)
+}
+
+function hostPart(text: string): string {
+  return text.split('/')[0] ?? text
+}
+
+async function connect(bridge: Bridge, { device, vlan, mtu }: Gateway, mac: string): Promise<void> {
+  await bridge.remove(device)
+  await bridge.add({ device, vlan, internal: { mac, mtu }, externalIds: { 'berth-role': 'gateway' } })
+}
+
 /**
  * The host answers for these addresses when this returns. Twice is as once.
  *
@@ -32,32 +58,25 @@ async function appeared(outside: RtNetlink, device: string): Promise<Link> {
  */
 export async function ensureGateway(bridge: Bridge, datapath: Datapath, gateway: Gateway): Promise<void> {
   using outside = new RtNetlink(null)
-  const wanted = gateway.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`)
+  const wanted = gateway.addresses.map(addressText)
+  const mac = gatewayMac(bridge.owner, gateway.device)
   const [link, present] = [await outside.link(gateway.device), await outside.addresses()]
-  const taken = present.find(
-    ({ index, text }) => index !== link?.index && wanted.some((one) => one.split('/')[0] === text.split('/')[0]),
+  refuseTaken(
+    gateway,
+    present.filter(({ index }) => index !== link?.index),
   )
-  if (taken) throw new Conflict(`${taken.text} is on another device of this host already`)
   const port = await bridge.port(gateway.device)
-  const isWhole = link?.isUp === true && port?.vlan === gateway.vlan && (port.ofport ?? -1) > 0
-  if (
-    isWhole &&
-    link.mtu === gateway.mtu &&
-    wanted.every((one) => present.some(({ index, text }) => index === link.index && text === one))
-  )
-    return
-  if (!isWhole) {
-    await bridge.remove(gateway.device)
-    await bridge.add({
-      device: gateway.device,
-      vlan: gateway.vlan,
-      type: 'internal',
-      externalIds: { 'berth-role': 'gateway' },
-    })
+  const isConnected =
+    link?.mac === mac && link.mtu === gateway.mtu && port?.vlan === gateway.vlan && (port.ofport ?? -1) > 0
+  if (!isConnected) await connect(bridge, gateway, mac)
+  const { index, isUp } = await appeared(outside, gateway.device)
+  if (!isUp || !isConnected) {
+    if (datapath === 'netdev') turnOffTxChecksum(gateway.device, null)
+    await outside.setUp(index)
   }
-  const { index } = await appeared(outside, gateway.device)
-  if (datapath === 'netdev') turnOffTxChecksum(gateway.device, null)
-  await outside.setMtu(index, gateway.mtu)
-  await outside.setUp(index)
-  for (const address of gateway.addresses) await outside.addAddress(index, address)
+  const here = isConnected ? present.filter((one) => one.index === index).map(({ text }) => text) : []
+  for (const address of gateway.addresses) {
+    if (!here.includes(addressText(address))) await outside.addAddress(index, address)
+  }
+  for (const text of here) if (!wanted.includes(text) && !isLinkLocal(text)) await outside.removeAddress(index, text)
 }

@@ -1,6 +1,6 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
 import { hostDevice, type Vif } from '../core/network.ts'
-import { Bridge, type Datapath } from './bridge.ts'
+import { Bridge, type BridgePort, type Datapath } from './bridge.ts'
 import { ensureGateway, type Gateway } from './gateway.ts'
 import {
   ensureNamespace,
@@ -10,7 +10,7 @@ import {
   type NamespaceSettings,
 } from './namespace.ts'
 import { RtNetlink } from './rtnetlink.ts'
-import { ovs } from './vifs/ovs.ts'
+import { devicesOf, ovs } from './vifs/ovs.ts'
 
 export type { Gateway } from './gateway.ts'
 export type { Namespace } from './namespace.ts'
@@ -28,10 +28,12 @@ export interface WireSettings {
 /** A port of ours that stands on this host, whole or not. */
 export interface PluggedPort {
   readonly portId: string
-  readonly serverId: string
+  /** null, as the MAC, of a device that is in no switch */
+  readonly serverId: string | null
   readonly device: string
   readonly vlan: number | null
-  readonly mac: string
+  readonly mac: string | null
+  /** why no frame passes, or null */
   readonly error: string | null
 }
 
@@ -39,7 +41,7 @@ export class Wires {
   readonly #bridge: Bridge
   readonly #datapath: Datapath
   readonly #namespaces: NamespaceSettings
-  #gatewayTurn: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(bridge: Bridge, datapath: Datapath, namespaces: NamespaceSettings) {
     this.#bridge = bridge
@@ -67,41 +69,31 @@ export class Wires {
 
   /** Frames pass when this returns. */
   async plug(vif: Vif, { netnsPath }: Namespace): Promise<void> {
-    await ovs.plug(vif, this.#details, netnsPath)
+    await this.#inTurn(vif.portId, () => ovs.plug(vif, this.#details, netnsPath))
   }
 
   async unplug(portId: string): Promise<void> {
-    await ovs.unplug(portId, this.#details)
+    await this.#inTurn(portId, () => ovs.unplug(portId, this.#details))
   }
 
   async isPlugged(vif: Vif, { netnsPath }: Namespace): Promise<boolean> {
     return await ovs.isPlugged(vif, this.#details, netnsPath)
   }
 
-  /** Ports of guests that the switch has under our mark. */
+  /** All ports of guests under our mark: in the switch, or only a device that a crash kept out of it. */
   async list(): Promise<readonly PluggedPort[]> {
-    const ports = await this.#bridge.ports()
-    return ports.flatMap(({ device, vlan, externalIds, error }) => {
-      const portId = externalIds['iface-id']
-      if (portId === undefined || hostDevice(portId) !== device) return []
-      return [
-        { portId, serverId: externalIds['vm-uuid'] ?? '', device, vlan, mac: externalIds['attached-mac'] ?? '', error },
-      ]
-    })
+    const [ports, devices] = await Promise.all([this.#bridge.ports(), devicesOf(this.#bridge.owner)])
+    const inSwitch = ports.flatMap((port) => toPluggedPort(port, devices))
+    const known = new Set(inSwitch.map(({ portId }) => portId))
+    return [...inSwitch, ...devices.filter((portId) => !known.has(portId)).map(strayPort)]
   }
 
-  /** Gateways one after the other: two at once would both find the device missing. */
   async ensureGateway(gateway: Gateway): Promise<void> {
-    const mine = this.#gatewayTurn.then(
-      () => ensureGateway(this.#bridge, this.#datapath, gateway),
-      () => ensureGateway(this.#bridge, this.#datapath, gateway),
-    )
-    this.#gatewayTurn = mine
-    await mine
+    await this.#inTurn(gateway.device, () => ensureGateway(this.#bridge, this.#datapath, gateway))
   }
 
   async removeGateway(device: string): Promise<void> {
-    await this.#bridge.remove(device)
+    await this.#inTurn(device, () => this.#bridge.remove(device))
   }
 
   /** Devices of the gateways that stand here. */
@@ -114,6 +106,31 @@ export class Wires {
   close(): void {
     this.#bridge.close()
   }
+
+  /** Works on one device come one after the other: two at once would both find it missing. */
+  async #inTurn(key: string, work: () => Promise<void>): Promise<void> {
+    const mine = (this.#turns.get(key) ?? Promise.resolve()).then(work, work)
+    this.#turns.set(key, mine)
+    try {
+      await mine
+    } finally {
+      if (this.#turns.get(key) === mine) this.#turns.delete(key)
+    }
+  }
+}
+
+function toPluggedPort(
+  { device, vlan, externalIds, error }: BridgePort,
+  devices: readonly string[],
+): readonly PluggedPort[] {
+  const portId = externalIds['iface-id']
+  if (portId === undefined || hostDevice(portId) !== device) return []
+  const [serverId, mac] = [externalIds['vm-uuid'] ?? null, externalIds['attached-mac'] ?? null]
+  return [{ portId, serverId, device, vlan, mac, error: error ?? (devices.includes(portId) ? null : 'no device') }]
+}
+
+function strayPort(portId: string): PluggedPort {
+  return { portId, serverId: null, device: hostDevice(portId), vlan: null, mac: null, error: 'not in the switch' }
 }
 
 /** Opens the bridge, made when it is not there. */

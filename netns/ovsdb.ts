@@ -21,6 +21,9 @@ const results = z.array(
 )
 export type Results = z.output<typeof results>
 
+/** The database refused a transaction: nothing of it has happened. */
+export class OvsdbRefusal extends Unavailable {}
+
 interface Waiting {
   readonly resolve: (result: unknown) => void
   readonly reject: (error: Error) => void
@@ -90,11 +93,11 @@ export class Ovsdb {
     this.#path = path
   }
 
-  /** @throws Unavailable with OVSDB's own words when one operation failed: then none has happened */
+  /** @throws OvsdbRefusal with OVSDB's own words when one operation failed: then none has happened */
   async transact(operations: readonly Operation[]): Promise<Results> {
     const answer = results.parse(await this.#call('transact', ['Open_vSwitch', ...operations]))
     const failed = answer.find((one) => one?.error)
-    if (failed?.error) throw new Unavailable(`Open vSwitch: ${failed.error}: ${failed.details ?? ''}`)
+    if (failed?.error) throw new OvsdbRefusal(`Open vSwitch: ${failed.error}: ${failed.details ?? ''}`)
     return answer
   }
 
@@ -135,7 +138,7 @@ export class Ovsdb {
   }
 
   #connect(): Promise<Socket> {
-    return new Promise((resolve, reject) => {
+    const opened = new Promise<Socket>((resolve, reject) => {
       const splitter = new Splitter()
       const socket = connect(this.#path)
       socket.setEncoding('utf8')
@@ -144,11 +147,14 @@ export class Ovsdb {
       socket.on('error', (error) =>
         reject(new Unavailable(`Open vSwitch does not answer at ${this.#path}: ${error.message}`, { cause: error })),
       )
-      socket.on('close', () => this.#lost())
+      socket.on('close', () => this.#lost(opened))
     })
+    return opened
   }
 
-  #lost(): void {
+  #lost(opened: Promise<Socket>): void {
+    // What waits may already be waiting on the next connection.
+    if (this.#socket !== null && this.#socket !== opened) return
     this.#socket = null
     for (const { reject } of this.#waiting.values())
       reject(new Unavailable(`Open vSwitch closed the connection (${this.#path})`))

@@ -24,6 +24,10 @@ export interface Link {
   readonly mac: string
   readonly mtu: number
   readonly isUp: boolean
+  /** of a veth: the index of its other end, in that end's namespace; else null */
+  readonly peerIndex: number | null
+  /** a text that the maker left on it, or null */
+  readonly alias: string | null
 }
 
 export interface VethEnds {
@@ -31,8 +35,6 @@ export interface VethEnds {
   readonly guest: string
   readonly guestMac: string
   readonly mtu: number
-  /** path of the namespace that gets the guest's end */
-  readonly netnsPath: string
 }
 
 function macBytes(mac: string): Buffer {
@@ -41,6 +43,11 @@ function macBytes(mac: string): Buffer {
 
 function addressBytes(address: string): Buffer {
   return Buffer.from(ipaddr.parse(address).toByteArray())
+}
+
+/** As the kernel writes it, such as '10.0.0.4/24' or 'fd00::4/64'. */
+export function addressText({ address, prefixLength }: Pick<VifAddress, 'address' | 'prefixLength'>): string {
+  return `${ipaddr.parse(address).toString()}/${prefixLength}`
 }
 
 function familyOf(address: string): number {
@@ -132,6 +139,15 @@ export class RtNetlink implements Disposable {
     await request(`link ${index} mtu`, this.#socket.setLink({ index }, { mtu }, { timeout }))
   }
 
+  async setMac(index: number, mac: string): Promise<void> {
+    await request(`link ${index} address`, this.#socket.setLink({ index }, { address: macBytes(mac) }, { timeout }))
+  }
+
+  /** The kernel does not take an alias with a new link: it is set afterwards. */
+  async setAlias(name: string, alias: string): Promise<void> {
+    await request(`link ${name} alias`, this.#socket.setLink({}, { ifname: name, ifalias: alias }, { timeout }))
+  }
+
   async loopbackUp(): Promise<void> {
     await this.setUp(loopback)
   }
@@ -154,6 +170,19 @@ export class RtNetlink implements Disposable {
       `address ${address}`,
       this.#socket.newAddress(head, { local: bytes, address: bytes }, { flags, timeout }),
     )
+  }
+
+  /** Takes away an address, given in text such as '10.0.0.4/24'; a missing one counts as taken away. */
+  async removeAddress(index: number, text: string): Promise<void> {
+    const [address = '', prefixLength] = text.split('/')
+    const bytes = addressBytes(address)
+    const head = { family: familyOf(address), prefixlen: Number(prefixLength), index }
+    try {
+      await this.#socket.delAddress(head, { local: bytes, address: bytes }, { timeout })
+    } catch (error) {
+      if (errnoOf(error) === 'EADDRNOTAVAIL') return
+      throw new Unavailable(`address ${text}: ${messageOf(error)}`, { cause: error })
+    }
   }
 
   /** Addresses in text, such as '10.0.0.4/24', of one link or of all. */
@@ -189,5 +218,7 @@ function toLink({ data, attrs }: Awaited<ReturnType<RtNetlinkSocket['getLinks']>
     mac: attrs.address === undefined ? '' : (attrs.address.toString('hex').match(/../g) ?? []).join(':'),
     mtu: attrs.mtu ?? 0,
     isUp: data.flags?.up === true,
+    peerIndex: attrs.link === undefined ? null : attrs.link.readUInt32LE(),
+    alias: attrs.ifalias ?? null,
   }
 }

@@ -2,12 +2,18 @@
  * Jest runs tests in a realm of their own, where an error thrown by Node itself (a missing file, a closed socket) is no
  * `instanceof Error`. Outside of jest it is, and the code under test may rely on it.
  */
-import { types } from 'node:util'
+function isError(thrown: unknown): boolean {
+  return Object.prototype.toString.call(thrown) === '[object Error]'
+}
 
-const ordinary = Object.getOwnPropertyDescriptor(Function.prototype, Symbol.hasInstance)
+function isInstance(type: { readonly prototype: object }, thrown: unknown): boolean {
+  return typeof thrown === 'object' && thrown !== null && Object.prototype.isPrototypeOf.call(type.prototype, thrown)
+}
 
 Object.defineProperty(Error, Symbol.hasInstance, {
-  value(this: unknown, thrown: unknown): unknown {
-    return this === Error && types.isNativeError(thrown) ? true : ordinary?.value.call(this, thrown)
+  value(this: ErrorConstructor, thrown: unknown): boolean {
+    return isInstance(this, thrown) || (this === Error && isError(thrown))
   },
 })
+
+export {}

@@ -4,7 +4,9 @@ import { z } from 'zod'
 import { hostDevice, type Vif } from '../../core/network.ts'
 import { Bridge, type Datapath } from '../bridge.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
-import { RtNetlink } from '../rtnetlink.ts'
+import { Unavailable } from '../../core/errors.ts'
+import { isNamespace } from '../namespace.ts'
+import { addressText, RtNetlink, type Link } from '../rtnetlink.ts'
 import type { VifType } from './vif-type.ts'
 
 export interface OvsDetails {
@@ -12,16 +14,19 @@ export interface OvsDetails {
   readonly datapath: Datapath
 }
 
-function addressTexts(vif: Vif): readonly string[] {
-  return vif.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`)
+/** The mark on the host's end, which outlives a crash between its making and its entry in the database. */
+function aliasOf(owner: string, portId: string): string {
+  return `${owner} port ${portId}`
 }
 
-/** The guest's end: addresses, default routes, up. */
+/** The guest's end: MAC, addresses, default routes, up. */
 async function configure(vif: Vif, netnsPath: string): Promise<void> {
   using inside = new RtNetlink(netnsPath)
   const link = await inside.link(vif.device)
-  if (!link) throw new Error(`${vif.device} is missing in ${netnsPath}`)
+  if (!link) throw new Unavailable(`${vif.device} is missing in ${netnsPath}`)
   await inside.loopbackUp()
+  if (link.mac !== vif.mac) await inside.setMac(link.index, vif.mac)
+  if (link.mtu !== vif.mtu) await inside.setMtu(link.index, vif.mtu)
   for (const address of vif.addresses) await inside.addAddress(link.index, address)
   await inside.setUp(link.index)
   // The first NIC has the default route, as on a machine with one uplink.
@@ -29,31 +34,38 @@ async function configure(vif: Vif, netnsPath: string): Promise<void> {
   for (const { gateway } of vif.addresses) if (gateway !== null) await inside.addDefaultRoute(link.index, gateway)
 }
 
-async function createVeth(vif: Vif, netnsPath: string): Promise<void> {
+/** Both ends of the pair, each where it belongs; null when one is missing or belongs to another pair. */
+async function findPair(vif: Vif, netnsPath: string): Promise<{ readonly host: Link; readonly guest: Link } | null> {
+  if (!isNamespace(netnsPath)) return null
+  using outside = new RtNetlink(null)
+  const host = await outside.link(hostDevice(vif.portId))
+  if (!host) return null
+  using inside = new RtNetlink(netnsPath)
+  const guest = await inside.link(vif.device)
+  return guest?.peerIndex === host.index && host.peerIndex === guest.index ? { host, guest } : null
+}
+
+async function createVeth(vif: Vif, netnsPath: string, owner: string): Promise<void> {
   const host = hostDevice(vif.portId)
   using outside = new RtNetlink(null)
   await outside.deleteLink(host)
-  {
-    using inside = new RtNetlink(netnsPath)
-    await inside.deleteLink(vif.device)
-  }
   const descriptor = openSync(netnsPath, 'r')
   try {
-    await outside.createVeth({ host, guest: vif.device, guestMac: vif.mac, mtu: vif.mtu, netnsPath }, descriptor)
+    using inside = new RtNetlink(netnsPath)
+    await inside.deleteLink(vif.device)
+    await outside.createVeth({ host, guest: vif.device, guestMac: vif.mac, mtu: vif.mtu }, descriptor)
   } finally {
     closeSync(descriptor)
   }
+  await outside.setAlias(host, aliasOf(owner, vif.portId))
 }
 
 async function isLinked(vif: Vif, netnsPath: string): Promise<boolean> {
-  using outside = new RtNetlink(null)
-  const hostEnd = await outside.link(hostDevice(vif.portId))
-  if (hostEnd?.isUp !== true) return false
+  const pair = await findPair(vif, netnsPath)
+  if (!pair?.host.isUp || !pair.guest.isUp || pair.guest.mac !== vif.mac || pair.guest.mtu !== vif.mtu) return false
   using inside = new RtNetlink(netnsPath)
-  const guestEnd = await inside.link(vif.device)
-  if (guestEnd?.isUp !== true || guestEnd.mac !== vif.mac || guestEnd.mtu !== vif.mtu) return false
-  const present = new Set((await inside.addresses(guestEnd.index)).map(({ text }) => text))
-  return addressTexts(vif).every((text) => present.has(text))
+  const present = new Set((await inside.addresses(pair.guest.index)).map(({ text }) => text))
+  return vif.addresses.every((address) => present.has(addressText(address)))
 }
 
 async function isOnBridge(vif: Vif, bridge: Bridge): Promise<boolean> {
@@ -72,30 +84,45 @@ async function isPlugged(vif: Vif, { bridge }: OvsDetails, netnsPath: string): P
   return linked && onBridge
 }
 
+function externalIds(vif: Vif): Readonly<Record<string, string>> {
+  return {
+    'iface-id': vif.portId,
+    'attached-mac': vif.mac,
+    'vm-uuid': vif.serverId,
+    'iface-status': 'active',
+  }
+}
+
+/** Ids of the ports whose device stands on this host under that owner's mark, connected to a bridge or not. */
+export async function devicesOf(owner: string): Promise<readonly string[]> {
+  using outside = new RtNetlink(null)
+  return (await outside.links()).flatMap(({ name, alias }) => {
+    const portId = alias?.startsWith(aliasOf(owner, '')) ? alias.slice(aliasOf(owner, '').length) : null
+    return portId !== null && name === hostDevice(portId) ? [portId] : []
+  })
+}
+
 export const ovs: VifType<OvsDetails> = {
   name: 'ovs',
   details: z.object({ bridge: z.instanceof(Bridge), datapath: z.enum(['system', 'netdev']) }),
 
-  async plug(vif, details, netnsPath) {
-    if (await isPlugged(vif, details, netnsPath)) return
+  async plug(vif, { bridge, datapath }, netnsPath) {
     const device = hostDevice(vif.portId)
-    // A device that was made anew under the same name comes to life only when its port was gone in a transaction of its own.
-    await details.bridge.remove(device)
-    await createVeth(vif, netnsPath)
-    if (details.datapath === 'netdev') {
+    const pair = await findPair(vif, netnsPath)
+    const isConnected = pair?.host.isUp === true && (await isOnBridge(vif, bridge))
+    // A device made anew under the same name comes to life only when its port was gone in a transaction of its own.
+    if (!isConnected) await bridge.remove(device)
+    if (!pair?.host.isUp) await createVeth(vif, netnsPath, bridge.owner)
+    if (datapath === 'netdev') {
       turnOffTxChecksum(device, null)
       turnOffTxChecksum(vif.device, netnsPath)
     }
-    const externalIds = {
-      'iface-id': vif.portId,
-      'attached-mac': vif.mac,
-      'vm-uuid': vif.serverId,
-      'iface-status': 'active',
-    }
-    await Promise.all([
+    // Both have ended when this throws: nothing is still being built behind the back of whoever undoes it.
+    const ended = await Promise.allSettled([
       configure(vif, netnsPath),
-      details.bridge.add({ device, vlan: vif.vlan, type: '', externalIds }),
+      isConnected ? null : bridge.add({ device, vlan: vif.vlan, externalIds: externalIds(vif) }),
     ])
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
   },
 
   async unplug(portId, { bridge }) {

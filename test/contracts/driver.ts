@@ -1,0 +1,283 @@
+/** What every driver promises. Apply it in the driver's own test file. */
+import { randomUUID } from 'node:crypto'
+import { afterEach, expect, test } from '@jest/globals'
+import type { ComputeDriver, Guest, GuestExit, GuestSpec } from '../../driver/driver.ts'
+import { until } from '../world/until.ts'
+
+export interface DriverSite {
+  readonly driver: ComputeDriver
+  /** references of images: one that boots, one without an init, one that is nowhere */
+  readonly bootable: string
+  readonly initless: string
+  readonly missing: string
+  /** the namespaces that a guest of this server is to be born into */
+  readonly namespaces: (serverId: string) => Promise<Pick<GuestSpec, 'netnsPath' | 'usernsPath'>>
+}
+
+const graceSeconds = 20
+const greeting = 'Grüße aus dem Hafen\n'
+
+/** @param site is asked in each test: it may exist only when the tests run */
+export function keepsTheDriverContract(site: () => DriverSite): void {
+  const made: string[] = []
+
+  async function specOf(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
+    const serverId = change.serverId ?? randomUUID()
+    made.push(serverId)
+    return {
+      serverId,
+      hostname: 'quay',
+      image: await site().driver.ensureImage(site().bootable),
+      vcpus: 1,
+      cpuset: null,
+      memoryMiB: 256,
+      pidsLimit: 256,
+      diskGiB: null,
+      ...(await site().namespaces(serverId)),
+      dns: [],
+      hosts: [{ address: '127.0.1.1', names: ['quay'] }],
+      files: [{ path: '/etc/greeting', mode: 0o644, content: greeting, owner: 'root' }],
+      ...change,
+    }
+  }
+  async function created(change: Partial<GuestSpec> = {}): Promise<Guest & { readonly serverId: string }> {
+    const spec = await specOf(change)
+    return { ...(await site().driver.create(spec)), serverId: spec.serverId }
+  }
+  async function running(): Promise<string> {
+    const { serverId } = await created()
+    await site().driver.start(serverId)
+    return serverId
+  }
+  /** Its init listens to its administrator: sshd is among the last things that it starts. */
+  async function booted(): Promise<string> {
+    const serverId = await running()
+    await bootOf(serverId)
+    return serverId
+  }
+  async function bootOf(serverId: string): Promise<void> {
+    const isUp = async (): Promise<boolean> =>
+      (await site().driver.exec(serverId, ['pgrep', '-x', 'sshd'], 5000)).exitCode === 0
+    await until(isUp, { timeoutMs: 30_000, what: 'the boot of a guest' })
+  }
+  /** What the watcher is told of this guest while `work` goes on, up to its first end. */
+  async function exitsDuring(serverId: string, work: () => Promise<unknown>): Promise<readonly GuestExit[]> {
+    const exits: GuestExit[] = []
+    const watch = new AbortController()
+    const watched = site().driver.watchExits((exit) => exits.push(exit), watch.signal)
+    try {
+      await work()
+      await until(() => exits.some((exit) => exit.serverId === serverId), { timeoutMs: 30_000, what: 'an exit' })
+    } finally {
+      watch.abort()
+      await watched
+    }
+    return exits.filter((exit) => exit.serverId === serverId)
+  }
+
+  afterEach(async () => {
+    for (const serverId of made.splice(0)) await site().driver.remove(serverId)
+    expect((await site().driver.list()).filter(({ serverId }) => serverId !== null)).toEqual([])
+  })
+
+  test('an image keeps its id when it is asked for again', async () => {
+    const { driver, bootable } = site()
+    const id = await driver.ensureImage(bootable)
+    expect(await driver.ensureImage(bootable)).toBe(id)
+  })
+
+  test('an image without an init is refused with the reason', async () => {
+    await expect(site().driver.ensureImage(site().initless)).rejects.toMatchObject({
+      kind: 'invalid',
+      message: expect.stringContaining('has no init'),
+    })
+  })
+
+  test('an image that is not in the registry is refused', async () => {
+    await expect(site().driver.ensureImage(site().missing)).rejects.toMatchObject({
+      kind: 'invalid',
+      message: expect.stringContaining('is not in the registry'),
+    })
+  })
+
+  test('a created guest does not run', async () => {
+    const guest = await created({ memoryMiB: 320 })
+    expect(guest).toMatchObject({ state: 'created', pid: null, exitCode: null, startedAt: null, memoryMiB: 320 })
+    expect(await site().driver.inspect(guest.serverId)).toEqual(guest)
+  })
+
+  test('a guest that is created twice is made once', async () => {
+    const spec = await specOf()
+    const [first, second] = [await site().driver.create(spec), await site().driver.create(spec)]
+    expect(second).toEqual(first)
+    expect((await site().driver.list()).filter(({ serverId }) => serverId === spec.serverId)).toHaveLength(1)
+  })
+
+  test('a failed create leaves nothing behind', async () => {
+    const spec = await specOf({ image: `sha256:${'0'.repeat(64)}` })
+    await expect(site().driver.create(spec)).rejects.toMatchObject({
+      kind: expect.stringMatching(/invalid|unavailable/),
+    })
+    expect(await site().driver.inspect(spec.serverId)).toBeNull()
+  })
+
+  test('a started guest runs, with its hostname and its files', async () => {
+    const { driver } = site()
+    const { serverId } = await created()
+    const before = Date.now()
+    const guest = await driver.start(serverId)
+    expect(guest).toMatchObject({ state: 'running', serverId, exitCode: null })
+    expect(guest.pid).toBeGreaterThan(1)
+    expect(guest.startedAt?.getTime()).toBeGreaterThan(before - 1000)
+    expect(await driver.exec(serverId, ['hostname'], 5000)).toEqual({ exitCode: 0, output: 'quay\n' })
+    expect(await driver.exec(serverId, ['cat', '/etc/greeting'], 5000)).toEqual({ exitCode: 0, output: greeting })
+  })
+
+  test('starting a running guest changes nothing', async () => {
+    const serverId = await running()
+    const guest = await site().driver.inspect(serverId)
+    expect(await site().driver.start(serverId)).toEqual(guest)
+  })
+
+  test('a guest that is not there cannot be started, paused or told anything', async () => {
+    const { driver } = site()
+    const nobody = randomUUID()
+    await expect(driver.start(nobody)).rejects.toMatchObject({ kind: 'not-found' })
+    await expect(driver.pause(nobody)).rejects.toMatchObject({ kind: 'not-found' })
+    await expect(driver.exec(nobody, ['true'], 5000)).rejects.toMatchObject({ kind: 'not-found' })
+    expect(await driver.inspect(nobody)).toBeNull()
+    expect(await driver.consoleLog(nobody, null)).toBe('')
+  })
+
+  test('stopping or removing what is not there succeeds', async () => {
+    const nobody = randomUUID()
+    await site().driver.stop(nobody, graceSeconds)
+    await site().driver.remove(nobody)
+    const { serverId } = await created()
+    await site().driver.stop(serverId, graceSeconds)
+    expect(await site().driver.inspect(serverId)).toMatchObject({ state: 'created' })
+  })
+
+  test('a guest that is asked to stop powers itself off, and starts again', async () => {
+    const { driver } = site()
+    const serverId = await booted()
+    expect(await exitsDuring(serverId, () => driver.stop(serverId, graceSeconds))).toMatchObject([{ exitCode: 130 }])
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'stopped', pid: null, exitCode: 130 })
+    await driver.stop(serverId, graceSeconds)
+    expect(await driver.start(serverId)).toMatchObject({ state: 'running', exitCode: null })
+  })
+
+  test('a guest that has only begun to boot hears that it is to stop', async () => {
+    const serverId = await running()
+    await site().driver.stop(serverId, graceSeconds)
+    expect(await site().driver.inspect(serverId)).toMatchObject({ state: 'stopped', exitCode: 130 })
+  })
+
+  test('a guest without grace is killed', async () => {
+    const serverId = await running()
+    await site().driver.stop(serverId, 0)
+    expect(await site().driver.inspect(serverId)).toMatchObject({ state: 'stopped', exitCode: 137 })
+  })
+
+  test.each([
+    ['reboot', 129],
+    ['poweroff', 130],
+  ])('%s from inside ends the guest with %d, and the watcher is told once', async (command, exitCode) => {
+    const { driver } = site()
+    const serverId = await booted()
+    const { guestId } = (await driver.inspect(serverId)) ?? {}
+    // The guest may be gone before the command has answered.
+    const exits = await exitsDuring(serverId, () => driver.exec(serverId, [command], 20_000).catch(() => undefined))
+    expect(exits).toEqual([{ guestId, serverId, exitCode }])
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'stopped', exitCode })
+    expect(await driver.start(serverId)).toMatchObject({ guestId, state: 'running' })
+  })
+
+  test('a running guest is removed with all of it', async () => {
+    const serverId = await running()
+    await site().driver.remove(serverId)
+    expect(await site().driver.inspect(serverId)).toBeNull()
+    await site().driver.remove(serverId)
+  })
+
+  test('a paused guest reads paused, twice too, until it is unpaused', async () => {
+    const { driver } = site()
+    const serverId = await running()
+    await driver.pause(serverId)
+    await driver.pause(serverId)
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'paused', exitCode: null })
+    await driver.unpause(serverId)
+    await driver.unpause(serverId)
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running' })
+  })
+
+  test('a paused guest can be stopped, started and removed', async () => {
+    const { driver } = site()
+    const serverId = await booted()
+    await driver.pause(serverId)
+    await driver.stop(serverId, graceSeconds)
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'stopped', exitCode: 130 })
+    await driver.start(serverId)
+    await driver.pause(serverId)
+    expect(await driver.start(serverId)).toMatchObject({ state: 'running' })
+    await driver.pause(serverId)
+    await driver.remove(serverId)
+    expect(await driver.inspect(serverId)).toBeNull()
+  })
+
+  test('a guest that does not run can be neither paused nor told anything', async () => {
+    const { serverId } = await created()
+    await expect(site().driver.pause(serverId)).rejects.toMatchObject({ kind: 'conflict' })
+    await expect(site().driver.exec(serverId, ['true'], 5000)).rejects.toMatchObject({ kind: 'conflict' })
+  })
+
+  test('a command tells its exit code, and one that takes too long is given up', async () => {
+    const { driver } = site()
+    const serverId = await running()
+    expect(await driver.exec(serverId, ['false'], 5000)).toEqual({ exitCode: 1, output: '' })
+    await expect(driver.exec(serverId, ['sleep', '60'], 300)).rejects.toMatchObject({ kind: 'unavailable' })
+  })
+
+  test('limits of a guest are changed, running or not', async () => {
+    const { driver } = site()
+    const { serverId } = await created()
+    await driver.setLimits(serverId, { vcpus: 1, cpuset: null, memoryMiB: 384, pidsLimit: 300 })
+    expect(await driver.inspect(serverId)).toMatchObject({ memoryMiB: 384 })
+    await driver.start(serverId)
+    await driver.setLimits(serverId, { vcpus: 1, cpuset: '0', memoryMiB: 512, pidsLimit: 400 })
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running', memoryMiB: 512 })
+  })
+
+  test('the console of a guest is empty before it boots, and shows its last lines after', async () => {
+    const { driver } = site()
+    const { serverId } = await created()
+    expect(await driver.consoleLog(serverId, null)).toBe('')
+    await driver.start(serverId)
+    const whole = await until(
+      async () => {
+        const text = await driver.consoleLog(serverId, null)
+        return text.includes('quay login:') ? text : null
+      },
+      { timeoutMs: 30_000, what: 'a log-in prompt on the console' },
+    )
+    expect(whole.split('\n').length).toBeGreaterThan(2)
+    expect(await driver.consoleLog(serverId, 0)).toBe('')
+    expect((await driver.consoleLog(serverId, 1)).trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  test('a watcher hears nothing more once it is told to stop', async () => {
+    const serverId = await running()
+    const exits: GuestExit[] = []
+    const watch = new AbortController()
+    const watched = site().driver.watchExits((exit) => exits.push(exit), watch.signal)
+    watch.abort()
+    await watched
+    await site().driver.stop(serverId, 0)
+    expect(exits).toEqual([])
+  })
+
+  test('a host has a capacity', async () => {
+    const { vcpus, memoryMiB, diskGiB } = await site().driver.capacity()
+    expect(Math.min(vcpus, memoryMiB, diskGiB)).toBeGreaterThan(0)
+  })
+}

@@ -1,0 +1,101 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { execa } from 'execa'
+import { openWires, type Gateway, type Wires } from '../../netns/index.ts'
+import { isOnHost, vifOf } from '../contracts/vif.ts'
+import { pings, TestHost } from './host.ts'
+
+let host: TestHost
+let wires: Wires
+
+const gateway: Gateway = {
+  device: 'gw-test',
+  vlan: 100,
+  mtu: 1400,
+  addresses: [{ address: '10.9.0.254', prefixLength: 24 }],
+}
+
+async function show(device: string): Promise<string> {
+  return (await execa('ip', ['addr', 'show', device])).stdout
+}
+
+async function macOf(device: string): Promise<string | undefined> {
+  return /link\/ether (\S+)/.exec(await show(device))?.[1]
+}
+
+beforeAll(async () => {
+  host = await TestHost.start()
+  const namespaces = { directory: host.namespaces, guestRootUid: 0 }
+  wires = await openWires({ ovsSocket: host.socket, bridge: 'br-test', datapath: 'netdev', owner: 'test', namespaces })
+})
+
+afterEach(async () => {
+  for (const { portId } of await wires.list()) await wires.unplug(portId)
+  for (const serverId of wires.listNamespaces()) await wires.removeNamespace(serverId)
+  for (const device of await wires.listGateways()) await wires.removeGateway(device)
+})
+
+afterAll(async () => {
+  wires.close()
+  await host.stop()
+})
+
+test('the host reaches the guests of a network through its gateway, and no others', async () => {
+  await wires.ensureGateway(gateway)
+  for (const vif of [vifOf(1), vifOf(2, { vlan: 200 })])
+    await wires.plug(vif, await wires.ensureNamespace(vif.serverId))
+  expect(await Promise.all([pings(null, '10.9.0.1'), pings(null, '10.9.0.2')])).toEqual([3, 0])
+})
+
+test('ensuring a gateway twice, also at the same time, is as ensuring it once', async () => {
+  await Promise.all([wires.ensureGateway(gateway), wires.ensureGateway(gateway)])
+  const before = await show('gw-test')
+  await wires.ensureGateway(gateway)
+  expect(await show('gw-test')).toBe(before)
+  expect(before).toContain('mtu 1400')
+  expect((await execa('ethtool', ['-k', 'gw-test'])).stdout).toContain('tx-checksumming: off')
+})
+
+test('a gateway has the addresses that it is to have, and no longer those of before', async () => {
+  await wires.ensureGateway(gateway)
+  const addresses = [
+    { address: '10.9.7.254', prefixLength: 22 },
+    { address: 'fd00:9::fe', prefixLength: 64 },
+  ]
+  await wires.ensureGateway({ ...gateway, addresses })
+  const shown = await show('gw-test')
+  expect(shown).toContain('10.9.7.254/22')
+  expect(shown).toContain('fd00:9::fe/64')
+  expect(shown).not.toContain('10.9.0.254')
+})
+
+test('an address that another device of the host holds is refused, and nothing is made', async () => {
+  await execa('ip', ['link', 'add', 'uplink', 'type', 'bridge'])
+  try {
+    await execa('ip', ['addr', 'add', '10.9.0.254/16', 'dev', 'uplink'])
+    await expect(wires.ensureGateway(gateway)).rejects.toThrow('10.9.0.254/16 is on another device')
+    expect(await isOnHost('gw-test')).toBe(false)
+  } finally {
+    await execa('ip', ['link', 'delete', 'uplink'])
+  }
+})
+
+test('after a crash of ovs-vswitchd the gateway comes back with the same MAC', async () => {
+  await wires.ensureGateway(gateway)
+  const mac = await macOf('gw-test')
+  const vif = vifOf(1)
+  await wires.plug(vif, await wires.ensureNamespace(vif.serverId))
+  await host.killSwitch()
+  await host.startSwitch()
+  await wires.ensureGateway(gateway)
+  expect(await macOf('gw-test')).toBe(mac)
+  expect(await pings(null, '10.9.0.1')).toBe(3)
+})
+
+test('a removed gateway is gone, and removing it again succeeds', async () => {
+  await wires.ensureGateway(gateway)
+  expect(await wires.listGateways()).toEqual(['gw-test'])
+  await wires.removeGateway('gw-test')
+  await wires.removeGateway('gw-test')
+  expect(await wires.listGateways()).toEqual([])
+  expect(await isOnHost('gw-test')).toBe(false)
+})
