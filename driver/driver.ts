@@ -25,7 +25,8 @@ export interface GuestSpec {
   readonly files: readonly {
     readonly path: string
     readonly mode: number
-    readonly content: string
+    /** text is written as UTF-8 */
+    readonly content: string | Uint8Array
     /** 'debian' = the image's default user (uid 1000), where there is one */
     readonly owner: 'root' | 'debian'
   }[]
@@ -90,13 +91,20 @@ export interface ComputeDriver {
   ensureImage(reference: string, signal?: AbortSignal): Promise<string>
   /** Builds the guest, not started. A guest of this server that is there already is returned as it is. A failed create leaves nothing behind. */
   create(spec: GuestSpec): Promise<Guest>
-  /** PID 1 runs when this returns. Starting a running guest succeeds. Namespaces are joined anew from the spec at every start. */
+  /**
+   * PID 1 runs when this returns, or has ended by itself with a reboot or power-off. Starting a running guest succeeds.
+   * Namespaces are joined anew from the spec at every start.
+   *
+   * @throws NotFound when there is no guest; Unavailable with the last words of the console when init ended at once
+   */
   start(serverId: string): Promise<Guest>
   /** Asks init to power off, kills it after `graceSeconds`. Stopping a stopped or missing guest succeeds. */
   stop(serverId: string, graceSeconds: number): Promise<void>
   /** Kills and deletes the guest and all that the driver made for it. Removing what is missing succeeds. */
   remove(serverId: string): Promise<void>
+  /** Pausing a paused guest succeeds. @throws Conflict when it does not run, NotFound when there is none */
   pause(serverId: string): Promise<void>
+  /** Unpausing a running guest succeeds. */
   unpause(serverId: string): Promise<void>
   /** null when there is no guest of this server */
   inspect(serverId: string): Promise<Guest | null>
@@ -104,7 +112,7 @@ export interface ComputeDriver {
   list(): Promise<readonly Guest[]>
   /** Changes limits of a guest, running or not. */
   setLimits(serverId: string, limits: GuestLimits): Promise<void>
-  /** Runs a command in the running guest as its root. */
+  /** Runs a command in the running guest as its root. @throws Unavailable when it does not end in time, Conflict when the guest does not run */
   exec(
     serverId: string,
     command: readonly string[],

@@ -48,7 +48,7 @@ export function nocloudSeed(seed: Seed): readonly File[] {
     {
       path: `${seedDirectory}/user-data`,
       mode: 0o600,
-      content: seed.userData === null ? '#cloud-config\n{}\n' : Buffer.from(seed.userData, 'base64').toString('utf8'),
+      content: seed.userData === null ? '#cloud-config\n{}\n' : Buffer.from(seed.userData, 'base64'),
       owner: 'root',
     },
     ...(keys === ''

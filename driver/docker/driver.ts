@@ -4,13 +4,24 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { z } from 'zod'
 import { messageOf, NotFound, Unavailable } from '../../core/errors.ts'
-import type { Capacity, ComputeDriver, Guest, GuestExit, GuestLimits, GuestSpec } from '../driver.ts'
-import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
-import { filesArchive } from './files.ts'
-import { ensureLocal, type LocalImage } from './images.ts'
-import { removeOciSpec, writeOciSpec } from './oci-spec.ts'
+import {
+  exitPoweroff,
+  exitReboot,
+  type Capacity,
+  type ComputeDriver,
+  type Guest,
+  type GuestExit,
+  type GuestLimits,
+  type GuestSpec,
+} from '../driver.ts'
 import { hostCapacity } from './capacity.ts'
-import { isMissing, isUnchanged, toGuest, type Inspected } from './guest.ts'
+import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
+import { followExits } from './events.ts'
+import { execIn, type ExecResult } from './exec.ts'
+import { filesArchive } from './files.ts'
+import { alreadyThus, isMissing, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
+import { ensureLocal, type LocalImage } from './images.ts'
+import { hasOciSpec, removeOciSpec, writeOciSpec } from './oci-spec.ts'
 
 export interface DockerSettings {
   /** path of the engine's unix socket */
@@ -20,23 +31,28 @@ export interface DockerSettings {
   readonly runtime: string
   readonly cgroupParent: string
   readonly lxcfsDir: string | null
+  /** silence of the engine that counts as a failed call; starts and removals of a busy host take seconds */
+  readonly callTimeoutMs?: number
 }
 
 export const guestLabel = 'berth.server'
 const namespacesLabel = 'berth.namespaces'
-/** One call of the engine; starts and removals of a busy host take seconds. */
-const callTimeoutMs = 120_000
+const defaultCallTimeoutMs = 120_000
 const powerOffSignal = 'SIGRTMIN+4'
 const pollMs = 50
+/** An init that has just begun does not hear a signal yet: it is asked again. */
+const askAgainMs = 1000
 
 const namespaces = z.object({ netns: z.string(), userns: z.string().nullable(), systemdCgroup: z.boolean() })
-const dieEvent = z.object({
-  id: z.string(),
-  Actor: z.object({ Attributes: z.record(z.string(), z.string()) }),
-})
+type Born = z.output<typeof namespaces>
+
+function bornOf(found: Inspected): Born {
+  return namespaces.parse(JSON.parse(found.Config.Labels[namespacesLabel] ?? '{}'))
+}
 
 export class DockerDriver implements ComputeDriver {
   readonly #docker: Docker
+  readonly #callTimeoutMs: number
   readonly #settings: DockerSettings
   readonly #container: ContainerSettings
   readonly #images = new Map<string, Promise<LocalImage>>()
@@ -44,7 +60,8 @@ export class DockerDriver implements ComputeDriver {
 
   constructor(settings: DockerSettings) {
     this.#settings = settings
-    this.#docker = new Docker({ socketPath: settings.socketPath, timeout: callTimeoutMs })
+    this.#callTimeoutMs = settings.callTimeoutMs ?? defaultCallTimeoutMs
+    this.#docker = new Docker({ socketPath: settings.socketPath, timeout: this.#callTimeoutMs })
     this.#container = { ...settings, label: guestLabel }
   }
 
@@ -63,8 +80,11 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async create(spec: GuestSpec): Promise<Guest> {
-    const present = await this.inspect(spec.serverId)
-    if (present) return present
+    const present = await this.#find(spec.serverId)
+    if (present) {
+      if (await this.#isWhole(present)) return toGuest(present, guestLabel)
+      await this.remove(spec.serverId)
+    }
     const image = this.#inits.get(spec.image) ?? (await ensureLocal(this.#docker, spec.image))
     const born = {
       netns: spec.netnsPath,
@@ -72,7 +92,7 @@ export class DockerDriver implements ComputeDriver {
       systemdCgroup: image.isSystemd && existsSync('/sys/fs/cgroup/systemd'),
     }
     const options = containerOf(spec, this.#container)
-    const container = await this.#create({
+    const container = await this.#createContainer(spec.serverId, {
       ...options,
       ...(image.init === '/sbin/init' ? {} : { Cmd: [image.init], Entrypoint: [] }),
       Labels: { ...options.Labels, [namespacesLabel]: JSON.stringify(born) },
@@ -82,7 +102,7 @@ export class DockerDriver implements ComputeDriver {
       await writeOciSpec(this.#settings.ociDirectory, container.id, born)
     } catch (error) {
       await this.remove(spec.serverId)
-      throw error
+      throw toCloudError(error, spec.serverId)
     }
     return {
       guestId: container.id,
@@ -99,43 +119,53 @@ export class DockerDriver implements ComputeDriver {
   async start(serverId: string): Promise<Guest> {
     const found = await this.#find(serverId)
     if (!found) throw new NotFound('Guest', serverId)
-    if (!found.State.Running) {
-      const born = namespaces.parse(JSON.parse(found.Config.Labels?.[namespacesLabel] ?? '{}'))
-      await writeOciSpec(this.#settings.ociDirectory, found.Id, born)
-      await this.#tolerate(isUnchanged, () => this.#docker.getContainer(found.Id).start())
-    } else if (found.State.Paused) await this.unpause(serverId)
+    if (found.State.Paused) await this.unpause(serverId)
+    else if (!found.State.Running) {
+      await writeOciSpec(this.#settings.ociDirectory, found.Id, bornOf(found))
+      await this.#call(serverId, (container) => container.start(), alreadyThus.start)
+    }
     const guest = await this.inspect(serverId)
     if (!guest) throw new NotFound('Guest', serverId)
+    if (guest.state === 'stopped' && guest.exitCode !== exitReboot && guest.exitCode !== exitPoweroff) {
+      const lastWords = (await this.consoleLog(serverId, 3)).trim()
+      throw new Unavailable(
+        `The init of server ${serverId} ended as soon as it began, with exit code ${String(guest.exitCode)}: ${lastWords}`,
+      )
+    }
     return guest
   }
 
   async stop(serverId: string, graceSeconds: number): Promise<void> {
     const found = await this.#find(serverId)
     if (found?.State.Running !== true) return
-    const container = this.#docker.getContainer(found.Id)
     if (found.State.Paused) await this.unpause(serverId)
-    if (graceSeconds > 0) {
-      await this.#askToPowerOff(serverId, found)
-      if (await this.#ended(serverId, graceSeconds * 1000)) return
+    const deadline = performance.now() + graceSeconds * 1000
+    for (let left = graceSeconds * 1000; left > 0; left = deadline - performance.now()) {
+      await this.#askToPowerOff(found)
+      if (await this.#ended(found.Id, Math.min(left, askAgainMs))) return
     }
-    await this.#tolerate(isUnchanged, () => container.kill({ signal: 'SIGKILL' }))
-    if (!(await this.#ended(serverId, callTimeoutMs)))
+    await this.#call(serverId, (container) => container.kill({ signal: 'SIGKILL' }), alreadyThus.kill)
+    if (!(await this.#ended(found.Id, this.#callTimeoutMs)))
       throw new Unavailable(`Guest of server ${serverId} was killed and did not end.`)
   }
 
   async remove(serverId: string): Promise<void> {
     const found = await this.#find(serverId)
     if (!found) return
-    await this.#tolerate(isMissing, () => this.#docker.getContainer(found.Id).remove({ force: true, v: true }))
+    try {
+      await this.#docker.getContainer(found.Id).remove({ force: true, v: true })
+    } catch (error) {
+      if (!isMissing(error)) throw toCloudError(error, serverId)
+    }
     await removeOciSpec(this.#settings.ociDirectory, found.Id)
   }
 
   async pause(serverId: string): Promise<void> {
-    await this.#tolerate(isUnchanged, () => this.#docker.getContainer(containerName(serverId)).pause())
+    await this.#call(serverId, (container) => container.pause(), alreadyThus.pause)
   }
 
   async unpause(serverId: string): Promise<void> {
-    await this.#tolerate(isUnchanged, () => this.#docker.getContainer(containerName(serverId)).unpause())
+    await this.#call(serverId, (container) => container.unpause(), alreadyThus.unpause)
   }
 
   async inspect(serverId: string): Promise<Guest | null> {
@@ -150,35 +180,22 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async setLimits(serverId: string, limits: GuestLimits): Promise<void> {
-    await this.#docker.getContainer(containerName(serverId)).update(limitsOf(limits))
+    const { vcpus } = await this.capacity()
+    // Docker takes an empty list of CPUs for "as it was".
+    const CpusetCpus = limits.cpuset ?? `0-${vcpus - 1}`
+    await this.#call(serverId, (container) => container.update({ ...limitsOf(limits), CpusetCpus }))
   }
 
-  async exec(
-    serverId: string,
-    command: readonly string[],
-    timeoutMs: number,
-  ): Promise<{ readonly exitCode: number; readonly output: string }> {
-    const container = this.#docker.getContainer(containerName(serverId))
-    const exec = await container.exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true, Tty: true })
-    const stream = await exec.start({ Tty: true })
-    const chunks: Buffer[] = []
-    const ended = new Promise<void>((resolve, reject) => {
-      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-      stream.once('end', resolve)
-      stream.once('error', reject)
-    })
-    const isInTime = await Promise.race([ended.then(() => true), sleep(timeoutMs, false, { ref: false })])
-    if (!isInTime)
-      throw new Unavailable(`${command[0] ?? ''} did not end within ${timeoutMs} ms in the guest of server ${serverId}`)
-    const { ExitCode } = await exec.inspect()
-    return { exitCode: ExitCode ?? -1, output: Buffer.concat(chunks).toString('utf8') }
+  async exec(serverId: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
+    return await this.#call(serverId, (container) => execIn(container, command, timeoutMs))
   }
 
   async consoleLog(serverId: string, lines: number | null): Promise<string> {
     if (!(await this.#find(serverId)) || lines === 0) return ''
-    const log = await this.#docker
-      .getContainer(containerName(serverId))
-      .logs({ stdout: true, stderr: true, follow: false, ...(lines === null ? {} : { tail: lines }) })
+    const tail = lines === null ? {} : { tail: lines }
+    const log = await this.#call(serverId, (container) =>
+      container.logs({ stdout: true, stderr: true, follow: false, ...tail }),
+    )
     return log.toString('utf8').replaceAll('\r\n', '\n')
   }
 
@@ -187,58 +204,42 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void> {
-    const filters = { type: ['container'], event: ['die'], label: [guestLabel] }
-    const stream = await this.#docker.getEvents({ filters: JSON.stringify(filters) })
-    const stop = (): void => void ('destroy' in stream && typeof stream.destroy === 'function' && stream.destroy())
-    signal.addEventListener('abort', stop, { once: true })
-    try {
-      let text = ''
-      for await (const chunk of stream) {
-        text += chunk.toString()
-        const parts = text.split('\n')
-        text = parts.pop() ?? ''
-        for (const line of parts.filter(Boolean)) this.#report(line, onExit)
-      }
-      throw new Error('the stream ended')
-    } catch (error) {
-      if (!signal.aborted) throw new Unavailable(`Docker's events broke off: ${messageOf(error)}`, { cause: error })
-    } finally {
-      signal.removeEventListener('abort', stop)
-    }
+    const patient = new Docker({ socketPath: this.#settings.socketPath })
+    await followExits(patient, guestLabel, { onExit, signal })
   }
 
-  #report(line: string, onExit: (exit: GuestExit) => void): void {
-    const event = dieEvent.parse(JSON.parse(line))
-    const { [guestLabel]: serverId, exitCode } = event.Actor.Attributes
-    if (serverId !== undefined) onExit({ guestId: event.id, serverId, exitCode: Number(exitCode ?? -1) })
+  /** A container that a killed agent left before its files were in is none that could boot. */
+  async #isWhole(found: Inspected): Promise<boolean> {
+    return found.State.Status !== 'created' || (await hasOciSpec(this.#settings.ociDirectory, found.Id))
   }
 
   /** systemd has a signal for it; another init is told by the command that an administrator would use. */
-  async #askToPowerOff(serverId: string, found: Inspected): Promise<void> {
-    if (namespaces.safeParse(JSON.parse(found.Config.Labels?.[namespacesLabel] ?? '{}')).data?.systemdCgroup === true) {
-      await this.#tolerate(isUnchanged, () => this.#docker.getContainer(found.Id).kill({ signal: powerOffSignal }))
-      return
+  async #askToPowerOff(found: Inspected): Promise<void> {
+    const container = this.#docker.getContainer(found.Id)
+    try {
+      if (bornOf(found).systemdCgroup) await container.kill({ signal: powerOffSignal })
+      else await execIn(container, ['/sbin/poweroff'], 5000)
+    } catch {
+      // The guest may end, or have no such command, while this runs: what counts is whether it ends in time.
     }
-    // The guest may end, or have no such command, while this runs: what counts is whether it ends in time.
-    await this.exec(serverId, ['/sbin/poweroff'], 5000).catch(() => undefined)
   }
 
-  async #ended(serverId: string, timeoutMs: number): Promise<boolean> {
+  async #ended(guestId: string, timeoutMs: number): Promise<boolean> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
-      const found = await this.#find(serverId)
+      const found = await this.#inspect(guestId)
       if (found?.State.Running !== true) return true
       if (performance.now() > deadline) return false
       await sleep(pollMs)
     }
   }
 
-  async #create(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
+  async #createContainer(serverId: string, options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
     try {
       return await this.#docker.createContainer(options)
     } catch (error) {
       this.#images.clear()
-      throw new Unavailable(`Docker made no container: ${messageOf(error)}`, { cause: error })
+      throw new Unavailable(`Docker made no container for server ${serverId}: ${messageOf(error)}`, { cause: error })
     }
   }
 
@@ -255,11 +256,19 @@ export class DockerDriver implements ComputeDriver {
     }
   }
 
-  async #tolerate(isFine: (error: unknown) => boolean, call: () => Promise<unknown>): Promise<void> {
+  /** Calls the engine on a guest's container. A refusal that says it is thus already counts as done. */
+  async #call<T>(serverId: string, work: (container: Docker.Container) => Promise<T>): Promise<T>
+  async #call(serverId: string, work: (container: Docker.Container) => Promise<unknown>, done: RegExp): Promise<void>
+  async #call(
+    serverId: string,
+    work: (container: Docker.Container) => Promise<unknown>,
+    done?: RegExp,
+  ): Promise<unknown> {
     try {
-      await call()
+      return await work(this.#docker.getContainer(containerName(serverId)))
     } catch (error) {
-      if (!isFine(error)) throw new Unavailable(messageOf(error), { cause: error })
+      if (done && isUnchanged(error, done)) return undefined
+      throw toCloudError(error, serverId)
     }
   }
 }

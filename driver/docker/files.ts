@@ -29,7 +29,7 @@ export async function filesArchive(files: GuestSpec['files']): Promise<Buffer> {
       mtime: new Date(),
       type: path.endsWith('/') ? 'directory' : 'file',
     } as const
-    archive.entry(header, content)
+    archive.entry(header, typeof content === 'string' ? content : Buffer.from(content))
   }
   archive.finalize()
   return await buffer(archive)

@@ -1,4 +1,5 @@
 import type { ContainerInspectInfo } from 'dockerode'
+import { CloudError, Conflict, messageOf, NotFound, Unavailable } from '../../core/errors.ts'
 import type { Guest, GuestState } from '../driver.ts'
 
 export type Inspected = ContainerInspectInfo
@@ -15,10 +16,25 @@ export function isMissing(error: unknown): boolean {
   return status === 404 || (status === 409 && /removal.*in progress/i.test(error instanceof Error ? error.message : ''))
 }
 
-/** The container is as it was to become: Docker says 304 or 409. */
-export function isUnchanged(error: unknown): boolean {
-  const status = statusOf(error)
-  return status === 304 || status === 409
+/** The container is already as it was to become, as Docker words it. */
+export const alreadyThus = {
+  start: /already started/i,
+  pause: /already paused/i,
+  unpause: /is not paused/i,
+  kill: /is not running/i,
+} as const
+
+/** Whether the engine refused because there was nothing to do. */
+export function isUnchanged(error: unknown, refusal: RegExp): boolean {
+  return statusOf(error) === 304 || (error instanceof Error && refusal.test(error.message))
+}
+
+/** What the engine's answer means for a guest. */
+export function toCloudError(error: unknown, serverId: string): CloudError {
+  if (error instanceof CloudError) return error
+  if (isMissing(error)) return new NotFound('Guest', serverId, { cause: error })
+  const message = `Guest of server ${serverId}: ${messageOf(error)}`
+  return statusOf(error) === 409 ? new Conflict(message, { cause: error }) : new Unavailable(message, { cause: error })
 }
 
 function stateOf({ Status, Running, Paused }: Inspected['State']): GuestState {

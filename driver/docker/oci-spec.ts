@@ -1,5 +1,5 @@
 /** What the runtime wrapper reads at a container's start: which namespaces the guest is born into. */
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface OciSpec {
@@ -22,4 +22,15 @@ export async function writeOciSpec(directory: string, containerId: string, spec:
 
 export async function removeOciSpec(directory: string, containerId: string): Promise<void> {
   await rm(pathOf(directory, containerId), { force: true })
+}
+
+/** Whether a container's spec was ever written: it is, as the last step of making a guest. */
+export async function hasOciSpec(directory: string, containerId: string): Promise<boolean> {
+  try {
+    await access(pathOf(directory, containerId))
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
 }

@@ -1,0 +1,46 @@
+/** The few commands that a fake guest knows, as a shell's user expects them to answer. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Unavailable } from '../../core/errors.ts'
+import type { GuestSpec } from '../driver.ts'
+
+export interface CommandResult {
+  readonly exitCode: number
+  readonly output: string
+}
+
+const exitNotFound = 127
+
+function cat({ files }: GuestSpec, path: string): CommandResult {
+  const file = files.find((one) => one.path === path)
+  if (!file) return { exitCode: 1, output: `cat: ${path}: No such file or directory\n` }
+  return { exitCode: 0, output: Buffer.from(file.content).toString('utf8') }
+}
+
+/** @throws Unavailable when a `sleep` is longer than `timeoutMs` */
+export async function runCommand(
+  spec: GuestSpec,
+  [name = '', ...words]: readonly string[],
+  timeoutMs: number,
+): Promise<CommandResult> {
+  switch (name) {
+    case 'cat':
+      return cat(spec, words[0] ?? '')
+    case 'hostname':
+      return { exitCode: 0, output: `${spec.hostname}\n` }
+    case 'echo':
+      return { exitCode: 0, output: `${words.join(' ')}\n` }
+    case 'sleep':
+      await sleep(Math.min(timeoutMs, Number(words[0]) * 1000))
+      if (Number(words[0]) * 1000 > timeoutMs) throw new Unavailable(`sleep did not end within ${timeoutMs} ms`)
+      return { exitCode: 0, output: '' }
+    case 'false':
+      return { exitCode: 1, output: '' }
+    case 'true':
+    case 'reboot':
+    case 'poweroff':
+    case 'pgrep':
+      return { exitCode: 0, output: '' }
+    default:
+      return { exitCode: exitNotFound, output: `${name}: not found\n` }
+  }
+}

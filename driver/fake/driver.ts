@@ -1,0 +1,169 @@
+/** A driver without a hypervisor, for tests of many guests: it keeps the contract of the real one, in memory. */
+import { createHash } from 'node:crypto'
+import { Conflict, Invalid, NotFound, Unavailable } from '../../core/errors.ts'
+import {
+  exitPoweroff,
+  exitReboot,
+  type Capacity,
+  type ComputeDriver,
+  type Guest,
+  type GuestExit,
+  type GuestLimits,
+  type GuestSpec,
+} from '../driver.ts'
+import { runCommand, type CommandResult } from './commands.ts'
+
+export interface FakeSettings {
+  readonly capacity: Capacity
+  /** whether an image has an init, by its reference; a reference that is not in here is not in the registry */
+  readonly images: ReadonlyMap<string, boolean>
+}
+
+interface FakeGuest {
+  readonly spec: GuestSpec
+  guest: Guest
+  console: string
+}
+
+const exitKilled = 137
+/** Pids of guests that do not exist: above what a kernel gives out. */
+const firstPid = 2 ** 22 + 1
+
+export class FakeDriver implements ComputeDriver {
+  readonly #settings: FakeSettings
+  readonly #images = new Set<string>()
+  readonly #guests = new Map<string, FakeGuest>()
+  readonly #watchers = new Set<(exit: GuestExit) => void>()
+  #nextPid = firstPid
+
+  constructor(settings: FakeSettings) {
+    this.#settings = settings
+  }
+
+  ensureImage(reference: string): Promise<string> {
+    const hasInit = this.#settings.images.get(reference)
+    if (hasInit === undefined) return Promise.reject(new Invalid(`Image ${reference} is not in the registry.`))
+    if (!hasInit) return Promise.reject(new Invalid(`Image ${reference} has no init, so it cannot boot as a machine.`))
+    const id = `sha256:${createHash('sha256').update(reference).digest('hex')}`
+    this.#images.add(id)
+    return Promise.resolve(id)
+  }
+
+  create(spec: GuestSpec): Promise<Guest> {
+    const present = this.#guests.get(spec.serverId)
+    if (present) return Promise.resolve(present.guest)
+    if (!this.#images.has(spec.image))
+      return Promise.reject(new Unavailable(`There is no image ${spec.image} for server ${spec.serverId}.`))
+    const guest: Guest = {
+      guestId: createHash('sha256').update(spec.serverId).digest('hex'),
+      serverId: spec.serverId,
+      name: `berth-${spec.serverId}`,
+      state: 'created',
+      pid: null,
+      exitCode: null,
+      startedAt: null,
+      memoryMiB: spec.memoryMiB,
+    }
+    this.#guests.set(spec.serverId, { spec, guest, console: '' })
+    return Promise.resolve(guest)
+  }
+
+  start(serverId: string): Promise<Guest> {
+    return this.#with(serverId, (one) => {
+      if (one.guest.state === 'paused') one.guest = { ...one.guest, state: 'running' }
+      if (one.guest.state !== 'running') {
+        one.guest = { ...one.guest, state: 'running', pid: this.#nextPid, exitCode: null, startedAt: new Date() }
+        this.#nextPid += 1
+        one.console += `${one.spec.hostname} has booted\n${one.spec.hostname} login: \n`
+      }
+      return one.guest
+    })
+  }
+
+  stop(serverId: string, graceSeconds: number): Promise<void> {
+    this.#end(serverId, graceSeconds > 0 ? exitPoweroff : exitKilled)
+    return Promise.resolve()
+  }
+
+  remove(serverId: string): Promise<void> {
+    this.#end(serverId, exitKilled)
+    this.#guests.delete(serverId)
+    return Promise.resolve()
+  }
+
+  pause(serverId: string): Promise<void> {
+    return this.#with(serverId, (one) => {
+      if (one.guest.state !== 'running' && one.guest.state !== 'paused') throw notRunning(serverId)
+      one.guest = { ...one.guest, state: 'paused' }
+    })
+  }
+
+  unpause(serverId: string): Promise<void> {
+    return this.#with(serverId, (one) => {
+      if (one.guest.state === 'paused') one.guest = { ...one.guest, state: 'running' }
+    })
+  }
+
+  inspect(serverId: string): Promise<Guest | null> {
+    return Promise.resolve(this.#guests.get(serverId)?.guest ?? null)
+  }
+
+  list(): Promise<readonly Guest[]> {
+    return Promise.resolve([...this.#guests.values()].map(({ guest }) => guest))
+  }
+
+  setLimits(serverId: string, limits: GuestLimits): Promise<void> {
+    return this.#with(serverId, (one) => {
+      one.guest = { ...one.guest, memoryMiB: limits.memoryMiB }
+    })
+  }
+
+  async exec(serverId: string, command: readonly string[], timeoutMs: number): Promise<CommandResult> {
+    const spec = await this.#with(serverId, (one) => {
+      if (one.guest.state !== 'running') throw notRunning(serverId)
+      return one.spec
+    })
+    if (command[0] === 'reboot') this.#end(serverId, exitReboot)
+    if (command[0] === 'poweroff') this.#end(serverId, exitPoweroff)
+    return await runCommand(spec, command, timeoutMs)
+  }
+
+  consoleLog(serverId: string, lines: number | null): Promise<string> {
+    const text = this.#guests.get(serverId)?.console ?? ''
+    if (lines === null || text === '') return Promise.resolve(text)
+    const all = text.trimEnd().split('\n')
+    return Promise.resolve(lines === 0 ? '' : `${all.slice(-lines).join('\n')}\n`)
+  }
+
+  capacity(): Promise<Capacity> {
+    return Promise.resolve(this.#settings.capacity)
+  }
+
+  async watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const watcher = (exit: GuestExit): void => onExit(exit)
+    this.#watchers.add(watcher)
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    this.#watchers.delete(watcher)
+  }
+
+  /** Nothing happens to a guest that does not run, or that is not there. */
+  #end(serverId: string, exitCode: number): void {
+    const one = this.#guests.get(serverId)
+    if (one?.guest.state !== 'running' && one?.guest.state !== 'paused') return
+    one.guest = { ...one.guest, state: 'stopped', pid: null, exitCode }
+    for (const watcher of this.#watchers) watcher({ guestId: one.guest.guestId, serverId, exitCode })
+  }
+
+  #with<T>(serverId: string, work: (one: FakeGuest) => T): Promise<T> {
+    return new Promise((resolve) => {
+      const one = this.#guests.get(serverId)
+      if (!one) throw new NotFound('Guest', serverId)
+      resolve(work(one))
+    })
+  }
+}
+
+function notRunning(serverId: string): Conflict {
+  return new Conflict(`Guest of server ${serverId} is not running.`)
+}

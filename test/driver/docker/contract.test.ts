@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe } from '@jest/globals'
+import { flavours } from '../../../images/build.ts'
+import { registry } from '../../world/index.ts'
+import { keepsTheDriverContract, type DriverSite } from '../../contracts/driver.ts'
+import { DockerSite } from './site.ts'
+
+const opening = 120_000
+
+describe.each(flavours)('guests of image %s', (flavour) => {
+  let docker: DockerSite
+  let site: DriverSite
+
+  beforeAll(async () => {
+    docker = await DockerSite.open()
+    site = {
+      driver: docker.driver,
+      bootable: await docker.image(flavour),
+      initless: await docker.imageWithoutInit(),
+      missing: `${await registry()}/images/nowhere@sha256:${'0'.repeat(64)}`,
+      namespaces: (serverId) => docker.namespace(serverId),
+    }
+  }, opening)
+
+  afterAll(() => docker.close())
+
+  keepsTheDriverContract(() => site)
+})

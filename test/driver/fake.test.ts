@@ -1,0 +1,27 @@
+import { FakeDriver } from '../../driver/fake/driver.ts'
+import { keepsTheDriverContract } from '../contracts/driver.ts'
+
+const capacity = {
+  vcpus: 8,
+  memoryMiB: 16_384,
+  diskGiB: 100,
+  hypervisorType: 'fake',
+  hypervisorVersion: '1',
+  storageDriver: 'memory',
+  enforcesDisk: false,
+  guestRootUid: 0,
+}
+const images = new Map([
+  ['registry/boots', true],
+  ['registry/initless', false],
+])
+
+const driver = new FakeDriver({ capacity, images })
+
+keepsTheDriverContract(() => ({
+  driver,
+  bootable: 'registry/boots',
+  initless: 'registry/initless',
+  missing: 'registry/nowhere',
+  namespaces: () => Promise.resolve({ netnsPath: '/nowhere', usernsPath: null }),
+}))
