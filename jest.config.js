@@ -9,5 +9,6 @@ export default {
   },
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   setupFiles: ['<rootDir>/test/node-errors.ts'],
+  reporters: ['default', '<rootDir>/test/world/clean-reporter.ts'],
   testTimeout: 60_000,
 }

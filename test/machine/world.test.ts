@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { expect, test } from '@jest/globals'
 import { dockerInfo, misfits } from '../../machine/parts/docker.ts'
+import { leftovers } from '../world/leftovers.ts'
 import { docker, freshDatabase, guestImage, lxcfs, openVswitch, registry, room } from '../world/index.ts'
 
 test('each test file gets a migrated database of its own', async () => {
@@ -39,4 +40,12 @@ test('lxcfs shows its own /proc/meminfo', async () => {
 test('nothing of the network outside is seen', async () => {
   expect((await readFile('/proc/self/net/dev', 'utf8')).includes('lo:')).toBe(true)
   expect((await readdir('/run')).includes('docker.sock')).toBe(false)
+})
+
+test('what a test leaves behind is told', async () => {
+  const database = await freshDatabase()
+  const name = new URL(database.url).pathname.slice(1)
+  expect(await leftovers(room())).toEqual([`database ${name}`])
+  await database.drop()
+  expect(await leftovers(room())).toEqual([])
 })

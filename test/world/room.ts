@@ -1,13 +1,18 @@
 import { mkdir } from 'node:fs/promises'
-import { loadConfig } from '../../core/config.ts'
+import { loadConfig, type Config } from '../../core/config.ts'
 import { layoutOf } from '../../machine/layout.ts'
 import type { Site } from '../../machine/parts/part.ts'
 import { keptParts, startSupervisor } from '../../machine/up.ts'
 
+/** Whether a home is one that `./berth test` made. */
+export function isRoom({ home }: Config): boolean {
+  return /^\/tmp\/berth-test-\w+$/.test(home)
+}
+
 /** The site of this test run. @throws where tests would touch a cloud in use: outside of `./berth test` */
 export function room(): Site {
   const config = loadConfig()
-  if (!/^\/tmp\/berth-test-\w+$/.test(config.home)) throw new Error('run the tests by ./berth test [paths]')
+  if (!isRoom(config)) throw new Error('run the tests by ./berth test [paths]')
   return { config, layout: layoutOf(config.home) }
 }
 
