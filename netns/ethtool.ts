@@ -1,5 +1,6 @@
 /** Offloads of a link, by the ethtool ioctl. Source: linux/ethtool.h, linux/sockios.h. */
 import koffi from 'koffi'
+import { z } from 'zod'
 import { Unavailable } from '../core/errors.ts'
 import { withNamespace } from './namespace.ts'
 
@@ -15,16 +16,20 @@ const socket = libc.func('int socket(int domain, int type, int protocol)')
 const close = libc.func('int close(int fd)')
 const ioctl = libc.func('int ioctl(int fd, ulong request, _Inout_ uint8_t *argument)')
 
+/** struct ifreq, and behind it the struct ethtool_value that it points to */
+function requestFor(device: string, on: boolean): Buffer {
+  const request = Buffer.alloc(ifReqBytes + 8)
+  request.write(device, 0, ifNameBytes - 1)
+  request.writeBigUInt64LE(koffi.address(request) + BigInt(ifReqBytes), ifNameBytes)
+  request.writeUInt32LE(ethtoolSetTxChecksum, ifReqBytes)
+  request.writeUInt32LE(on ? 1 : 0, ifReqBytes + 4)
+  return request
+}
+
 function setTxChecksumHere(device: string, on: boolean): void {
-  const descriptor: number = socket(afInet, sockDgram, 0)
+  const descriptor = z.int().nonnegative().parse(socket(afInet, sockDgram, 0))
   try {
-    const value = Buffer.alloc(8)
-    value.writeUInt32LE(ethtoolSetTxChecksum, 0)
-    value.writeUInt32LE(on ? 1 : 0, 4)
-    const request = Buffer.alloc(ifReqBytes)
-    request.write(device, 0, ifNameBytes - 1)
-    request.writeBigUInt64LE(koffi.address(value), ifNameBytes)
-    if (ioctl(descriptor, siocEthtool, request) !== 0) {
+    if (ioctl(descriptor, siocEthtool, requestFor(device, on)) !== 0) {
       throw new Unavailable(`${device}: transmit checksum offload was not set, errno ${koffi.errno()}`)
     }
   } finally {
