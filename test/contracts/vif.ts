@@ -212,6 +212,16 @@ export function keepsTheVifContract<D>(type: VifType<D>, site: () => VifSite<D>)
     expect(await inNamespace(path, 'ip', 'route', 'show', 'default')).toContain('via 10.9.0.254')
   })
 
+  test('guests whose root is nobody on the host are plugged as others are', async () => {
+    const [one, two] = [vifOf(1), vifOf(2)]
+    const { netnsPath } = await ensureNamespace({ directory: site().namespaces, guestRootUid: 231072 }, one.serverId)
+    plugged.push(one.portId)
+    await type.plug(one, site().details, netnsPath)
+    await plug(two)
+    expect(await type.isPlugged(one, site().details, netnsPath)).toBe(true)
+    expect(await pings(netnsPath, addressOf(two))).toBe(3)
+  })
+
   test('what a crash left half-made is made whole', async () => {
     const [one, two] = [vifOf(1), vifOf(2)]
     const [from] = await Promise.all([namespaceOf(one), plug(two)])
