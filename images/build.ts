@@ -1,5 +1,5 @@
 /** Guest images by recipe: an OS image that boots like a machine, made of Debian's packages by mmdebstrap. */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,8 +15,12 @@ export interface BuiltImage {
   /** of the recipe, not of the bytes: Debian's mirror moves */
   readonly recipe: string
   readonly tarPath: string
-  /** lines of a Dockerfile that `docker import --change` takes */
-  readonly changes: readonly string[]
+  /** in the words of the OCI image spec, config.md */
+  readonly config: {
+    readonly Cmd: readonly string[]
+    readonly Env: readonly string[]
+    readonly Labels: Readonly<Record<string, string>>
+  }
 }
 
 const shared =
@@ -62,15 +66,15 @@ export async function build(
 ): Promise<BuiltImage> {
   const recipe = await recipeOf(flavour)
   const tarPath = join(directory, `${flavour}-${recipe}.tar`)
-  const changes = [
-    'CMD ["/sbin/init"]',
-    'ENV container=docker LANG=C.UTF-8',
-    `LABEL berth.init=${init[flavour]} berth.recipe=${recipe}`,
-  ]
-  const built: BuiltImage = { flavour, recipe, tarPath, changes }
+  const config = {
+    Cmd: ['/sbin/init'],
+    Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'container=docker', 'LANG=C.UTF-8'],
+    Labels: { 'berth.init': init[flavour], 'berth.recipe': recipe },
+  }
+  const built: BuiltImage = { flavour, recipe, tarPath, config }
   if (await exists(tarPath)) return built
   await mkdir(directory, { recursive: true })
-  const unfinished = `${tarPath}.${process.pid}.new`
+  const unfinished = `${tarPath}.${randomUUID()}.new`
   const command = [
     '--variant=minbase',
     `--include=${packages[flavour]}`,

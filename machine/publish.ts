@@ -3,8 +3,8 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Db } from '../db/connect.ts'
 import { addImage } from '../db/images.ts'
-import { publishImage } from '../driver/docker/images.ts'
 import { build, flavours, type Flavour } from '../images/build.ts'
+import { publish as push } from '../images/publish.ts'
 import { imageCache } from './layout.ts'
 import type { Site } from './parts/part.ts'
 import type { Parts } from './services.ts'
@@ -20,12 +20,7 @@ async function publish(
     .whereRaw(`properties ->> 'berth_recipe' = ?`, [image.recipe])
     .first('id')
   if (known) return
-  const reference = await publishImage(parts.docker.where.replace(/^unix:\/\//, ''), {
-    tarPath: image.tarPath,
-    name: `${parts.registry.where}/images/${flavour}`,
-    tag: image.recipe,
-    changes: image.changes,
-  })
+  const reference = await push(image, { registry: parts.registry.where, name: `images/${flavour}` })
   const { size } = await stat(image.tarPath)
   await addImage(db, {
     name: flavour,

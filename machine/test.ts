@@ -6,8 +6,9 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Unsupported } from '../core/errors.ts'
 import { build, flavours } from '../images/build.ts'
+import { layerOf } from '../images/layer.ts'
 import { imageCache } from './layout.ts'
-import { installPackages } from './packages.ts'
+import { installPackages, testPackages } from './packages.ts'
 import type { Site } from './parts/part.ts'
 import { step } from './progress.ts'
 import { makeTestHome, removeAbandonedHomes, removeTestHome } from './test-homes.ts'
@@ -104,10 +105,13 @@ async function summary(site: Site, isGood: boolean): Promise<{ readonly line: st
 
 /** What needs the network or is slow, before the door closes. */
 async function prepare(site: Site): Promise<void> {
-  await step('packages', () => installPackages(site.layout.log))
+  await step('packages', () => installPackages(site.layout.log, testPackages))
   await step('guest images', async () => {
-    for (const flavour of flavours)
-      await build(flavour, { directory: imageCache, logFile: join(site.layout.log, `image-${flavour}.log`) })
+    for (const flavour of flavours) {
+      const logFile = join(site.layout.log, `image-${flavour}.log`)
+      const { tarPath } = await build(flavour, { directory: imageCache, logFile })
+      await layerOf(tarPath)
+    }
   })
 }
 

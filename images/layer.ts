@@ -1,0 +1,59 @@
+/** A root file system as the one layer of an OCI image: packed once, told by its digests ever after. */
+import { createHash, randomUUID } from 'node:crypto'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
+import { z } from 'zod'
+
+const packed = z.object({ diffId: z.string(), digest: z.string(), size: z.number() })
+
+export interface Layer {
+  /** the packed file */
+  readonly path: string
+  /** sha256:... of the archive before packing; source: OCI image spec, config.md */
+  readonly diffId: string
+  /** sha256:... of the packed file */
+  readonly digest: string
+  /** bytes of the packed file */
+  readonly size: number
+}
+
+/** Passes bytes through and knows their digest at the end. */
+class Digest extends Transform {
+  readonly #hash = createHash('sha256')
+
+  override _transform(chunk: Buffer, _: string, done: (error: null, chunk: Buffer) => void): void {
+    this.#hash.update(chunk)
+    done(null, chunk)
+  }
+
+  get text(): string {
+    return `sha256:${this.#hash.digest('hex')}`
+  }
+}
+
+async function known(path: string): Promise<Layer | null> {
+  try {
+    return { path, ...packed.parse(JSON.parse(await readFile(`${path}.json`, 'utf8'))) }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Packs an archive, or finds it packed. Level 1: the layer goes over loopback, so the time to pack counts and the size does not. */
+export async function layerOf(tarPath: string): Promise<Layer> {
+  const path = `${tarPath}.gz`
+  const present = await known(path)
+  if (present) return present
+  const unfinished = `${path}.${randomUUID()}.new`
+  const [plain, gzipped] = [new Digest(), new Digest()]
+  await pipeline(createReadStream(tarPath), plain, createGzip({ level: 1 }), gzipped, createWriteStream(unfinished))
+  const { size } = await stat(unfinished)
+  const facts = { diffId: plain.text, digest: gzipped.text, size }
+  await rename(unfinished, path)
+  await writeFile(`${path}.json`, JSON.stringify(facts))
+  return { path, ...facts }
+}

@@ -1,0 +1,17 @@
+import { expect, test } from '@jest/globals'
+import { DockerDriver } from '../../driver/docker/driver.ts'
+import { docker, guestImage, registry } from '../world/index.ts'
+
+test('an image put into the registry is one that the engine pulls and finds an init in', async () => {
+  const driver = new DockerDriver({ ...(await docker()), lxcfsDir: null })
+  const reference = await guestImage('debian-12-small')
+  expect(await driver.ensureImage(reference)).toMatch(/^sha256:[0-9a-f]{64}$/)
+})
+
+test('the same image has the same digest, and is put there once', async () => {
+  const started = performance.now()
+  expect(await guestImage('debian-12-small')).toBe(await guestImage('debian-12-small'))
+  expect(performance.now() - started).toBeLessThan(5000)
+  const tags = await fetch(`http://${await registry()}/v2/images/debian-12-small/tags/list`)
+  expect(await tags.json()).toMatchObject({ tags: [expect.stringMatching(/^[0-9a-f]{16}$/)] })
+})
