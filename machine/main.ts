@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, CommanderError } from 'commander'
+import { Command, type CommanderError } from 'commander'
 import { stringify } from 'yaml'
 import { loadConfig, settings, variableOf } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'

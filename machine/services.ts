@@ -1,7 +1,9 @@
 /** api, scheduler and agent: one process each, told by the environment where the real parts are. */
-import { existsSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { publicUrl, settings, variableOf } from '../core/config.ts'
+import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { keep, type Found, type Site } from './parts/part.ts'
 import { kernelDatapath } from './parts/openvswitch.ts'
@@ -37,21 +39,27 @@ export function environmentOf({ config }: Site, parts: Parts, adminPassword: str
   )
 }
 
-async function isReady({ config, layout }: Site, name: Service): Promise<boolean> {
-  if (name !== 'api') return existsSync(join(layout.run, `${name}.ready`))
-  const response = await fetch(`http://${config.listenAddress}:${config.apiPort}/`, {
-    signal: AbortSignal.timeout(2000),
-  })
-  return response.status < 500
+/** A service writes its pid when it is ready: a file that a predecessor left names another. */
+async function isReady({ layout }: Site, name: Service): Promise<boolean> {
+  const parts = await ask(layout.supervisorSocket, { op: 'status' })
+  const pid = parts.find((part) => part.name === name)?.pid ?? null
+  return pid !== null && (await readFile(join(layout.run, `${name}.ready`), 'utf8')).trim() === String(pid)
 }
 
-/** The service answers, or has said that it is ready, when this returns. @param isRunning whether it was kept already */
-export async function startService(
-  site: Site,
-  name: Service,
-  { env, isRunning }: { readonly env: Record<string, string>; readonly isRunning: boolean },
-): Promise<void> {
-  if (!isRunning) rmSync(join(site.layout.run, `${name}.ready`), { force: true })
+/** Of all the code that a service may run: one that was started of other code is started anew. */
+export async function codeDigest({ layout }: Site): Promise<string> {
+  const hash = createHash('sha256')
+  for (const folder of ['core', 'db', 'ipam', 'jobs', 'driver', 'netns', 'migrations', ...services]) {
+    const entries = await readdir(join(layout.project, folder), { recursive: true, withFileTypes: true })
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    for (const file of files.toSorted()) hash.update(file).update(await readFile(file))
+  }
+  hash.update(await readFile(join(layout.project, 'package-lock.json')))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** The service answers, or has said that it is ready, when this returns. */
+export async function startService(site: Site, name: Service, env: Record<string, string>): Promise<void> {
   const log = await keep(site, {
     name,
     command: [process.execPath, '--disable-warning=ExperimentalWarning', join(site.layout.project, name, 'main.ts')],

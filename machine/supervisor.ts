@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { end, identify, isAlive, type ProcessId } from './process.ts'
 import { request, type PartSpec, type PartStatus, type Reply } from './supervisor-protocol.ts'
 
@@ -96,9 +97,13 @@ function look(part: Kept): void {
   }, delay)
 }
 
-function start(spec: PartSpec): void {
+/** A part that runs as it is told is left; one that was told otherwise before (new code, new settings) is started anew. */
+async function start(spec: PartSpec): Promise<void> {
   const present = kept.get(spec.name)
-  if (present?.isWanted && present.id && isAlive(present.id)) return
+  if (present?.isWanted && present.id && isAlive(present.id)) {
+    if (isDeepStrictEqual(present.spec, spec)) return
+    await stop(spec.name)
+  }
   const part: Kept = { spec, id: adopt(spec.name), restarts: 0, startedAt: Date.now(), isWanted: true, timer: null }
   kept.set(spec.name, part)
   if (!part.id) launch(part)
@@ -127,7 +132,7 @@ function status(): PartStatus[] {
 
 async function answer(line: string): Promise<Reply> {
   const wanted = request.parse(JSON.parse(line))
-  if (wanted.op === 'start') start(wanted.part)
+  if (wanted.op === 'start') await start(wanted.part)
   if (wanted.op === 'stop') await stop(wanted.name)
   if (wanted.op === 'exit') setTimeout(() => process.exit(0), 10)
   return { parts: status() }
@@ -157,7 +162,7 @@ try {
   for (const spec of request.options[0].shape.part
     .array()
     .parse(JSON.parse(readFileSync(join(run, 'parts.json'), 'utf8')))) {
-    if (adopt(spec.name)) start(spec)
+    if (adopt(spec.name)) await start(spec)
   }
 } catch {
   // The first supervisor of this home has nothing to take over.

@@ -25,7 +25,7 @@ import { preflight } from './preflight.ts'
 import { step } from './progress.ts'
 import { publishImages } from './publish.ts'
 import { adminPassword } from './secrets.ts'
-import { environmentOf, services, startService, type Parts } from './services.ts'
+import { codeDigest, environmentOf, services, startService, type Parts } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { writeCloudsYaml } from './env.ts'
@@ -123,9 +123,8 @@ export async function up(config: Config, { hello = true }: { readonly hello?: bo
   const parts = await startParts(site)
   const password = await adminPassword(site)
   await prepareDatabase(site, parts, password)
-  const env = environmentOf(site, parts, password)
-  const kept = (await keptParts(site)) ?? new Map<string, number>()
-  for (const name of services) await step(name, () => startService(site, name, { env, isRunning: kept.has(name) }))
+  const env = { ...environmentOf(site, parts, password), BERTH_CODE: await codeDigest(site) }
+  for (const name of services) await step(name, () => startService(site, name, env))
   await writeCloudsYaml(site)
   if (!hello) return
   const server = await step(
