@@ -27,7 +27,10 @@ function requestFor(device: string, on: boolean): Buffer {
 }
 
 function setTxChecksumHere(device: string, on: boolean): void {
-  const descriptor = z.int().nonnegative().parse(socket(afInet, sockDgram, 0))
+  const descriptor = z
+    .int()
+    .nonnegative()
+    .parse(socket(afInet, sockDgram, 0))
   try {
     if (ioctl(descriptor, siocEthtool, requestFor(device, on)) !== 0) {
       throw new Unavailable(`${device}: transmit checksum offload was not set, errno ${koffi.errno()}`)

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { z } from 'zod'
 import { hostDevice, type Vif } from '../../core/network.ts'
 import { Bridge, type Datapath } from '../bridge.ts'
+import { announce } from '../announce.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
 import { Unavailable } from '../../core/errors.ts'
 import { isNamespace } from '../namespace.ts'
@@ -19,8 +20,8 @@ function aliasOf(owner: string, portId: string): string {
   return `${owner} port ${portId}`
 }
 
-/** The guest's end: MAC, addresses, default routes, up. */
-async function configure(vif: Vif, netnsPath: string): Promise<void> {
+/** The guest's end: MAC, addresses, default routes, up. @returns its index */
+async function configure(vif: Vif, netnsPath: string): Promise<number> {
   using inside = new RtNetlink(netnsPath)
   const link = await inside.link(vif.device)
   if (!link) throw new Unavailable(`${vif.device} is missing in ${netnsPath}`)
@@ -30,8 +31,9 @@ async function configure(vif: Vif, netnsPath: string): Promise<void> {
   for (const address of vif.addresses) await inside.addAddress(link.index, address)
   await inside.setUp(link.index)
   // The first NIC has the default route, as on a machine with one uplink.
-  if (vif.device !== 'eth0') return
-  for (const { gateway } of vif.addresses) if (gateway !== null) await inside.addDefaultRoute(link.index, gateway)
+  const gateways = vif.device === 'eth0' ? vif.addresses.map(({ gateway }) => gateway) : []
+  for (const gateway of gateways) if (gateway !== null) await inside.addDefaultRoute(link.index, gateway)
+  return link.index
 }
 
 /** Both ends of the pair, each where it belongs; null when one is missing or belongs to another pair. */
@@ -118,11 +120,13 @@ export const ovs: VifType<OvsDetails> = {
       turnOffTxChecksum(vif.device, netnsPath)
     }
     // Both have ended when this throws: nothing is still being built behind the back of whoever undoes it.
-    const ended = await Promise.allSettled([
+    const [configured, connected] = await Promise.allSettled([
       configure(vif, netnsPath),
       isConnected ? null : bridge.add({ device, vlan: vif.vlan, externalIds: externalIds(vif) }),
     ])
-    for (const one of ended) if (one.status === 'rejected') throw one.reason
+    if (configured.status === 'rejected') throw configured.reason
+    if (connected.status === 'rejected') throw connected.reason
+    if (!isConnected) announce(vif, configured.value, netnsPath)
   },
 
   async unplug(portId, { bridge }) {

@@ -212,6 +212,22 @@ export function keepsTheVifContract<D>(type: VifType<D>, site: () => VifSite<D>)
     expect(await inNamespace(path, 'ip', 'route', 'show', 'default')).toContain('via 10.9.0.254')
   })
 
+  test('an address that went to a new guest is reached at once by who knew the old one', async () => {
+    const v6 = { address: 'fd00:9::2', prefixLength: 64, gateway: null }
+    const neighbour = vifOf(1)
+    const from = await plug({
+      ...neighbour,
+      addresses: [...neighbour.addresses, { ...v6, address: 'fd00:9::1' }],
+    })
+    const [old, next] = [vifOf(2), vifOf(2)].map((vif) => ({ ...vif, addresses: [...vif.addresses, v6] }))
+    if (!old || !next) throw new Error('two vifs')
+    await plug(old)
+    expect(await Promise.all([pings(from, '10.9.0.2'), pings(from, 'fd00:9::2')])).toEqual([3, 3])
+    await type.unplug(old.portId, site().details)
+    await plug(next)
+    expect(await Promise.all([pings(from, '10.9.0.2'), pings(from, 'fd00:9::2')])).toEqual([3, 3])
+  })
+
   test('guests whose root is nobody on the host are plugged as others are', async () => {
     const [one, two] = [vifOf(1), vifOf(2)]
     const { netnsPath } = await ensureNamespace({ directory: site().namespaces, guestRootUid: 231072 }, one.serverId)
