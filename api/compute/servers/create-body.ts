@@ -64,7 +64,7 @@ const server = z.strictObject({
   max_count: count.optional(),
   return_reservation_id: z.union([z.boolean(), z.stringbool()]).optional(),
   security_groups: z.array(z.strictObject({ name: z.string().min(1).max(255) })).optional(),
-  user_data: z.base64({ error: 'User data needs to be valid base 64.' }).max(65_535).nullable().optional(),
+  user_data: z.base64().max(65_535).nullable().optional(),
   description: z.string().max(255).nullable().optional(),
   tags: z
     .array(
