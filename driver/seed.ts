@@ -23,7 +23,12 @@ function vendorData({ adminPassword }: Seed): string {
   const passwords =
     adminPassword === null
       ? {}
-      : { chpasswd: { expire: false, list: [`root:${adminPassword}`, `debian:${adminPassword}`] } }
+      : {
+          chpasswd: {
+            expire: false,
+            users: ['root', 'debian'].map((name) => ({ name, password: adminPassword, type: 'text' })),
+          },
+        }
   return `#cloud-config\n${stringify(passwords)}`
 }
 

@@ -74,7 +74,7 @@ export class FakeDriver implements ComputeDriver {
       if (one.guest.state !== 'running') {
         one.guest = { ...one.guest, state: 'running', pid: this.#nextPid, exitCode: null, startedAt: new Date() }
         this.#nextPid += 1
-        one.console += `${one.spec.hostname} has booted\n${one.spec.hostname} login: \n`
+        one.console += `Fake GNU/Linux 1 ${one.spec.hostname} console\n\n`
       }
       return one.guest
     })
@@ -131,7 +131,7 @@ export class FakeDriver implements ComputeDriver {
   consoleLog(serverId: string, lines: number | null): Promise<string> {
     const text = this.#guests.get(serverId)?.console ?? ''
     if (lines === null || text === '') return Promise.resolve(text)
-    const all = text.trimEnd().split('\n')
+    const all = text.replace(/\n$/, '').split('\n')
     return Promise.resolve(lines === 0 ? '' : `${all.slice(-lines).join('\n')}\n`)
   }
 

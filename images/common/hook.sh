@@ -35,24 +35,24 @@ PermitRootLogin yes
 UseDNS no
 HostKey /etc/ssh/ssh_host_ed25519_key
 HostKey /etc/ssh/ssh_host_ecdsa_key
-HostKey /etc/ssh/ssh_host_rsa_key
 CONF
 
+# No ssh_pwauth: passwords are allowed already, and cloud-init would restart sshd under the first log-in to say so again.
 cat > "$root/etc/cloud/cloud.cfg" <<'CONF'
 # Trimmed for a guest whose network, hostname and keys are right from the first instruction.
 datasource_list: [ NoCloud ]
 disable_root: false
-ssh_pwauth: true
 ssh_deletekeys: false
 ssh_genkeytypes: []
 preserve_hostname: true
 manage_etc_hosts: false
 locale: false
 network: { config: disabled }
-users: []
-cloud_init_modules: [ write-files, users-groups ]
-cloud_config_modules: [ set-passwords, ssh-import-id, timezone, runcmd ]
-cloud_final_modules: [ package-update-upgrade-install, scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, final-message ]
+apt_preserve_sources_list: true
+users: [ default ]
+cloud_init_modules: [ bootcmd, write-files, ca-certs, users-groups, ssh ]
+cloud_config_modules: [ ssh-import-id, set-passwords, apt-configure, timezone, runcmd ]
+cloud_final_modules: [ package-update-upgrade-install, write-files-deferred, scripts-vendor, scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, phone-home, final-message, power-state-change ]
 system_info:
   distro: debian
   default_user: { name: debian, lock_passwd: true, shell: /bin/bash, sudo: [ "ALL=(ALL) NOPASSWD:ALL" ] }
@@ -61,10 +61,10 @@ system_info:
 CONF
 find "$root/etc/cloud/cloud.cfg.d" -type f ! -name '05_logging.cfg' -delete
 
-# Host keys before the first connection: the two quick kinds at once (20 ms), RSA when there is time.
+# Host keys before the first connection: the two kinds that are made in 20 ms. An RSA key would take seconds of every first boot.
 cat > "$root/usr/local/sbin/berth-host-keys" <<'KEYS'
 #!/bin/sh
-for kind in "$@"; do
+for kind in ed25519 ecdsa; do
   [ -s "/etc/ssh/ssh_host_${kind}_key" ] || ssh-keygen -q -t "$kind" -N '' -C "root@$(hostname)" -f "/etc/ssh/ssh_host_${kind}_key"
 done
 KEYS

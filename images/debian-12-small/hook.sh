@@ -13,7 +13,7 @@ rm -f /run/rsyslogd.pid /run/crond.pid
 : > /run/utmp
 chown root:utmp /run/utmp && chmod 0664 /run/utmp
 [ -s /etc/machine-id ] || tr -d - < /proc/sys/kernel/random/uuid > /etc/machine-id
-berth-host-keys ed25519 ecdsa
+berth-host-keys
 touch /etc/runit/stopit
 chmod 0 /etc/runit/stopit
 STAGE
@@ -23,11 +23,13 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 (
   exec </dev/null >/dev/console 2>&1
+  # sshd first, with the processors to itself.
+  tries=0
+  until pgrep -x sshd >/dev/null || [ "$tries" -ge 50 ]; do sleep 0.02; tries=$((tries + 1)); done
   cloud-init init --local
   cloud-init init
   cloud-init modules --mode=config
   cloud-init modules --mode=final
-  berth-host-keys rsa && pkill -HUP -o -x sshd
 ) &
 exec runsvdir -P /etc/service
 STAGE

@@ -13,6 +13,7 @@ for unit in \
   proc-sys-fs-binfmt_misc.automount systemd-firstboot.service systemd-random-seed.service systemd-hwdb-update.service \
   systemd-journald-audit.socket getty@.service systemd-networkd.service systemd-resolved.service systemd-timesyncd.service \
   user@.service user-runtime-dir@.service \
+  systemd-ask-password-console.path systemd-ask-password-wall.path systemd-initctl.socket modprobe@.service \
   e2scrub_reap.service e2scrub_all.timer fstrim.timer cloud-init-hotplugd.socket rescue.service emergency.service; do
   ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
@@ -20,7 +21,17 @@ done
 rm -f "$root/lib/systemd/system/multi-user.target.wants/systemd-logind.service"
 ln -sf /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
 
-mkdir -p "$root/etc/systemd/journald.conf.d" "$root/etc/systemd/system/ssh.service.d"
+# What writes units for hardware that is not there, at every start of systemd.
+mkdir -p "$root/etc/systemd/system-generators"
+for generator in cryptsetup debug getty gpt-auto hibernate-resume integritysetup run system-update veritysetup; do
+  ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-$generator-generator"
+done
+
+# sshd answers before the boot is over, and to every user: nothing may tell them to come back later.
+mkdir -p "$root/etc/tmpfiles.d"
+ln -sf /dev/null "$root/etc/tmpfiles.d/systemd-nologin.conf"
+
+mkdir -p "$root/etc/systemd/journald.conf.d"
 cat > "$root/etc/systemd/journald.conf.d/10-berth.conf" <<'CONF'
 [Journal]
 Storage=volatile
@@ -28,7 +39,7 @@ RuntimeMaxUse=16M
 ReadKMsg=no
 CONF
 
-# The quick host keys and sshd start beside everything else, not after it.
+# sshd starts first, with the processors to itself: the rest of the boot waits until it listens.
 cat > "$root/etc/systemd/system/berth-host-keys.service" <<'UNIT'
 [Unit]
 Description=SSH host keys of this guest
@@ -36,20 +47,7 @@ DefaultDependencies=no
 ConditionPathExists=!/etc/ssh/ssh_host_ecdsa_key
 [Service]
 Type=oneshot
-ExecStart=/usr/local/sbin/berth-host-keys ed25519 ecdsa
-UNIT
-cat > "$root/etc/systemd/system/berth-host-key-rsa.service" <<'UNIT'
-[Unit]
-Description=RSA SSH host key of this guest
-ConditionPathExists=!/etc/ssh/ssh_host_rsa_key
-After=multi-user.target cloud-final.service
-[Service]
-Type=oneshot
-Nice=19
-ExecStart=/usr/local/sbin/berth-host-keys rsa
-ExecStartPost=-/bin/systemctl --no-block reload ssh.service
-[Install]
-WantedBy=multi-user.target
+ExecStart=/usr/local/sbin/berth-host-keys
 UNIT
 cat > "$root/etc/systemd/system/ssh.service" <<'UNIT'
 [Unit]
@@ -57,7 +55,7 @@ Description=OpenBSD Secure Shell server
 Documentation=man:sshd(8) man:sshd_config(5)
 DefaultDependencies=no
 Conflicts=shutdown.target
-Before=shutdown.target
+Before=shutdown.target sysinit.target
 Wants=berth-host-keys.service
 After=berth-host-keys.service
 ConditionPathExists=!/etc/ssh/sshd_not_to_be_run
@@ -76,10 +74,9 @@ RuntimeDirectoryMode=0755
 WantedBy=sysinit.target
 Alias=sshd.service
 UNIT
-rm -rf "$root/etc/systemd/system/ssh.service.d" "$root"/etc/systemd/system/multi-user.target.wants/ssh.service
+rm -f "$root"/etc/systemd/system/multi-user.target.wants/ssh.service
 mkdir -p "$root/etc/systemd/system/sysinit.target.wants"
 ln -sf /etc/systemd/system/ssh.service "$root/etc/systemd/system/sysinit.target.wants/ssh.service"
-ln -sf /etc/systemd/system/berth-host-key-rsa.service "$root/etc/systemd/system/multi-user.target.wants/berth-host-key-rsa.service"
 
 # cloud-init finds its seed in the file system: it needs no network and must not hold anything up.
 for unit in cloud-init-local cloud-init cloud-config cloud-final; do
