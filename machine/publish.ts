@@ -3,18 +3,23 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Db } from '../db/connect.ts'
 import { addImage } from '../db/images.ts'
-import { build, flavours, type Flavour } from '../images/build.ts'
+import { build, flavours, type BuiltImage } from '../images/build.ts'
 import { publish as push } from '../images/publish.ts'
 import { imageCache } from './layout.ts'
 import type { Site } from './parts/part.ts'
 import type { Parts } from './services.ts'
 
-async function publish(
-  site: Site,
-  parts: Parts,
-  { db, flavour }: { readonly db: Db; readonly flavour: Flavour },
-): Promise<void> {
-  const image = await build(flavour, { directory: imageCache, logFile: join(site.layout.log, `image-${flavour}.log`) })
+/** All flavours side by side; those that were built by the same recipe are only found. */
+export async function buildImages({ layout }: Site): Promise<readonly BuiltImage[]> {
+  return await Promise.all(
+    flavours.map((flavour) =>
+      build(flavour, { directory: imageCache, logFile: join(layout.log, `image-${flavour}.log`) }),
+    ),
+  )
+}
+
+async function publish(parts: Parts, db: Db, image: BuiltImage): Promise<void> {
+  const { flavour } = image
   const known = await db('images')
     .where({ name: flavour, status: 'active' })
     .whereRaw(`properties ->> 'berth_recipe' = ?`, [image.recipe])
@@ -30,8 +35,8 @@ async function publish(
   })
 }
 
-/** Both flavours are in the registry and in the catalogue when this returns. The last of the older ones stays for servers made of it. */
-export async function publishImages(site: Site, parts: Parts, db: Db): Promise<string> {
-  for (const flavour of flavours) await publish(site, parts, { db, flavour })
-  return flavours.join(', ')
+/** The images are in the registry and in the catalogue when this returns. The last of the older ones stays for servers made of it. */
+export async function publishImages(parts: Parts, db: Db, images: readonly BuiltImage[]): Promise<string> {
+  for (const image of images) await publish(parts, db, image)
+  return images.map(({ flavour }) => flavour).join(', ')
 }

@@ -23,7 +23,8 @@ import { startPostgres } from './parts/postgres.ts'
 import { startRegistry } from './parts/registry.ts'
 import { preflight } from './preflight.ts'
 import { step } from './progress.ts'
-import { publishImages } from './publish.ts'
+import { buildImages, publishImages } from './publish.ts'
+import type { BuiltImage } from '../images/build.ts'
 import { adminPassword } from './secrets.ts'
 import { codeDigest, environmentOf, services, startService, type Parts } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
@@ -80,7 +81,11 @@ async function startParts(site: Site): Promise<Parts> {
   return { postgres, docker, openvswitch, registry, lxcfs }
 }
 
-async function prepareDatabase(site: Site, parts: Parts, password: string): Promise<void> {
+async function prepareDatabase(
+  site: Site,
+  parts: Parts,
+  { password, images }: { readonly password: string; readonly images: Promise<readonly BuiltImage[]> },
+): Promise<void> {
   const db = connect(parts.postgres.where, { size: 4, name: 'up' })
   try {
     await step('database', async () => {
@@ -91,7 +96,7 @@ async function prepareDatabase(site: Site, parts: Parts, password: string): Prom
     })
     await step(
       'guest images',
-      () => publishImages(site, parts, db),
+      async () => publishImages(parts, db, await images),
       (names) => names,
     )
   } finally {
@@ -120,9 +125,12 @@ export async function up(config: Config, { hello = true }: { readonly hello?: bo
     (names) => names.join(' '),
   )
   await step('supervisor', () => startSupervisor(site))
+  // The longest piece of work of a first up goes on beside all others; its failure is told at its own step.
+  const images = buildImages(site)
+  images.catch(() => undefined)
   const parts = await startParts(site)
   const password = await adminPassword(site)
-  await prepareDatabase(site, parts, password)
+  await prepareDatabase(site, parts, { password, images })
   const env = { ...environmentOf(site, parts, password), BERTH_CODE: await codeDigest(site) }
   for (const name of services) await step(name, () => startService(site, name, env))
   await writeCloudsYaml(site)
