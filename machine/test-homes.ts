@@ -1,6 +1,6 @@
 /** Homes of test runs: each of its own, and gone with its run, even when that was killed. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadConfig } from '../core/config.ts'
@@ -27,6 +27,11 @@ function ownerPath(home: string): string {
   return join(home, 'owner')
 }
 
+/** A pid means something in one pid namespace only. */
+function pidNamespace(): string {
+  return readlinkSync('/proc/self/ns/pid')
+}
+
 /** A fresh home, owned by this process. */
 export async function makeTestHome(): Promise<Site> {
   const site = siteAt(`${nameStart}${randomBytes(4).toString('hex')}`)
@@ -34,7 +39,7 @@ export async function makeTestHome(): Promise<Site> {
   // The unprivileged Postgres walks through it.
   for (const directory of [site.layout.home, site.layout.run, site.layout.log, join(site.layout.home, 'tmp')])
     await mkdir(directory, { mode: 0o755 })
-  await writeFile(ownerPath(site.layout.home), self ? `${self.pid} ${self.startTime}` : '')
+  await writeFile(ownerPath(site.layout.home), self ? `${self.pid} ${self.startTime} ${pidNamespace()}` : '')
   return site
 }
 
@@ -51,8 +56,8 @@ export async function removeTestHome(site: Site): Promise<void> {
 async function isAbandoned({ layout }: Site): Promise<boolean> {
   const path = ownerPath(layout.home)
   if (!existsSync(path)) return Date.now() - (await stat(layout.home)).mtimeMs > ownerlessMs
-  const [pid, startTime] = readFileSync(path, 'utf8').split(' ')
-  return !isAlive({ pid: Number(pid), startTime: startTime ?? '' })
+  const [pid, startTime, namespace] = readFileSync(path, 'utf8').split(' ')
+  return namespace === pidNamespace() && !isAlive({ pid: Number(pid), startTime: startTime ?? '' })
 }
 
 /** Removes what killed runs left. @returns how many */
