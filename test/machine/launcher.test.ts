@@ -17,9 +17,11 @@ interface Said {
 }
 
 async function berth(words: readonly string[], { command = launcher, env = {} } = {}): Promise<Said> {
-  const path = `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`
+  const path = `${join(process.execPath, '..')}:${process.env.PATH ?? ''}`
   const settings = { PATH: path, BERTH_HOME: home, ...env }
-  return await execa(command, [...words], { reject: false, cwd: '/', env: settings, extendEnv: false })
+  const options = { reject: false, cwd: '/', env: settings, extendEnv: false }
+  const { exitCode, stdout, stderr } = await execa(command, [...words], { ...options, encoding: 'utf8' })
+  return { exitCode, stdout, stderr }
 }
 
 test('an unknown word is said clearly, with exit code 2', async () => {
