@@ -71,7 +71,7 @@ export async function insertNetwork(trx: Transaction, network: NewNetwork): Prom
   return row
 }
 
-/** @throws Conflict when ports are on it; NotFound */
+/** The network with its subnets, whose ranges the caller has dropped. @throws Conflict when ports are on it; NotFound */
 export async function deleteNetwork(trx: Transaction, id: string): Promise<void> {
   const network = await trx('networks').where({ id }).forUpdate().first('id')
   if (!network) throw new NotFound('Network', id)
@@ -80,6 +80,7 @@ export async function deleteNetwork(trx: Transaction, id: string): Promise<void>
     throw new Conflict(
       `Unable to complete operation on network ${id}. There are one or more ports still in use on the network.`,
     )
+  await trx('subnets').where({ networkId: id }).delete()
   await trx('networks').where({ id }).delete()
 }
 

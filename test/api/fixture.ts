@@ -9,6 +9,7 @@ import type { Db } from '../../db/connect.ts'
 import { createDefaults } from '../../db/defaults.ts'
 import { addImage } from '../../db/images.ts'
 import { hashPassword } from '../../db/password.ts'
+import { setQuota } from '../../db/quotas.ts'
 import { createDefaultNetwork } from '../../ipam/default-network.ts'
 import { freshDatabase } from '../world/index.ts'
 
@@ -135,6 +136,7 @@ export async function startApi(): Promise<TestApi> {
   await addUser(db, 'mia', 'shop', 'member')
   await addUser(db, 'rita', 'shop', 'reader')
   await addUser(db, 'otto', 'elsewhere', 'member')
+  for (const resource of ['instances', 'cores', 'ram'] as const) await setQuota(db, 'project-shop', resource, -1)
   const { url, close } = await listen(db)
   const as = async (user: string, project: string): Promise<Client> => clientOf(url, await tokenOf(url, user, project))
   return {

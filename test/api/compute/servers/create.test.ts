@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { z } from 'zod'
+import { setQuota, useOf } from '../../../../db/quotas.ts'
 import { boot, bootBody, faultIn, jobsOf, startApi, type Answer, type TestApi } from '../../fixture.ts'
 
 let api: TestApi
@@ -176,15 +177,8 @@ test('a port that the user made is used with its address, once', async () => {
 })
 
 test('the quota holds also for requests at the same time', async () => {
-  const { instances } = z
-    .object({ instances: z.number() })
-    .parse(
-      (
-        await api.db('servers').where({ projectId: api.projectId }).whereNull('deletedAt').count({ instances: '*' })
-      ).map((row) => ({ instances: Number(row.instances) }))[0],
-    )
-  await api.db('quotas').insert({ projectId: api.projectId, resource: 'instances', hardLimit: instances + 2 })
-  await api.db('quotas').insert({ projectId: api.projectId, resource: 'cores', hardLimit: -1 })
+  const { instances } = await useOf(api.db, api.projectId)
+  await setQuota(api.db, api.projectId, 'instances', instances + 2)
   const answers = await Promise.all(Array.from({ length: 6 }, () => post({})))
   expect(answers.map(({ status }) => status).toSorted()).toEqual([202, 202, 403, 403, 403, 403])
   const refused = await post({})
@@ -192,7 +186,7 @@ test('the quota holds also for requests at the same time', async () => {
     'forbidden',
     `Quota exceeded for instances: Requested 1, but already used ${instances + 2} of ${instances + 2} instances`,
   ])
-  await api.db('quotas').where({ projectId: api.projectId }).delete()
+  await setQuota(api.db, api.projectId, 'instances', -1)
 })
 
 test('a reader makes no servers, and nobody does without a token', async () => {
