@@ -95,9 +95,9 @@ async function sweepWires({ db, wires, name, log, driver }: Host): Promise<void>
     await wires.unplug(port.portId)
     log.warn({ portId: port.portId, device: port.device }, 'port without a row unplugged')
   }
-  for (const serverId of await wires.listNamespaces()) {
+  for (const serverId of wires.listNamespaces()) {
     const server = await findServer(db, serverId)
-    if (server && server.deletedAt === null && server.host === name) continue
+    if (server?.deletedAt === null && server.host === name) continue
     if (await driver.inspect(serverId)) continue
     await wires.removeNamespace(serverId)
     log.warn({ serverId }, 'namespace without a server removed')

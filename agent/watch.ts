@@ -14,6 +14,11 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   }
 }
 
+/** Asked anew after each wait: the compiler would take an earlier answer for the present one. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted
+}
+
 /** Follows the ends of guests; when the stream broke, what was missed is found by a full comparison. */
 export async function watchGuests(host: Host, signal: AbortSignal): Promise<void> {
   const { driver, log, turns } = host
@@ -27,7 +32,7 @@ export async function watchGuests(host: Host, signal: AbortSignal): Promise<void
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'engine events lost')
     }
-    if (signal.aborted) return
+    if (isOver(signal)) return
     await pause(1000, signal)
     await reconcile(host, { isStart: false }).catch((error: unknown) =>
       log.error({ err: error }, 'host not reconciled'),
@@ -38,7 +43,7 @@ export async function watchGuests(host: Host, signal: AbortSignal): Promise<void
 export async function reconcileOften(host: Host, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await pause(host.config.reconcileSeconds * 1000, signal)
-    if (signal.aborted) return
+    if (isOver(signal)) return
     await reconcile(host, { isStart: false }).catch((error: unknown) =>
       host.log.error({ err: error }, 'host not reconciled'),
     )

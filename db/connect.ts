@@ -34,13 +34,10 @@ function camelResult(result: unknown): unknown {
   return camelRow(result)
 }
 
-const int8 = 20
-
 /** bigint counts stay far below 2^53 here, so they are numbers. */
-const types = {
-  getTypeParser: (oid: number): ((text: string) => unknown) =>
-    oid === int8 ? Number : pg.types.getTypeParser(oid, 'text'),
-}
+const overrides = new pg.TypeOverrides()
+overrides.setTypeParser(pg.types.builtins.INT8, Number)
+const types = { getTypeParser: (oid: number) => overrides.getTypeParser(oid, 'text') }
 
 /**
  * Opens a pool. Names are turned here, once: columns are snake_case, records camelCase.

@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
 import type { Db } from './connect.ts'
 
 const directory = fileURLToPath(new URL('../migrations', import.meta.url))
+/** Knex answers with the batch and the names. */
+const latest = z.tuple([z.number(), z.array(z.string())])
 /** Any number: all that migrate take the same lock. */
 const migrationLock = 4_027_101
 
@@ -12,13 +15,12 @@ const migrationLock = 4_027_101
  * @returns the names of the migrations that were run
  */
 export async function migrate(db: Db): Promise<readonly string[]> {
-  return await db.transaction(async (guard) => {
+  return await db.transaction<readonly string[]>(async (guard) => {
     await guard.raw('set local idle_in_transaction_session_timeout = 0')
     await guard.raw('set local statement_timeout = 0')
     await guard.raw('select pg_advisory_xact_lock(?)', [migrationLock])
     const settings = { directory, loadExtensions: ['.ts'], tableName: 'migrations' }
     await db.migrate.forceFreeMigrationsLock(settings)
-    const [, names] = await db.migrate.latest(settings)
-    return names
+    return latest.parse(await db.migrate.latest(settings))[1]
   })
 }

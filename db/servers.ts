@@ -46,7 +46,7 @@ export async function insertServer(trx: Transaction, server: NewServer): Promise
 /** @throws NotFound when there is none, or it is deleted */
 export async function getServer(db: Db, id: string): Promise<Server> {
   const row = await findServer(db, id)
-  if (!row || row.deletedAt !== null) throw new NotFound('Instance', id)
+  if (row?.deletedAt !== null) throw new NotFound('Instance', id)
   return row
 }
 
@@ -76,8 +76,10 @@ export async function begin(trx: Transaction, id: string, name: ChangeName): Pro
     .where({ id })
     .whereNull('deletedAt')
     .whereIn('vmState', [...states])
-    .modify((query) => {
-      if (tasks !== 'any') void query.where((q) => q.whereNull('taskState').orWhereIn('taskState', [...tasks]))
+    .where((free) => {
+      // Any task may be interrupted, or none, or those that the table of changes names.
+      if (tasks === 'any') void free.whereRaw('true')
+      else void free.whereNull('taskState').orWhereIn('taskState', [...tasks])
     })
     .update({ taskState: change.during, updatedAt: trx.fn.now() })
     .returning('*')

@@ -35,7 +35,7 @@ function toTask(name: JobName, handle: (payload: unknown, signal: AbortSignal) =
     const started = performance.now()
     const attempt = helpers.job.attempts
     try {
-      await handle(payload, helpers.abortSignal ?? new AbortController().signal)
+      await handle(payload, helpers.abortSignal)
       log.info({ job: name, jobId: helpers.job.id, ms: Math.round(performance.now() - started) }, 'job done')
     } catch (error) {
       log.error({ job: name, jobId: helpers.job.id, attempt, err: error }, 'job failed, to be tried again')

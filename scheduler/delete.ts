@@ -8,7 +8,7 @@ import { enqueue, serverQueue } from '../jobs/enqueue.ts'
 export async function deleteUnplaced(db: Db, payload: JobPayload<'server.delete'>): Promise<void> {
   await db.transaction(async (trx) => {
     const server = await findServer(trx, payload.serverId)
-    if (!server || server.deletedAt !== null) return
+    if (server?.deletedAt !== null) return
     if (server.host === null) await giveBack(trx, server.id)
     else await enqueue(trx, 'server.delete', payload, { host: server.host, queue: serverQueue(server.id) })
   })

@@ -24,10 +24,10 @@ mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', 'scheduler.ready'), String(process.pid))
 log.info({ pid: process.pid }, 'scheduler ready')
 
-let stopping = false
+const stopping = new AbortController()
 async function stop(): Promise<void> {
-  if (stopping) return
-  stopping = true
+  if (stopping.signal.aborted) return
+  stopping.abort()
   await running.stop()
   await db.destroy()
   await lock.release()
@@ -38,7 +38,7 @@ process.on('SIGINT', () => void stop())
 try {
   await Promise.race([running.ended, lock.lost])
 } catch (error) {
-  if (!stopping) {
+  if (!stopping.signal.aborted) {
     log.error({ err: error }, 'scheduler ends')
     process.exit(1)
   }

@@ -15,13 +15,21 @@ interface Choice {
   readonly reasons: Readonly<Record<string, string>>
 }
 
+function refusalOf(host: HostUse, server: Server): string | null {
+  for (const filter of filters) {
+    const reason = filter(host, server)
+    if (reason !== null) return reason
+  }
+  return null
+}
+
 /** Which hosts could take the server, and why the others could not. */
 export function choose(hosts: readonly HostUse[], server: Server): Choice {
   const reasons: Record<string, string> = { ...server.failedHosts }
   const fitting = hosts.filter((host) => {
-    const reason = filters.map((filter) => filter(host, server)).find((found) => found !== null)
-    if (reason !== undefined && reason !== null) reasons[host.name] = reason
-    return reason === undefined || reason === null
+    const reason = refusalOf(host, server)
+    if (reason !== null) reasons[host.name] = reason
+    return reason === null
   })
   return { fitting: weigh(fitting), reasons }
 }
