@@ -128,12 +128,12 @@ export const settings = z.strictObject({
     .default(300)
     .describe('seconds a released address rests, so that neighbours forget its old MAC'),
 
-  cpuRatio: z.coerce.number().positive().default(4).describe("virtual CPUs promised per CPU: Nova's initial ratio"),
-  memoryRatio: z.coerce
+  cpuRatio: z.coerce
     .number()
     .positive()
-    .default(1)
-    .describe('memory promised per memory: above 1 the host may run out'),
+    .default(64)
+    .describe('virtual CPUs promised per CPU: an idle container costs none, and quotas share what there is'),
+  memoryRatio: z.coerce.number().positive().default(1.5).describe("memory promised per memory: Nova's default"),
   diskRatio: z.coerce.number().positive().default(1).describe('disk promised per disk'),
   reservedMemoryMiB: z.coerce
     .number()

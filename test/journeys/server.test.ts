@@ -127,7 +127,13 @@ test('user data, properties and a named address reach the guest', async () => {
   )
   try {
     expect(address).toBe('10.77.3.7')
-    const said = await until(async () => (await client.ssh(address, 'cat /root/said')) || null, { timeoutMs: 30_000 })
+    const said = await until(
+      async () => {
+        const text = await client.ssh(address, 'cat /root/said')
+        return text === '' ? null : text
+      },
+      { timeoutMs: 30_000 },
+    )
     expect(said).toBe('from user data')
     expect(await client.value('properties', 'server', 'show', 'named')).toContain('role')
     await client.run('server', 'set', '--name', 'renamed', 'named')
