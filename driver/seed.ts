@@ -1,6 +1,7 @@
 /** What a guest finds at its first boot: a NoCloud seed for cloud-init, and the key, which must be there before cloud-init runs. */
 import { stringify } from 'yaml'
 import type { GuestSpec } from './driver.ts'
+import { hostKeys } from './host-keys.ts'
 
 export interface Seed {
   readonly serverId: string
@@ -59,6 +60,7 @@ export function nocloudSeed(seed: Seed): readonly File[] {
     ...(keys === ''
       ? []
       : [authorized('/root/.ssh/authorized_keys', 'root'), authorized('/home/debian/.ssh/authorized_keys', 'debian')]),
+    ...hostKeys(seed.hostname),
     { path: '/etc/hostname', mode: 0o644, content: `${seed.hostname}\n`, owner: 'root' },
   ]
 }

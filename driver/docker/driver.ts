@@ -18,9 +18,10 @@ import { hostCapacity } from './capacity.ts'
 import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
 import { followExits } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
-import { filesArchive } from './files.ts'
+import { putFiles } from './files.ts'
 import { alreadyThus, isMissing, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
 import { ensureLocal, type LocalImage } from './images.ts'
+import { layersOf } from './upper.ts'
 import { hasOciSpec, removeOciSpec, writeOciSpec } from './oci-spec.ts'
 
 export interface DockerSettings {
@@ -57,6 +58,8 @@ export class DockerDriver implements ComputeDriver {
   readonly #container: ContainerSettings
   readonly #images = new Map<string, Promise<LocalImage>>()
   readonly #inits = new Map<string, LocalImage>()
+  /** the host's id of the guests' root: fixed as long as the engine has its data */
+  #rootUid: number | null = null
 
   constructor(settings: DockerSettings) {
     this.#settings = settings
@@ -98,7 +101,7 @@ export class DockerDriver implements ComputeDriver {
       Labels: { ...options.Labels, [namespacesLabel]: JSON.stringify(born) },
     })
     try {
-      await container.putArchive(await filesArchive(spec.files), { path: '/' })
+      await this.#putFiles(container, spec)
       await writeOciSpec(this.#settings.ociDirectory, container.id, born)
     } catch (error) {
       await this.remove(spec.serverId)
@@ -206,6 +209,11 @@ export class DockerDriver implements ComputeDriver {
   async watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void> {
     const patient = new Docker({ socketPath: this.#settings.socketPath })
     await followExits(patient, guestLabel, { onExit, signal })
+  }
+
+  async #putFiles(container: Docker.Container, { files }: GuestSpec): Promise<void> {
+    this.#rootUid ??= (await this.capacity()).guestRootUid
+    await putFiles(container, files, layersOf(await container.inspect(), this.#rootUid))
   }
 
   /** A container that a killed agent left before its files were in is none that could boot. */

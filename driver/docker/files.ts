@@ -1,6 +1,9 @@
+/** The files that a guest finds at its first boot. */
 import { buffer } from 'node:stream/consumers'
+import type Docker from 'dockerode'
 import { pack } from 'tar-stream'
 import type { GuestSpec } from '../driver.ts'
+import { writeToLayer, type Layers, type OwnedFile } from './upper.ts'
 
 /** The image's default user; source: images/common/hook.sh, where it is the first that useradd makes. */
 const debianUid = 1000
@@ -16,21 +19,32 @@ function directoriesOf(files: GuestSpec['files']): GuestSpec['files'] {
   }))
 }
 
-/** Files of a guest as a tar archive to be unpacked at its root. */
-export async function filesArchive(files: GuestSpec['files']): Promise<Buffer> {
+function owned(files: GuestSpec['files']): readonly OwnedFile[] {
+  return [...directoriesOf(files), ...files].map(({ owner, ...file }) => ({
+    ...file,
+    uid: owner === 'debian' ? debianUid : 0,
+  }))
+}
+
+/** A tar archive to be unpacked at the guest's root. */
+async function archiveOf(files: readonly OwnedFile[]): Promise<Buffer> {
   const archive = pack()
-  for (const { path, mode, content, owner } of [...directoriesOf(files), ...files]) {
-    const uid = owner === 'debian' ? debianUid : 0
-    const header = {
-      name: path.slice(1),
-      mode,
-      uid,
-      gid: uid,
-      mtime: new Date(),
-      type: path.endsWith('/') ? 'directory' : 'file',
-    } as const
+  for (const { path, mode, content, uid } of files) {
+    const type = path.endsWith('/') ? 'directory' : 'file'
+    const header = { name: path.slice(1), mode, uid, gid: uid, mtime: new Date(), type } as const
     archive.entry(header, typeof content === 'string' ? content : Buffer.from(content))
   }
   archive.finalize()
   return await buffer(archive)
+}
+
+/** @param layers of the container, which has never run; null where they cannot be written to */
+export async function putFiles(
+  container: Docker.Container,
+  files: GuestSpec['files'],
+  layers: Layers | null,
+): Promise<void> {
+  const all = owned(files)
+  if (layers && (await writeToLayer(layers, all))) return
+  await container.putArchive(await archiveOf(all), { path: '/' })
 }
