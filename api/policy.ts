@@ -55,6 +55,7 @@ const policy = {
   'get_port:binding': 'admin',
   get_security_group: 'reader',
   get_extension: 'reader',
+  get_quota: 'reader',
   get_floatingip: 'reader',
   'identity:list_all': 'admin',
   'identity:own': 'any',

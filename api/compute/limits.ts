@@ -1,5 +1,5 @@
 import { Forbidden } from '../../core/errors.ts'
-import { quotasOf, useOf } from '../../db/quotas.ts'
+import { defaultQuotas, quotasOf, useOf, type Quotas } from '../../db/quotas.ts'
 import { projectOf } from '../caller.ts'
 import { isAllowed } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
@@ -32,21 +32,41 @@ export async function limits(call: Call): Promise<Reply> {
   return { status: 200, body: { limits: { rate: [], absolute } } }
 }
 
-/** GET /os-quota-sets/{project}: what a project may take. */
-export async function quotaSet(call: Call): Promise<Reply> {
-  const { db, caller, params, version } = call
-  const { project = '' } = params
-  if (project !== projectOf(caller) && !isAllowed(caller, 'os_compute_api:os-quota-sets:other_project'))
-    throw new Forbidden("Policy doesn't allow os_compute_api:os-quota-sets:show to be performed.")
-  const { injected_files, injected_file_content_bytes, injected_file_path_bytes, ...quota } = await quotasOf(
-    db,
-    project,
-  )
-  const body = {
-    id: project,
-    ...quota,
+/** A quota set without what went at 2.36 and 2.57. */
+function quotaView({ version }: Call, quotas: Quotas): Readonly<Record<string, number>> {
+  const { injected_files, injected_file_content_bytes, injected_file_path_bytes, ...kept } = quotas
+  return {
+    ...kept,
     ...(version < 36 ? { fixed_ips: -1, floating_ips: -1, security_groups: -1, security_group_rules: -1 } : {}),
     ...(version < 57 ? { injected_files, injected_file_content_bytes, injected_file_path_bytes } : {}),
   }
-  return { status: 200, body: { quota_set: body } }
+}
+
+/** The project that the path names. @throws Forbidden for another's, to who is no administrator */
+function namedProject({ caller, params }: Call): string {
+  const { project = '' } = params
+  if (project !== projectOf(caller) && !isAllowed(caller, 'os_compute_api:os-quota-sets:other_project'))
+    throw new Forbidden("Policy doesn't allow os_compute_api:os-quota-sets:show to be performed.")
+  return project
+}
+
+/** GET /os-quota-sets/{project}: what a project may take. */
+export async function quotaSet(call: Call): Promise<Reply> {
+  const project = namedProject(call)
+  return { status: 200, body: { quota_set: { id: project, ...quotaView(call, await quotasOf(call.db, project)) } } }
+}
+
+export function defaultQuotaSet(call: Call): Reply {
+  return { status: 200, body: { quota_set: { id: namedProject(call), ...quotaView(call, defaultQuotas) } } }
+}
+
+/** With what is taken of it. */
+export async function quotaDetail(call: Call): Promise<Reply> {
+  const project = namedProject(call)
+  const [quotas, use] = await Promise.all([quotasOf(call.db, project), useOf(call.db, project)])
+  const taken: Readonly<Record<string, number>> = { ...use }
+  const view = Object.entries(quotaView(call, quotas)).map(
+    ([resource, limit]) => [resource, { limit, in_use: taken[resource] ?? 0, reserved: 0 }] as const,
+  )
+  return { status: 200, body: { quota_set: { id: project, ...Object.fromEntries(view) } } }
 }

@@ -6,7 +6,7 @@ import * as flavors from './flavors.ts'
 import * as hosts from './hosts.ts'
 import * as instanceActions from './instance-actions.ts'
 import * as keypairs from './keypairs.ts'
-import { limits, quotaSet } from './limits.ts'
+import { defaultQuotaSet, limits, quotaDetail, quotaSet } from './limits.ts'
 import { create } from './servers/create.ts'
 import { remove } from './servers/delete.ts'
 import * as attached from './servers/interfaces.ts'
@@ -88,6 +88,8 @@ const otherRoutes: readonly Route[] = [
   { method: 'delete', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.remove },
   { method: 'get', path: '/v2.1/limits', rule: may.limits, run: limits },
   { method: 'get', path: '/v2.1/os-quota-sets/:project', rule: may.quotas, run: quotaSet },
+  { method: 'get', path: '/v2.1/os-quota-sets/:project/defaults', rule: may.quotas, run: defaultQuotaSet },
+  { method: 'get', path: '/v2.1/os-quota-sets/:project/detail', rule: may.quotas, run: quotaDetail },
   { method: 'get', path: '/v2.1/os-availability-zone', rule: may.zones, run: hosts.zones },
   { method: 'get', path: '/v2.1/os-availability-zone/detail', rule: may.zonesDetail, run: hosts.zonesDetail },
   { method: 'get', path: '/v2.1/os-hypervisors', rule: may.hypervisors, run: hosts.hypervisors },

@@ -4,6 +4,7 @@ import * as extensions from './extensions.ts'
 import * as networks from './networks.ts'
 import * as ports from './ports.ts'
 import * as groups from './security-groups.ts'
+import * as quotas from './quotas.ts'
 import * as subnets from './subnets.ts'
 
 export const networkRoutes: readonly Route[] = [
@@ -27,5 +28,8 @@ export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.0/security-groups', rule: 'get_security_group', run: groups.index },
   { method: 'get', path: '/v2.0/security-groups/:id', rule: 'get_security_group', run: groups.show },
   { method: 'get', path: '/v2.0/security-group-rules', rule: 'get_security_group', run: groups.rules },
+  { method: 'get', path: '/v2.0/quotas/:project', rule: 'get_quota', run: quotas.show },
+  { method: 'get', path: '/v2.0/quotas/:project/default', rule: 'get_quota', run: quotas.show },
+  { method: 'get', path: '/v2.0/quotas/:project/details.json', rule: 'get_quota', run: quotas.details },
   { method: 'get', path: '/v2.0/floatingips', rule: 'get_floatingip', run: extensions.floatingIps },
 ]

@@ -139,6 +139,7 @@ test('an administrator looks at hosts, zones and limits', async () => {
   expect(await openstack('hypervisor list -f value -c State')).toBe('up')
   expect(await openstack('compute service list -f value -c Host -c State')).toBe('host-1 up')
   expect(await openstack('availability zone list --compute -f value')).toBe('nova available')
+  expect(await openstack('quota show -f value -c instances')).toBe('-1')
   expect(await openstack('limits show --absolute -f value')).toContain('maxTotalInstances -1')
 }, 60_000)
 
