@@ -59,6 +59,14 @@ async function stopPart(site: Site, name: string): Promise<void> {
   await ask(site.layout.supervisorSocket, { op: 'stop', name })
 }
 
+/** api, scheduler and agent end: from here on nobody makes rows true. */
+export async function stopServices(site: Site): Promise<void> {
+  if (!(await keptParts(site))) return
+  await step('services', async () => {
+    for (const name of services) await stopPart(site, name)
+  })
+}
+
 function removeNamespaces({ layout }: Site): void {
   const settings = { directory: join(layout.run, 'netns'), guestRootUid: 0 }
   for (const name of listNamespaces(settings)) removeNamespace(settings, name)
@@ -85,11 +93,7 @@ async function endLeftovers({ layout }: Site): Promise<void> {
 export async function down(config: Config, { keepGuests }: { readonly keepGuests: boolean }): Promise<void> {
   const site: Site = { config, layout: layoutOf(config.home) }
   const isSupervised = (await keptParts(site)) !== null
-  if (isSupervised) {
-    await step('services', async () => {
-      for (const name of services) await stopPart(site, name)
-    })
-  }
+  await stopServices(site)
   if (keepGuests) {
     if (isSupervised) await step('other parts', () => Promise.all(otherParts.map((name) => stopPart(site, name))))
     process.stdout.write('\nGuests run on, with Docker, Open vSwitch and lxcfs. ./berth up takes them over.\n')

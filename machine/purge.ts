@@ -1,11 +1,13 @@
 /** After this nothing of ours is left: no container, cgroup, namespace, port, mount, process, user or file. */
 import { existsSync, readdirSync, rmdirSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import type { Config } from '../core/config.ts'
+import { Unavailable } from '../core/errors.ts'
 import { Bridge } from '../netns/bridge.ts'
-import { down, driverOf, engineSocket } from './down.ts'
+import { RtNetlink } from '../netns/rtnetlink.ts'
+import { down, driverOf, engineSocket, stopServices } from './down.ts'
 import { restoreSettings } from './host-settings.ts'
 import { imageCache, layoutOf } from './layout.ts'
 import { guestUser } from './parts/docker.ts'
@@ -21,16 +23,38 @@ async function removeGuests(site: Site): Promise<void> {
   for (const { serverId } of await driver.list()) if (serverId !== null) await driver.remove(serverId)
 }
 
-/** A bridge of ours in an Open vSwitch that is not. */
-async function removeBridge({ config }: Site): Promise<void> {
-  const socket = config.ovsSocket ?? '/var/run/openvswitch/db.sock'
-  if (!existsSync(socket)) return
-  const bridge = new Bridge(socket, config.bridge, config.namePrefix)
-  try {
-    await bridge.destroy()
-  } finally {
-    bridge.close()
+/** Our bridge goes with its devices while its switch still runs: in the given Open vSwitch, or in ours. */
+async function removeBridge({ config, layout }: Site): Promise<void> {
+  const ours = join(layout.run, 'openvswitch', 'db.sock')
+  for (const socket of [ours, config.ovsSocket ?? '/var/run/openvswitch/db.sock']) {
+    if (!existsSync(socket)) continue
+    const bridge = new Bridge(socket, config.bridge, config.namePrefix)
+    try {
+      await bridge.destroy()
+    } catch (error) {
+      // A socket that a dead server left: its devices are swept below.
+      if (!(error instanceof Unavailable)) throw error
+    } finally {
+      bridge.close()
+    }
   }
+}
+
+/** The namespace of a process's network, as the kernel names it. */
+async function netOf(pid: string): Promise<string> {
+  return await readlink(`/proc/${pid}/ns/net`).catch(() => '')
+}
+
+/** A switch that ended leaves the device of its userspace datapath: it goes when no other switch of this network can have made it. */
+async function removeDatapathDevice(): Promise<void> {
+  const here = await netOf('self')
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  for (const pid of pids) {
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+    if (name.trim() === 'ovs-vswitchd' && (await netOf(pid)) === here) return
+  }
+  using links = new RtNetlink(null)
+  await links.deleteLink('ovs-netdev')
 }
 
 async function unmountAll(home: string): Promise<void> {
@@ -64,10 +88,14 @@ async function forgetIds(path: string, user: string): Promise<void> {
 /** @param cache whether the built guest images, which other homes of this machine share, go too */
 export async function purge(config: Config, { cache }: { readonly cache: boolean }): Promise<void> {
   const site: Site = { config, layout: layoutOf(config.home) }
-  await step('containers', () => removeGuests(site))
+  await stopServices(site)
+  await step('containers', async () => {
+    await removeGuests(site)
+    await removeBridge(site)
+  })
   await down(config, { keepGuests: false })
   await step('purge', async () => {
-    await removeBridge(site)
+    await removeDatapathDevice()
     await unmountAll(config.home)
     removeCgroups(config.namePrefix)
     await restoreSettings(site)
@@ -75,6 +103,6 @@ export async function purge(config: Config, { cache }: { readonly cache: boolean
     await removeUser(guestUser(site))
     await removeUser(postgresUser(site))
     await rm(config.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
-    if (cache) await rm(imageCache, { recursive: true, force: true })
+    if (cache) await rm(dirname(imageCache), { recursive: true, force: true })
   })
 }
