@@ -1,7 +1,9 @@
 /** The files that a guest finds at its first boot. */
+import { posix } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type Docker from 'dockerode'
 import { pack } from 'tar-stream'
+import { Invalid } from '../../core/errors.ts'
 import type { GuestSpec } from '../driver.ts'
 import { writeToLayer, type Layers, type OwnedFile } from './upper.ts'
 
@@ -38,12 +40,18 @@ async function archiveOf(files: readonly OwnedFile[]): Promise<Buffer> {
   return await buffer(archive)
 }
 
-/** @param layers of the container, which has never run; null where they cannot be written to */
+/**
+ * @param layers of the container, which has never run; null where they cannot be written to
+ * @throws Invalid for a path that is not absolute or not plain
+ */
 export async function putFiles(
   container: Docker.Container,
   files: GuestSpec['files'],
   layers: Layers | null,
 ): Promise<void> {
+  for (const { path } of files)
+    if (!path.startsWith('/') || posix.normalize(path) !== path)
+      throw new Invalid(`'${path}' is no plain path for a file of a guest.`)
   const all = owned(files)
   if (layers && (await writeToLayer(layers, all))) return
   await container.putArchive(await archiveOf(all), { path: '/' })
