@@ -10,6 +10,9 @@ ip link set lo up
 # Sockets of engines that run outside are out of sight: nothing of the user's is found, so nothing of it is touched.
 mount -t tmpfs -o mode=755,size=256m run /run
 if mountpoint -q /var/lib/lxcfs; then umount --lazy /var/lib/lxcfs; fi
+# Nor of its images: what a purge out there removes, the run still has.
+mkdir -p "$home/cache"
+mount --bind "$home/cache" /var/cache
 # Users and settings that the parts add stay in here.
 mkdir -p "$home/etc/upper" "$home/etc/work"
 mount -t overlay -o "lowerdir=/etc,upperdir=$home/etc/upper,workdir=$home/etc/work" etc /etc

@@ -5,12 +5,10 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Unsupported } from '../core/errors.ts'
-import { build, flavours } from '../images/build.ts'
-import { layerOf } from '../images/layer.ts'
-import { imageCache } from './layout.ts'
 import { installPackages, testPackages } from './packages.ts'
 import type { Site } from './parts/part.ts'
 import { step } from './progress.ts'
+import { bringTestImages } from './test-images.ts'
 import { makeTestHome, removeAbandonedHomes, removeTestHome } from './test-homes.ts'
 
 /** Jest ends by itself when all is closed; what still runs this long after the last result was left open by a test. */
@@ -106,13 +104,7 @@ async function summary(site: Site, isGood: boolean): Promise<{ readonly line: st
 /** What needs the network or is slow, before the door closes. */
 async function prepare(site: Site): Promise<void> {
   await step('packages', () => installPackages(site.layout.log, testPackages))
-  await step('guest images', async () => {
-    for (const flavour of flavours) {
-      const logFile = join(site.layout.log, `image-${flavour}.log`)
-      const { tarPath } = await build(flavour, { directory: imageCache, logFile })
-      await layerOf(tarPath)
-    }
-  })
+  await step('guest images', () => bringTestImages(site))
 }
 
 /**
