@@ -12,6 +12,15 @@ const server = z.object({
 })
 export type CloudServer = z.output<typeof server>
 
+export interface WantedServer {
+  readonly name: string
+  readonly image: string
+  readonly flavor: string
+  readonly network: string
+  /** name of a keypair */
+  readonly key: string
+}
+
 const requestTimeoutMs = 30_000
 
 export class Cloud {
@@ -106,22 +115,19 @@ export class Cloud {
     return first.id
   }
 
-  async createServer(wanted: {
-    readonly name: string
-    readonly image: string
-    readonly flavor: string
-    readonly network: string
-    readonly key: string
-  }): Promise<string> {
-    const body = {
-      server: {
-        name: wanted.name,
-        imageRef: await this.imageId(wanted.image),
-        flavorRef: await this.flavorId(wanted.flavor),
-        networks: [{ uuid: await this.networkId(wanted.network) }],
-        key_name: wanted.key,
-      },
-    }
+  /** All but the key by name. @returns the id */
+  async createServer(wanted: WantedServer): Promise<string> {
+    const [image, flavor, network] = await Promise.all([
+      this.imageId(wanted.image),
+      this.flavorId(wanted.flavor),
+      this.networkId(wanted.network),
+    ])
+    return await this.createServerOf({ ...wanted, image, flavor, network })
+  }
+
+  /** The same by ids. */
+  async createServerOf({ name, image, flavor, network, key }: WantedServer): Promise<string> {
+    const body = { server: { name, imageRef: image, flavorRef: flavor, networks: [{ uuid: network }], key_name: key } }
     const made = await this.#call('POST', '/compute/v2.1/servers', body)
     return z.object({ server: z.object({ id: z.string() }) }).parse(made).server.id
   }

@@ -1,0 +1,19 @@
+/** What benchmarks share: medians, and lines of key=value. */
+
+/** The middle value; the lower one of two. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN
+}
+
+export function print(figures: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(figures)) {
+    process.stdout.write(`${name}=${Number.isInteger(value) ? String(value) : value.toFixed(3)}\n`)
+  }
+}
+
+/** Milliseconds that `work` took. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const started = performance.now()
+  await work()
+  return performance.now() - started
+}
