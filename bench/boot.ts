@@ -1,15 +1,18 @@
 /**
  * POST accepted → sshd answers, one server after the other and 8 at once, beside the engine alone: container made and started → sshd
- * answers, of the same image under the same runtime, in namespaces made beforehand. usage: boot [image] [rounds]
+ * answers, of the same image under the same runtime, in namespaces with a bare veth made beforehand. usage: boot [image] [rounds]
  */
 import { randomUUID } from 'node:crypto'
+import { closeSync, openSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectDb } from '../db/connect.ts'
+import { hostKeys } from '../driver/host-keys.ts'
+import { newMac } from '../ipam/mac.ts'
 import { addressOf, type Cloud } from '../machine/cloud.ts'
 import { driverOf } from '../machine/down.ts'
-import { ensureNamespace, removeNamespace, withNamespace, type Namespace } from '../netns/namespace.ts'
+import { ensureNamespace, removeNamespace, type Namespace } from '../netns/namespace.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
 import { median, print } from './figures.ts'
 import { cloud as openCloud, databaseUrl, site } from './site.ts'
@@ -57,17 +60,46 @@ async function ours(cloud: Cloud): Promise<number> {
   return ms
 }
 
-async function prepared(): Promise<{ readonly serverId: string; readonly namespace: Namespace }> {
+let nextPair = 0
+
+interface Prepared {
+  readonly serverId: string
+  readonly namespace: Namespace
+  readonly device: string
+  readonly address: string
+}
+
+/** A namespace with a bare veth to the host: no switch, no VLAN. */
+async function prepared(): Promise<Prepared> {
   const serverId = randomUUID()
+  nextPair += 1
+  const [device, subnet] = [`bench${nextPair}`, `169.254.${100 + nextPair}`]
   const namespace = await ensureNamespace(namespaces, serverId)
+  using outside = new RtNetlink(null)
   using inside = new RtNetlink(namespace.netnsPath)
+  const descriptor = openSync(namespace.netnsPath, 'r')
+  try {
+    const ends = { host: device, guest: 'eth0', guestMac: newMac(), mtu: 1500, netnsPath: namespace.netnsPath }
+    await outside.createVeth(ends, descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  for (const [end, name, host] of [
+    [outside, device, 1],
+    [inside, 'eth0', 2],
+  ] as const) {
+    const link = await end.link(name)
+    if (!link) throw new Error(`${name} is missing`)
+    await end.addAddress(link.index, { address: `${subnet}.${host}`, prefixLength: 30 })
+    await end.setUp(link.index)
+  }
   await inside.loopbackUp()
-  return { serverId, namespace }
+  return { serverId, namespace, device, address: `${subnet}.2` }
 }
 
 /** The floor. @returns milliseconds */
 async function raw(imageId: string): Promise<number> {
-  const { serverId, namespace } = await prepared()
+  const { serverId, namespace, device, address } = await prepared()
   try {
     const started = performance.now()
     await driver.create({
@@ -82,13 +114,15 @@ async function raw(imageId: string): Promise<number> {
       ...namespace,
       dns: [],
       hosts: [],
-      files: [],
+      files: hostKeys('bench'),
     })
     await driver.start(serverId)
-    await banner(() => withNamespace(namespace.netnsPath, () => connect(22, '127.0.0.1')))
+    await banner(() => connect(22, address))
     return performance.now() - started
   } finally {
     await driver.remove(serverId)
+    using outside = new RtNetlink(null)
+    await outside.deleteLink(device)
     removeNamespace(namespaces, serverId)
   }
 }
