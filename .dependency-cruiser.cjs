@@ -38,12 +38,21 @@ module.exports = {
     only('graphile-worker', ['graphile-worker'], ['jobs'], 'only jobs knows the queue'),
     only('sql', ['knex', 'pg'], ['db', 'ipam', 'jobs', 'migrations'], 'SQL has its homes'),
     { name: 'no-circular', severity: 'error', from: { path: ours }, to: { circular: true } },
-    { name: 'test-is-a-leaf', severity: 'error', from: { path: ours, pathNot: '^(test|bench)/' }, to: { path: '^(test|bench)/' } },
+    {
+      name: 'test-is-a-leaf',
+      severity: 'error',
+      from: { path: ours, pathNot: '^(test|bench)/' },
+      to: { path: '^(test|bench)/' },
+    },
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js'], exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 }

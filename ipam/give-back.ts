@@ -13,17 +13,15 @@ export async function giveBack(trx: Transaction, serverId: string): Promise<void
     [serverId],
   )
   await trx('ports').where({ serverId, isOwnedByServer: true }).delete()
-  await trx('ports')
-    .where({ serverId })
-    .update({
-      serverId: null,
-      position: null,
-      deviceId: '',
-      deviceOwner: '',
-      host: null,
-      status: 'DOWN',
-      updatedAt: trx.fn.now(),
-    })
+  await trx('ports').where({ serverId }).update({
+    serverId: null,
+    position: null,
+    deviceId: '',
+    deviceOwner: '',
+    host: null,
+    status: 'DOWN',
+    updatedAt: trx.fn.now(),
+  })
   await releaseClaims(trx, serverId)
   await markDeleted(trx, serverId)
 }
