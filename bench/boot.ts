@@ -32,15 +32,20 @@ async function hasBanner(open: () => Socket): Promise<boolean> {
       socket.destroy()
       resolve(answer)
     }
-    socket.setTimeout(500, () => end(false))
+    socket.setTimeout(2000, () => end(false))
     socket.once('data', () => end(true))
     socket.once('error', () => end(false))
     socket.once('close', () => end(false))
   })
 }
 
+/** A new try each 10 ms beside those that still wait: one that knocked too early must not hold up the next. */
 async function banner(open: () => Socket): Promise<void> {
-  while (!(await hasBanner(open))) await sleep(5)
+  let answered = false
+  while (!answered) {
+    void hasBanner(open).then((answer) => (answered ||= answer))
+    await sleep(10)
+  }
 }
 
 /** Our way. @returns milliseconds */
