@@ -8,7 +8,7 @@ import { sendBack } from '../db/placement.ts'
 import { fail, findServer, finish } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { enqueue, serverQueue } from '../jobs/enqueue.ts'
-import { guestSpec } from './guest-spec.ts'
+import { guestSpec, type GuestParts } from './guest-spec.ts'
 import type { Host } from './host.ts'
 import { removeSpecFile, writeSpecFile } from './spec-file.ts'
 import { ensureGateways, plugAll } from './wire.ts'
@@ -26,36 +26,35 @@ async function step<T>(serverId: string, name: string, run: Promise<T>): Promise
   }
 }
 
-/** Image, namespace, wires, container, in that order of need; init runs when this returns. */
+/** The container, not started: it needs the image and the paths of the namespaces, not yet what is in them. */
+async function prepare(
+  { config, driver, enforcesDisk }: Host,
+  { server, vifs, namespace, adminPassword }: Pick<GuestParts, 'server' | 'vifs' | 'namespace' | 'adminPassword'>,
+): Promise<void> {
+  const pulling = driver.ensureImage(server.imageReference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000))
+  const image = await step(server.id, 'image', pulling)
+  const spec = guestSpec({ server, vifs, image, namespace, adminPassword, config, enforcesDisk })
+  await step(server.id, 'container', driver.create(spec))
+  await writeSpecFile(config.home, server, vifs)
+}
+
+/** Namespace; then wires and container side by side; then init, which runs when this returns. */
 async function build(host: Host, server: Server, adminPassword: string | null, undo: Undo): Promise<void> {
   const { config, db, driver, wires, turns } = host
   const vifs = await vifsOf(db, server.id)
   undo.add('namespace', () => wires.removeNamespace(server.id))
+  const namespace = await step(server.id, 'namespace', wires.ensureNamespace(server.id))
   for (const vif of vifs) undo.add(`port ${vif.portId}`, () => wires.unplug(vif.portId))
-  const wired = step(
-    server.id,
-    'wires',
-    ensureGateways(host).then(() => plugAll(host, server.id, vifs)),
-  )
-  const prepared = Promise.all([
-    step(
-      server.id,
-      'image',
-      driver.ensureImage(server.imageReference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000)),
-    ),
-    driver.capacity(),
-  ])
-  // Both must have settled before anything is undone.
-  const [plugged, ready] = await Promise.allSettled([wired, prepared])
-  if (plugged.status === 'rejected') throw plugged.reason
-  if (ready.status === 'rejected') throw ready.reason
-  const namespace = plugged.value
-  const [image, { enforcesDisk }] = ready.value
   undo.add('guest', () => driver.remove(server.id))
-  const spec = guestSpec({ server, vifs, image, namespace, adminPassword, config, enforcesDisk })
-  await step(server.id, 'container', driver.create(spec))
   undo.add('spec file', () => removeSpecFile(config.home, server.id))
-  await writeSpecFile(config.home, server, vifs)
+  const plugging = ensureGateways(host).then(() => plugAll(host, server.id, vifs))
+  // Both must have settled before anything is undone.
+  const [wired, prepared] = await Promise.allSettled([
+    step(server.id, 'wires', plugging),
+    prepare(host, { server, vifs, namespace, adminPassword }),
+  ])
+  if (wired.status === 'rejected') throw wired.reason
+  if (prepared.status === 'rejected') throw prepared.reason
   await turns.starting(() => step(server.id, 'start', driver.start(server.id)))
 }
 

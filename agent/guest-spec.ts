@@ -5,7 +5,8 @@ import type { GuestSpec } from '../driver/driver.ts'
 import { nocloudSeed } from '../driver/seed.ts'
 import type { Namespace } from '../netns/index.ts'
 
-interface Parts {
+/** What a guest is made of. */
+export interface GuestParts {
   readonly server: Server
   readonly vifs: readonly Vif[]
   readonly image: string
@@ -21,7 +22,15 @@ function cpusetOf({ flavor }: Server): string | null {
 }
 
 /** The guest that a server's row describes. */
-export function guestSpec({ server, vifs, image, namespace, adminPassword, config, enforcesDisk }: Parts): GuestSpec {
+export function guestSpec({
+  server,
+  vifs,
+  image,
+  namespace,
+  adminPassword,
+  config,
+  enforcesDisk,
+}: GuestParts): GuestSpec {
   const addresses = vifs.flatMap((vif) => vif.addresses.map(({ address }) => address))
   const names = server.hostname.includes('.')
     ? [server.hostname, server.hostname.split('.')[0] ?? server.hostname]

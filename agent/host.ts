@@ -11,6 +11,8 @@ export interface Host {
   readonly config: Config
   readonly db: Db
   readonly driver: ComputeDriver
+  /** whether the driver keeps a guest to the disk size of its flavor */
+  readonly enforcesDisk: boolean
   readonly wires: Wires
   readonly turns: Turns
   readonly log: Logger

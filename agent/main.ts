@@ -47,7 +47,8 @@ const wires = await openWires({
   owner: config.namePrefix,
   namespaces: { directory: join(config.home, 'run', 'netns'), guestRootUid: capacity.guestRootUid },
 })
-const host: Host = { name, config, db, driver, wires, turns: new Turns(config.startConcurrency), log }
+const { enforcesDisk } = capacity
+const host: Host = { name, config, db, driver, enforcesDisk, wires, turns: new Turns(config.startConcurrency), log }
 
 const agentToken = randomBytes(32).toString('base64url')
 const console = await listenForConsole(host, agentToken)
