@@ -11,7 +11,7 @@ import { exitPoweroff, type Guest } from '../driver/driver.ts'
 import { demolish } from './delete.ts'
 import { reportCrash, settleExit, startAgain } from './exits.ts'
 import type { Host } from './host.ts'
-import { ensureGateways, plugAll } from './wire.ts'
+import { ensureGateways, plugAll, sweepGateways } from './wire.ts'
 
 /** Who was running when the launcher took the machine down: they are to run again, whatever their exit code says. */
 async function heldGuests(home: string): Promise<ReadonlySet<string>> {
@@ -125,5 +125,6 @@ export async function reconcile(host: Host, { isStart }: { readonly isStart: boo
   )
   await sweepGuests(host, await driver.list())
   await sweepWires(host)
+  await sweepGateways(host)
   if (isStart) await rm(heldPath(config.home), { force: true })
 }

@@ -1,6 +1,7 @@
 /** The network of a guest on this host: its namespace, its vifs, the gateways of its networks. */
 import { messageOf } from '../core/errors.ts'
 import type { Vif } from '../core/network.ts'
+import { networkIds } from '../db/networks.ts'
 import { networksOnHost, setPortStatus } from '../db/vifs.ts'
 import type { Namespace } from '../netns/index.ts'
 import type { Host } from './host.ts'
@@ -31,5 +32,16 @@ export async function ensureGateways({ db, wires, name, log }: Host): Promise<vo
     } catch (error) {
       log.warn({ networkId: network.networkId, device, reason: messageOf(error) }, 'gateway not on this host')
     }
+  }
+}
+
+/** A network that is deleted takes its gateway along: the address is free for other uses of the host. */
+export async function sweepGateways({ db, wires, log }: Host): Promise<void> {
+  const present = await wires.listGateways()
+  const wanted = new Set((await networkIds(db)).map(gatewayDevice))
+  for (const device of present) {
+    if (wanted.has(device)) continue
+    await wires.removeGateway(device)
+    log.info({ device }, 'gateway of a deleted network removed')
   }
 }

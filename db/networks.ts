@@ -42,6 +42,11 @@ export async function listNetworks(
   return await query
 }
 
+/** Of every project. */
+export async function networkIds(db: Db): Promise<readonly string[]> {
+  return await db('networks').pluck('id')
+}
+
 /** @throws NotFound when there is none that the viewer may see */
 export async function getNetwork(db: Db, id: string, viewer: Viewer): Promise<NetworkWithSubnets> {
   const [row] = await listNetworks(db, { ids: [id] }, viewer)

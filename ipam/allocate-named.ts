@@ -39,6 +39,8 @@ export async function allocateNamed(
 ): Promise<string> {
   const reason = refusal(subnet, address)
   if (reason !== null) throw new Invalid(reason)
+  // Those who take any address pass by the locked one instead of waiting for this transaction.
+  await trx.raw('select pg_advisory_xact_lock(address_lock(?, ?))', [subnet.id, address])
   const { rows } = await trx.raw<{ rows: { address: string }[] }>(
     `insert into addresses as a (subnet_id, address, state, port_id) values (?, ?, 'used', ?)
      on conflict (subnet_id, address) do update set state = 'used', port_id = excluded.port_id where a.state = 'free'

@@ -304,6 +304,15 @@ CREATE INDEX subnets_network ON public.subnets USING btree (network_id);
 
 CREATE INDEX tokens_expires_at ON public.tokens USING btree (expires_at);
 
+CREATE OR REPLACE FUNCTION public.address_lock(p_subnet uuid, p_address inet)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  select hashtextextended(p_subnet::text || host(p_address), 0)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.allocate_address(p_subnet uuid, p_port uuid)
  RETURNS inet
  LANGUAGE plpgsql
@@ -318,32 +327,27 @@ begin
     loop
       n := nextval(('ip_range_' || r.id)::regclass);
       exit when n > r.last - r.first;
+      continue when not pg_try_advisory_xact_lock(address_lock(p_subnet, r.first + n));
       insert into addresses (subnet_id, address, state, port_id) values (p_subnet, r.first + n, 'used', p_port)
         on conflict do nothing returning address into got;
       if got is not null then return got; end if;
     end loop;
   end loop;
   select make_interval(secs => quarantine_seconds) into rest from subnets where id = p_subnet;
-  for attempt in 1..3 loop
-    select address into got from addresses
-      where subnet_id = p_subnet and state = 'free' and freed_at <= clock_timestamp() - rest
-      order by freed_at, address limit 1 for update skip locked;
-    if got is null then
-      insert into addresses (subnet_id, address, state)
-        select p_subnet, i.first + g, 'free' from ip_ranges i, generate_series(0, i.last - i.first) g
-        where i.subnet_id = p_subnet
-          and not exists (select from addresses a where a.subnet_id = p_subnet and a.address = i.first + g)
-        limit 64
-        on conflict do nothing;
-      select address into got from addresses
-        where subnet_id = p_subnet and state = 'free' and freed_at <= clock_timestamp() - rest
-        order by freed_at, address limit 1 for update;
-    end if;
-    if got is not null then
-      update addresses set state = 'used', port_id = p_port where subnet_id = p_subnet and address = got and state = 'free';
-      if found then return got; end if;
-      got := null;
-    end if;
+  select address into got from addresses
+    where subnet_id = p_subnet and state = 'free' and freed_at <= clock_timestamp() - rest
+    order by freed_at, address limit 1 for update skip locked;
+  if got is not null then
+    update addresses set state = 'used', port_id = p_port where subnet_id = p_subnet and address = got;
+    return got;
+  end if;
+  for r in select i.first + g as address from ip_ranges i, generate_series(0, i.last - i.first) g
+           where i.subnet_id = p_subnet
+             and not exists (select from addresses a where a.subnet_id = p_subnet and a.address = i.first + g) loop
+    continue when not pg_try_advisory_xact_lock(address_lock(p_subnet, r.address));
+    insert into addresses (subnet_id, address, state, port_id) values (p_subnet, r.address, 'used', p_port)
+      on conflict do nothing returning address into got;
+    if got is not null then return got; end if;
   end loop;
   return null;
 end $function$

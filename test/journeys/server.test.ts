@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { execa } from 'execa'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { Client } from './client.ts'
 
@@ -177,6 +178,8 @@ test('a full pool is a clear fault, and frees itself', async () => {
   } finally {
     await client.try('server', 'delete', '--wait', 'first', 'second')
     await client.run('network', 'delete', 'narrow')
+    const isGone = async () => !(await execa('ip', ['-brief', 'address'])).stdout.includes('10.98.0.1/30')
+    await until(isGone, { timeoutMs: 90_000, what: 'the end of the gateway of a deleted network' })
   }
 }, 180_000)
 

@@ -33,11 +33,11 @@ describe.each(flavours)('a guest of image %s', (flavour) => {
     machine = await Machine.boot(site, image)
     await machine.banner()
     expect(await machine.ssh('hostname; getent hosts quay; cat /etc/resolv.conf; hostname -i')).toBe(
-      'quay\n10.98.0.2       quay\nnameserver 192.0.2.53\n10.98.0.2',
+      'quay\n198.18.0.2      quay\nnameserver 192.0.2.53\n198.18.0.2',
     )
     expect(await machine.ssh("free -m | awk '/Mem:/ { print $2 }'")).toBe('320')
     expect(Number(await machine.ssh('cut -d. -f1 /proc/uptime'))).toBeLessThan(60)
-    expect(await machine.ssh('ping -c1 -W2 10.98.0.1 >/dev/null && echo answered', 'debian')).toBe('answered')
+    expect(await machine.ssh('ping -c1 -W2 198.18.0.1 >/dev/null && echo answered', 'debian')).toBe('answered')
     expect(await machine.ssh('ls /sys/class/net')).toBe('eth0\nlo')
   })
 

@@ -12,8 +12,8 @@ import { until } from '../../world/index.ts'
 import type { DockerSite } from './site.ts'
 
 const device = 'berthtest0'
-const gateway = '10.98.0.1'
-export const address = '10.98.0.2'
+const gateway = '198.18.0.1'
+export const address = '198.18.0.2'
 
 async function wire(netnsPath: string): Promise<void> {
   using host = new RtNetlink(null)
