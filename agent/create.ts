@@ -7,7 +7,7 @@ import { withEvent } from '../db/action-events.ts'
 import { sendBack } from '../db/placement.ts'
 import { fail, findServer, finish } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
-import { enqueue, serverQueue } from '../jobs/enqueue.ts'
+import { enqueue } from '../jobs/enqueue.ts'
 import { guestSpec, type GuestParts } from './guest-spec.ts'
 import type { Host } from './host.ts'
 import { removeSpecFile, writeSpecFile } from './spec-file.ts'
@@ -74,7 +74,7 @@ async function giveUp(
       return
     }
     await sendBack(trx, server.id, name, reason)
-    await enqueue(trx, 'schedule', payload, { queue: serverQueue(server.id) })
+    await enqueue(trx, 'schedule', payload)
   })
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 const server = { serverId: z.uuid(), requestId: z.string() }
 
-/** Job name -> payload. Jobs of a server run one at a time, in the order in which they were enqueued. */
+/** Job name -> payload. Jobs of a server take turns on its host. */
 export const jobs = {
   /** finds a host, run by any scheduler; the password, if any, only passes through on its way to the guest */
   schedule: z.object({ ...server, adminPassword: z.string().nullable() }),

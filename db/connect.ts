@@ -57,7 +57,8 @@ export function connect(url: string, { size, name }: { readonly size: number; re
       statement_timeout: 60_000,
       idle_in_transaction_session_timeout: 30_000,
     },
-    pool: { min: 0, max: size, acquireTimeoutMillis: 15_000 },
+    // One connection stays warm: opening one takes tens of milliseconds, which a request would wait for.
+    pool: { min: 1, max: size, acquireTimeoutMillis: 15_000, idleTimeoutMillis: 10_000 },
     wrapIdentifier: (value, wrap) => (value === '*' ? value : wrap(snakeCase(value))),
     postProcessResponse: camelResult,
   })

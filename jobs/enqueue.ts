@@ -7,24 +7,20 @@ export function taskName(name: JobName, host?: string): string {
 }
 
 /**
- * Adds a job in the caller's transaction: it runs when, and only if, that commits. Jobs of one server run one at a time.
+ * Adds a job in the caller's transaction: it runs when, and only if, that commits. No queue of the library's orders the jobs of a
+ * server: its lock on a queue makes a neighbour that looks at the same moment pass by a job, which then waits for the next poll.
+ * The agent lets jobs take turns at their server, and each acts only while the row waits for it.
  *
- * @param to.host the host whose agent runs it; none = any scheduler
+ * @param host the host whose agent runs it; none = any scheduler
  */
 export async function enqueue<N extends JobName>(
   trx: Transaction,
   name: N,
   payload: JobPayload<N>,
-  to: { readonly host?: string; readonly queue: string },
+  host?: string,
 ): Promise<void> {
-  await trx.raw('select graphile_worker.add_job(?, ?::json, queue_name => ?, max_attempts => 25)', [
-    taskName(name, to.host),
+  await trx.raw('select graphile_worker.add_job(?, ?::json, max_attempts => 25)', [
+    taskName(name, host),
     JSON.stringify(payload),
-    to.queue,
   ])
-}
-
-/** The queue of a server: its jobs run in order. */
-export function serverQueue(serverId: string): string {
-  return `server:${serverId}`
 }

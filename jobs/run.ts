@@ -73,7 +73,8 @@ export async function runJobs<N extends JobName>(
 ): Promise<Running> {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
-    max: concurrency + 2,
+    // Workers use a connection only to take a job and to end it; one more listens.
+    max: 5,
     application_name: `jobs ${host ?? 'any'}`,
   })
   pool.on('error', (error) => log.warn({ err: error }, 'queue connection lost'))
@@ -89,7 +90,8 @@ export async function runJobs<N extends JobName>(
     taskList,
     concurrency,
     noHandleSignals: true,
-    pollInterval: 1000,
+    // Only for jobs put off after a failure: new ones are told by a notification.
+    pollInterval: 2000,
     logger: quietLogger(log),
   })
   return {

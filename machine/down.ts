@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../core/config.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
-import { listNamespaces, removeNamespace } from '../netns/namespace.ts'
+import { removeAllNamespaces } from '../netns/namespace.ts'
 import { layoutOf } from './layout.ts'
 import { dockerInfo, misfits } from './parts/docker.ts'
 import type { Site } from './parts/part.ts'
@@ -68,8 +68,7 @@ export async function stopServices(site: Site): Promise<void> {
 }
 
 function removeNamespaces({ layout }: Site): void {
-  const settings = { directory: join(layout.run, 'netns'), guestRootUid: 0 }
-  for (const name of listNamespaces(settings)) removeNamespace(settings, name)
+  removeAllNamespaces({ directory: join(layout.run, 'netns'), guestRootUid: 0 })
 }
 
 /** Processes that a killed supervisor left: their pid files hold pid and start time, so none but ours is meant. */

@@ -58,11 +58,14 @@ export async function codeDigest({ layout }: Site): Promise<string> {
   return hash.digest('hex').slice(0, 16)
 }
 
+/** A service keeps little for long: its memory counts more than the rarer pauses of a large heap. No difference in a boot was measured. */
+const nodeFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--optimize-for-size']
+
 /** The service answers, or has said that it is ready, when this returns. */
 export async function startService(site: Site, name: Service, env: Record<string, string>): Promise<void> {
   const log = await keep(site, {
     name,
-    command: [process.execPath, '--disable-warning=ExperimentalWarning', join(site.layout.project, name, 'main.ts')],
+    command: [process.execPath, ...nodeFlags, join(site.layout.project, name, 'main.ts')],
     env,
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 30_000,

@@ -4,12 +4,14 @@ import { Bridge, type BridgePort, type Datapath } from './bridge.ts'
 import { ensureGateway, type Gateway } from './gateway.ts'
 import {
   ensureNamespace,
+  findNamespace,
   listNamespaces,
   removeNamespace,
   type Namespace,
   type NamespaceSettings,
 } from './namespace.ts'
 import { RtNetlink } from './rtnetlink.ts'
+import { Spares } from './spare.ts'
 import { devicesOf, ovs } from './vifs/ovs.ts'
 
 export type { Gateway } from './gateway.ts'
@@ -41,12 +43,14 @@ export class Wires {
   readonly #bridge: Bridge
   readonly #datapath: Datapath
   readonly #namespaces: NamespaceSettings
+  readonly #spares: Spares
   readonly #turns = new Map<string, Promise<unknown>>()
 
   constructor(bridge: Bridge, datapath: Datapath, namespaces: NamespaceSettings) {
     this.#bridge = bridge
     this.#datapath = datapath
     this.#namespaces = namespaces
+    this.#spares = new Spares(namespaces)
   }
 
   get #details(): { readonly bridge: Bridge; readonly datapath: Datapath } {
@@ -54,6 +58,9 @@ export class Wires {
   }
 
   async ensureNamespace(serverId: string): Promise<Namespace> {
+    const found = findNamespace(this.#namespaces, serverId)
+    if (found) return found
+    this.#spares.take(serverId)
     return await ensureNamespace(this.#namespaces, serverId)
   }
 
@@ -104,6 +111,7 @@ export class Wires {
   }
 
   close(): void {
+    this.#spares.close()
     this.#bridge.close()
   }
 

@@ -122,12 +122,20 @@ function pathsOf({ directory, guestRootUid }: NamespaceSettings, name: string): 
   return { netnsPath, usernsPath: guestRootUid === 0 ? null : `${netnsPath}.user` }
 }
 
-/** The namespace of that name, made when it is not there. Not to be called twice at once for one name. */
-export async function ensureNamespace(settings: NamespaceSettings, name: string): Promise<Namespace> {
+/** The namespace of that name, or null when it is not there as a whole. */
+export function findNamespace(settings: NamespaceSettings, name: string): Namespace | null {
   const namespace = pathsOf(settings, name)
   const { netnsPath, usernsPath } = namespace
-  if (isNamespace(netnsPath) && (usernsPath === null || isNamespace(usernsPath))) return namespace
+  return isNamespace(netnsPath) && (usernsPath === null || isNamespace(usernsPath)) ? namespace : null
+}
+
+/** The namespace of that name, made when it is not there. Not to be called twice at once for one name. */
+export async function ensureNamespace(settings: NamespaceSettings, name: string): Promise<Namespace> {
+  const found = findNamespace(settings, name)
+  if (found) return found
   removeNamespace(settings, name)
+  const namespace = pathsOf(settings, name)
+  const { netnsPath, usernsPath } = namespace
   if (usernsPath === null) createPlain(netnsPath)
   else await createOwned(netnsPath, usernsPath, settings.guestRootUid)
   return namespace
@@ -139,8 +147,38 @@ export function removeNamespace({ directory }: NamespaceSettings, name: string):
   unmount(join(directory, `${name}.user`))
 }
 
-/** The names of all that stand in the directory. */
-export function listNamespaces({ directory }: NamespaceSettings): readonly string[] {
+const sparePrefix = '.spare-'
+
+/** The name of a namespace that is nobody's yet. */
+export function spareName(id: string): string {
+  return `${sparePrefix}${id}`
+}
+
+function listAll({ directory }: NamespaceSettings): readonly string[] {
   mkdirSync(directory, { recursive: true })
   return readdirSync(directory).filter((name) => !name.endsWith('.user'))
+}
+
+/** The names of all that stand in the directory, spares left out. */
+export function listNamespaces(settings: NamespaceSettings): readonly string[] {
+  return listAll(settings).filter((name) => !name.startsWith(sparePrefix))
+}
+
+/** Spares that are whole: both of a pair stand. */
+export function listSpares(settings: NamespaceSettings): readonly string[] {
+  return listAll(settings).filter((name) => name.startsWith(sparePrefix) && findNamespace(settings, name) !== null)
+}
+
+/** All go, spares too. */
+export function removeAllNamespaces(settings: NamespaceSettings): void {
+  for (const name of listAll(settings)) removeNamespace(settings, name)
+}
+
+/** The namespace stands under the new name only. What stood there before is gone. */
+export function renameNamespace(settings: NamespaceSettings, from: string, to: string): void {
+  removeNamespace(settings, to)
+  const [source, target] = [pathsOf(settings, from), pathsOf(settings, to)]
+  if (source.usernsPath !== null && target.usernsPath !== null) bindMount(source.usernsPath, target.usernsPath)
+  bindMount(source.netnsPath, target.netnsPath)
+  removeNamespace(settings, from)
 }

@@ -2,7 +2,7 @@ import type { JobPayload } from '../core/jobs.ts'
 import type { Db } from '../db/connect.ts'
 import { findServer } from '../db/servers.ts'
 import { giveBack } from '../ipam/give-back.ts'
-import { enqueue, serverQueue } from '../jobs/enqueue.ts'
+import { enqueue } from '../jobs/enqueue.ts'
 
 /** Deletes a server that has no host; one that got a host in the meantime goes to its agent. */
 export async function deleteUnplaced(db: Db, payload: JobPayload<'server.delete'>): Promise<void> {
@@ -10,6 +10,6 @@ export async function deleteUnplaced(db: Db, payload: JobPayload<'server.delete'
     const server = await findServer(trx, payload.serverId)
     if (server?.deletedAt !== null) return
     if (server.host === null) await giveBack(trx, server.id)
-    else await enqueue(trx, 'server.delete', payload, { host: server.host, queue: serverQueue(server.id) })
+    else await enqueue(trx, 'server.delete', payload, server.host)
   })
 }

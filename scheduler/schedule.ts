@@ -5,7 +5,7 @@ import type { Db } from '../db/connect.ts'
 import { claim, hostsWithUse, releaseClaims, type HostUse } from '../db/hosts.ts'
 import { placeOn } from '../db/placement.ts'
 import { fail, findServer } from '../db/servers.ts'
-import { enqueue, serverQueue } from '../jobs/enqueue.ts'
+import { enqueue } from '../jobs/enqueue.ts'
 import { filters } from './filters/index.ts'
 import { weigh } from './weigh.ts'
 
@@ -41,7 +41,7 @@ async function place(db: Db, server: Server, host: HostUse, payload: JobPayload<
     await releaseClaims(trx, server.id)
     if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
     await placeOn(trx, server.id, host.name)
-    await enqueue(trx, 'server.create', payload, { host: host.name, queue: serverQueue(server.id) })
+    await enqueue(trx, 'server.create', payload, host.name)
     return true
   })
 }

@@ -103,6 +103,12 @@ export async function startPostgres(site: Site, kept: number | null): Promise<Fo
     port: String(config.postgresPort),
     unix_socket_directories: sockets,
     max_connections: '200',
+    shared_buffers: '48MB',
+    // Small rows, short queries: no compiler, no workers for reading ahead, no replication to other databases.
+    jit: 'off',
+    io_method: 'sync',
+    max_logical_replication_workers: '0',
+    max_parallel_workers: '0',
   }
   await keep(site, {
     name: 'postgres',

@@ -211,14 +211,14 @@ export async function addHost(
   })
 }
 
-const job = z.object({ taskIdentifier: z.string(), queueName: z.string(), payload: z.record(z.string(), z.unknown()) })
+const job = z.object({ taskIdentifier: z.string(), payload: z.record(z.string(), z.unknown()) })
 export type Job = z.output<typeof job>
 
 /** Jobs that wait, oldest first. */
 export async function jobsOf(db: Db, serverId: string): Promise<readonly Job[]> {
   const { rows } = await db.raw<{ rows: unknown[] }>(
-    `select t.identifier as task_identifier, q.queue_name, j.payload from graphile_worker._private_jobs j
-     join graphile_worker._private_tasks t on t.id = j.task_id join graphile_worker._private_job_queues q on q.id = j.job_queue_id
+    `select t.identifier as task_identifier, j.payload from graphile_worker._private_jobs j
+     join graphile_worker._private_tasks t on t.id = j.task_id
      where j.payload->>'serverId' = ? order by j.id`,
     [serverId],
   )

@@ -4,7 +4,7 @@ import type { HostJob } from '../../../core/jobs.ts'
 import type { Server } from '../../../core/server.ts'
 import { insertAction, type ActionName } from '../../../db/actions.ts'
 import { begin } from '../../../db/servers.ts'
-import { enqueue, serverQueue } from '../../../jobs/enqueue.ts'
+import { enqueue } from '../../../jobs/enqueue.ts'
 import { isAllowed } from '../../policy.ts'
 import type { Call } from '../../route.ts'
 
@@ -29,11 +29,6 @@ export async function change(call: Call, server: Server, name: PlainChange, acti
     const { id, host, projectId } = await begin(trx, server.id, name)
     if (host === null && name !== 'server.delete') throw new Conflict(`Instance ${id} is not ready`)
     await insertAction(trx, { serverId: id, requestId, action, userId: caller.userId, projectId })
-    await enqueue(
-      trx,
-      name,
-      { serverId: id, requestId },
-      { queue: serverQueue(id), ...(host === null ? {} : { host }) },
-    )
+    await enqueue(trx, name, { serverId: id, requestId }, host ?? undefined)
   })
 }

@@ -6,7 +6,7 @@ import { insertAction } from '../../../db/actions.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import { quotasOf, withinQuota } from '../../../db/quotas.ts'
 import { insertServer, type NewServer } from '../../../db/servers.ts'
-import { enqueue, serverQueue } from '../../../jobs/enqueue.ts'
+import { enqueue } from '../../../jobs/enqueue.ts'
 import { viewerOf } from '../../caller.ts'
 import type { Call, Reply } from '../../route.ts'
 import { linksOf } from '../links.ts'
@@ -114,12 +114,7 @@ async function createOne(trx: Transaction, { caller, requestId }: Call, plan: Pl
     securityGroupIds: plan.securityGroupIds,
   })
   await insertAction(trx, { serverId: server.id, requestId, action: 'create', userId: caller.userId, projectId })
-  await enqueue(
-    trx,
-    'schedule',
-    { serverId: server.id, requestId, adminPassword: plan.adminPassword },
-    { queue: serverQueue(server.id) },
-  )
+  await enqueue(trx, 'schedule', { serverId: server.id, requestId, adminPassword: plan.adminPassword })
   return server
 }
 

@@ -31,7 +31,6 @@ test.each([
   expect(await api.db('servers').where({ id }).first()).toMatchObject({ vmState: from, taskState: task })
   expect((await jobsOf(api.db, id)).at(-1)).toEqual({
     taskIdentifier: `host-1/${job}`,
-    queueName: `server:${id}`,
     payload: { serverId: id, requestId },
   })
   expect(await api.db('server_actions').where({ serverId: id }).orderBy('id', 'desc').first()).toMatchObject({

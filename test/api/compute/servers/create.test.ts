@@ -60,7 +60,6 @@ test('a new server is a row, a port with an address, an action and a job for the
   expect(await jobsOf(api.db, server.id)).toEqual([
     {
       taskIdentifier: 'schedule',
-      queueName: `server:${server.id}`,
       payload: { serverId: server.id, requestId, adminPassword: server.adminPass },
     },
   ])
