@@ -8,6 +8,7 @@ import { sendBack } from '../db/placement.ts'
 import { fail, findServer, finish } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { enqueue } from '../jobs/enqueue.ts'
+import { chooseCpus } from './dedicated-cpus.ts'
 import { guestSpec, type GuestParts } from './guest-spec.ts'
 import type { Host } from './host.ts'
 import { removeSpecFile, writeSpecFile } from './spec-file.ts'
@@ -28,13 +29,21 @@ async function step<T>(serverId: string, name: string, run: Promise<T>): Promise
 
 /** The container, not started: it needs the image and the paths of the namespaces, not yet what is in them. */
 async function prepare(
-  { config, driver, enforcesDisk }: Host,
+  { config, driver, enforcesDisk, turns }: Host,
   { server, vifs, namespace, adminPassword }: Pick<GuestParts, 'server' | 'vifs' | 'namespace' | 'adminPassword'>,
 ): Promise<void> {
   const pulling = driver.ensureImage(server.imageReference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000))
   const image = await step(server.id, 'image', pulling)
-  const spec = guestSpec({ server, vifs, image, namespace, adminPassword, config, enforcesDisk })
-  await step(server.id, 'container', driver.create(spec))
+  const make = async (cpuset: string | null): Promise<void> => {
+    const spec = guestSpec({ server, vifs, image, namespace, adminPassword, cpuset, config, enforcesDisk })
+    await step(server.id, 'container', driver.create(spec))
+  }
+  const { extraSpecs, vcpus } = server.flavor
+  if (extraSpecs['hw:cpu_policy'] !== 'dedicated') await make(null)
+  else
+    await turns.at('dedicated cpus', async () =>
+      make(await step(server.id, 'cpus', chooseCpus(driver, server.id, vcpus))),
+    )
   await writeSpecFile(config.home, server, vifs)
 }
 

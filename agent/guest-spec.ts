@@ -12,13 +12,10 @@ export interface GuestParts {
   readonly image: string
   readonly namespace: Namespace
   readonly adminPassword: string | null
+  /** fixed CPUs, or null */
+  readonly cpuset: string | null
   readonly config: Config
   readonly enforcesDisk: boolean
-}
-
-/** Fixed CPUs for hw:cpu_policy=dedicated; which ones is the host's to say, so the first ones stand for a host of one such guest. */
-function cpusetOf({ flavor }: Server): string | null {
-  return flavor.extraSpecs['hw:cpu_policy'] === 'dedicated' ? `0-${flavor.vcpus - 1}` : null
 }
 
 /** The guest that a server's row describes. */
@@ -28,6 +25,7 @@ export function guestSpec({
   image,
   namespace,
   adminPassword,
+  cpuset,
   config,
   enforcesDisk,
 }: GuestParts): GuestSpec {
@@ -40,7 +38,7 @@ export function guestSpec({
     hostname: server.hostname,
     image,
     vcpus: server.flavor.vcpus,
-    cpuset: cpusetOf(server),
+    cpuset,
     memoryMiB: server.flavor.memoryMiB,
     pidsLimit: config.pidsLimit,
     diskGiB: enforcesDisk && server.flavor.diskGiB > 0 ? server.flavor.diskGiB : null,

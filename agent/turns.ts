@@ -9,19 +9,19 @@ export class Turns {
     this.#places = places
   }
 
-  /** Runs `work` when everything begun earlier for this server has ended. */
-  async at<T>(serverId: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(serverId) ?? Promise.resolve()
+  /** Runs `work` when everything begun earlier at this server, or this other thing that is one at a time, has ended. */
+  async at<T>(what: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(what) ?? Promise.resolve()
     const mine = before.then(work, work)
     const settled = mine.then(
       () => undefined,
       () => undefined,
     )
-    this.#last.set(serverId, settled)
+    this.#last.set(what, settled)
     try {
       return await mine
     } finally {
-      if (this.#last.get(serverId) === settled) this.#last.delete(serverId)
+      if (this.#last.get(what) === settled) this.#last.delete(what)
     }
   }
 

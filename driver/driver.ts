@@ -48,6 +48,8 @@ export interface Guest {
   /** start of the present or last run, or null */
   readonly startedAt: Date | null
   readonly memoryMiB: number
+  /** fixed CPUs such as '0-1', or null */
+  readonly cpuset: string | null
 }
 
 /** PID 1 of a guest ended. */

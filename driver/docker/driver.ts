@@ -116,6 +116,7 @@ export class DockerDriver implements ComputeDriver {
       exitCode: null,
       startedAt: null,
       memoryMiB: spec.memoryMiB,
+      cpuset: spec.cpuset,
     }
   }
 

@@ -48,6 +48,11 @@ function dateOf(text: string): Date | null {
   return text.startsWith('0001-') ? null : new Date(text)
 }
 
+/** A list beside a quota is all CPUs of the host, since Docker cannot take a list back. */
+function cpusetOf({ HostConfig: { CpusetCpus, CpuQuota } }: Inspected): string | null {
+  return CpusetCpus && (CpuQuota ?? 0) <= 0 ? CpusetCpus : null
+}
+
 export function toGuest(inspected: Inspected, label: string): Guest {
   const state = stateOf(inspected.State)
   const isAlive = state === 'running' || state === 'paused'
@@ -60,5 +65,6 @@ export function toGuest(inspected: Inspected, label: string): Guest {
     exitCode: state === 'stopped' ? inspected.State.ExitCode : null,
     startedAt: dateOf(inspected.State.StartedAt),
     memoryMiB: Math.round((inspected.HostConfig.Memory ?? 0) / 1024 / 1024),
+    cpuset: cpusetOf(inspected),
   }
 }

@@ -63,6 +63,7 @@ export class FakeDriver implements ComputeDriver {
       exitCode: null,
       startedAt: null,
       memoryMiB: spec.memoryMiB,
+      cpuset: spec.cpuset,
     }
     this.#guests.set(spec.serverId, { spec, guest, console: '' })
     return Promise.resolve(guest)
@@ -114,7 +115,7 @@ export class FakeDriver implements ComputeDriver {
 
   setLimits(serverId: string, limits: GuestLimits): Promise<void> {
     return this.#with(serverId, (one) => {
-      one.guest = { ...one.guest, memoryMiB: limits.memoryMiB }
+      one.guest = { ...one.guest, memoryMiB: limits.memoryMiB, cpuset: limits.cpuset }
     })
   }
 

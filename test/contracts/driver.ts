@@ -242,10 +242,10 @@ export function keepsTheDriverContract(site: () => DriverSite): void {
     const { driver } = site()
     const { serverId } = await created()
     await driver.setLimits(serverId, { vcpus: 1, cpuset: null, memoryMiB: 384, pidsLimit: 300 })
-    expect(await driver.inspect(serverId)).toMatchObject({ memoryMiB: 384 })
+    expect(await driver.inspect(serverId)).toMatchObject({ memoryMiB: 384, cpuset: null })
     await driver.start(serverId)
     await driver.setLimits(serverId, { vcpus: 1, cpuset: '0', memoryMiB: 512, pidsLimit: 400 })
-    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running', memoryMiB: 512 })
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running', memoryMiB: 512, cpuset: '0' })
   })
 
   test('the console of a guest is empty before it boots, and shows its last lines after', async () => {
