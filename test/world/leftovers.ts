@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { connect } from '../../db/connect.ts'
 import { DockerDriver } from '../../driver/docker/driver.ts'
 import type { Site } from '../../machine/parts/part.ts'
+import { listNamespaces } from '../../netns/namespace.ts'
 import { Ovsdb } from '../../netns/ovsdb.ts'
 
 /** The cloud that journeys share keeps its bridge and the gateway of its network until the end of the run. */
@@ -58,9 +59,9 @@ function devices(kept: readonly string[]): readonly string[] {
   return [...names].flatMap(([, name = '']) => (isBuiltIn(name) || kept.includes(name) ? [] : [`device ${name}`]))
 }
 
+/** Those that the shared cloud made in advance are nobody's. */
 function namespaces({ layout }: Site): readonly string[] {
-  const directory = join(layout.run, 'netns')
-  return existsSync(directory) ? readdirSync(directory).map((name) => `namespace ${name}`) : []
+  return listNamespaces({ directory: join(layout.run, 'netns'), guestRootUid: 0 }).map((name) => `namespace ${name}`)
 }
 
 async function databases({ config, layout }: Site): Promise<readonly string[]> {
