@@ -32,8 +32,9 @@ async function checkWires(host: Host, server: Server): Promise<void> {
   const vifs = await vifsOf(db, server.id)
   const namespace = await wires.ensureNamespace(server.id)
   const plugged = await Promise.all(vifs.map((vif) => wires.isPlugged(vif, namespace)))
-  if (plugged.every(Boolean)) return
-  await plugAll(host, server.id, vifs)
+  const missing = vifs.filter((_vif, index) => !plugged[index])
+  if (missing.length === 0) return
+  await plugAll(host, server.id, missing)
   log.warn({ serverId: server.id }, 'wires of a running guest mended')
 }
 

@@ -7,7 +7,7 @@ import { announce } from '../announce.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
 import { Unavailable } from '../../core/errors.ts'
 import { isNamespace } from '../namespace.ts'
-import { addressText, RtNetlink, type Link } from '../rtnetlink.ts'
+import { RtNetlink, type Link } from '../rtnetlink.ts'
 import type { VifType } from './vif-type.ts'
 
 export interface OvsDetails {
@@ -62,12 +62,17 @@ async function createVeth(vif: Vif, netnsPath: string, owner: string): Promise<v
   await outside.setAlias(host, aliasOf(owner, vif.portId))
 }
 
+/**
+ * Whether the host's end stands, and its other end is in the guest. What the guest's root did inside (name, MAC, MTU, addresses,
+ * routes, down) is the guest's own affair, as it is on any machine.
+ */
 async function isLinked(vif: Vif, netnsPath: string): Promise<boolean> {
-  const pair = await findPair(vif, netnsPath)
-  if (!pair?.host.isUp || !pair.guest.isUp || pair.guest.mac !== vif.mac || pair.guest.mtu !== vif.mtu) return false
+  if (!isNamespace(netnsPath)) return false
+  using outside = new RtNetlink(null)
+  const host = await outside.link(hostDevice(vif.portId))
+  if (!host?.isUp || host.mtu !== vif.mtu) return false
   using inside = new RtNetlink(netnsPath)
-  const present = new Set((await inside.addresses(pair.guest.index)).map(({ text }) => text))
-  return vif.addresses.every((address) => present.has(addressText(address)))
+  return (await inside.links()).some(({ index, peerIndex }) => index === host.peerIndex && peerIndex === host.index)
 }
 
 async function isOnBridge(vif: Vif, bridge: Bridge): Promise<boolean> {

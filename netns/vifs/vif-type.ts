@@ -9,6 +9,9 @@ export interface VifType<D> {
   plug(vif: Vif, details: D, netnsPath: string): Promise<void>
   /** Unplugging what is not plugged succeeds. */
   unplug(portId: string, details: D): Promise<void>
-  /** Asks the kernel and the switch, not only a database: device, MAC, addresses, tag. */
+  /**
+   * Asks the kernel and the switch, not only a database, of what is the host's: the device and where its other end is, MTU, MAC, tag.
+   * What the guest changed inside does not count.
+   */
   isPlugged(vif: Vif, details: D, netnsPath: string): Promise<boolean>
 }

@@ -190,18 +190,39 @@ export function keepsTheVifContract<D>(type: VifType<D>, site: () => VifSite<D>)
     expect(await pings(to, addressOf(one))).toBe(3)
   })
 
-  test('a guest that lost address and route gets them back on the device that it has', async () => {
+  test('what the guest changes inside is left to it, and the next plug gives back address and route on the device that it has', async () => {
     const vif = vifOf(1)
     const path = await plug(vif)
     const before = await linkOf(path, 'eth0')
     await inNamespace(path, 'ip', 'addr', 'flush', 'dev', 'eth0')
-    await inNamespace(path, 'ip', 'link', 'set', 'eth0', 'down')
-    expect(await type.isPlugged(vif, site().details, path)).toBe(false)
+    await inNamespace(path, 'ip', 'link', 'set', 'eth0', 'down', 'address', '02:00:00:00:00:01', 'mtu', '1300')
+    expect(await type.isPlugged(vif, site().details, path)).toBe(true)
     await type.plug(vif, site().details, path)
     const after = await linkOf(path, 'eth0')
-    expect(after).toMatchObject({ ifindex: before?.ifindex, address: vif.mac })
+    expect(after).toMatchObject({ ifindex: before?.ifindex, address: vif.mac, mtu: vif.mtu, operstate: 'UP' })
     expect(await inNamespace(path, 'ip', 'route', 'show', 'default')).toContain('via 10.9.0.254')
+  })
+
+  test('a device that the guest renamed is plugged, and a start gives it its name back', async () => {
+    const vif = vifOf(1)
+    const path = await plug(vif)
+    await inNamespace(path, 'ip', 'link', 'set', 'eth0', 'down')
+    await inNamespace(path, 'ip', 'link', 'set', 'eth0', 'name', 'lan0')
     expect(await type.isPlugged(vif, site().details, path)).toBe(true)
+    await type.plug(vif, site().details, path)
+    expect(await linkOf(path, 'eth0')).toMatchObject({ address: vif.mac, operstate: 'UP' })
+    expect(await linkOf(path, 'lan0')).toBeNull()
+  })
+
+  test('what the host has lost is not plugged: the tag, the switch port, the device up', async () => {
+    const vif = vifOf(1)
+    const path = await plug(vif)
+    await execa('ip', ['link', 'set', hostDevice(vif.portId), 'down'])
+    expect(await type.isPlugged(vif, site().details, path)).toBe(false)
+    await type.plug(vif, site().details, path)
+    expect(await type.isPlugged(vif, site().details, path)).toBe(true)
+    expect(await type.isPlugged({ ...vif, vlan: 101 }, site().details, path)).toBe(false)
+    expect(await type.isPlugged({ ...vif, mac: 'fa:16:3e:00:00:01' }, site().details, path)).toBe(false)
   })
 
   test('a default route that the guest lost comes back with the next plug', async () => {
