@@ -9,6 +9,21 @@ export interface VifAddress {
   readonly gateway: string | null
 }
 
+/** A way out of a subnet beside its gateway. */
+export interface HostRoute {
+  /** such as '10.9.0.0/16' */
+  readonly destination: string
+  readonly nexthop: string
+}
+
+/** Addresses that a port may send from beside its own. */
+export interface AddressPair {
+  /** an address or a subnet */
+  readonly address: string
+  /** null = the port's own */
+  readonly mac: string | null
+}
+
 /** A port as it is to stand on a host. The name of the host's end of the veth pair is `hostDevice(portId)`. */
 export interface Vif {
   readonly portId: string

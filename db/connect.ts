@@ -67,3 +67,8 @@ export function connect(url: string, { size, name }: { readonly size: number; re
 /** The part of Knex that statements need: a pool or a transaction. */
 export type Db = Knex
 export type Transaction = Knex.Transaction
+
+/** A list for a jsonb column: as it is, the client would send an array of Postgres. */
+export function jsonb(db: Db, list: readonly unknown[]): Knex.Raw {
+  return db.raw('?::jsonb', [JSON.stringify(list)])
+}

@@ -1,9 +1,12 @@
 /** Networks and subnets. Addresses are `ipam`'s. */
 import { Conflict, NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
-import type { Db, Transaction } from './connect.ts'
+import { jsonb, type Db, type Transaction } from './connect.ts'
 import type { IpRangeRow, NetworkRow, SubnetRow } from './tables.ts'
 import type { Viewer } from './images.ts'
+
+/** What the database itself keeps, or has a default for. */
+type Kept = 'createdAt' | 'updatedAt' | 'revision' | 'tags'
 
 /** A network with the ids of its subnets, oldest first. */
 export interface NetworkWithSubnets extends NetworkRow {
@@ -66,7 +69,8 @@ export async function freeVlan(trx: Transaction): Promise<number> {
   return vlan
 }
 
-export type NewNetwork = Omit<NetworkRow, 'createdAt' | 'updatedAt'>
+export type NewNetwork = Omit<NetworkRow, Kept | 'portSecurityEnabled'> &
+  Partial<Pick<NetworkRow, 'portSecurityEnabled'>>
 
 /** @throws Conflict when the VLAN tag is taken */
 export async function insertNetwork(trx: Transaction, network: NewNetwork): Promise<NetworkRow> {
@@ -136,10 +140,10 @@ export async function getSubnet(db: Db, id: string, viewer: Viewer): Promise<Sub
   return row
 }
 
-export type NewSubnet = Omit<SubnetRow, 'createdAt' | 'updatedAt'>
+export type NewSubnet = Omit<SubnetRow, Kept | 'hostRoutes'> & Partial<Pick<SubnetRow, 'hostRoutes'>>
 
 /** @throws Conflict when it overlaps another subnet of the network */
-export async function insertSubnet(trx: Transaction, subnet: NewSubnet): Promise<SubnetRow> {
+export async function insertSubnet(trx: Transaction, { hostRoutes = [], ...subnet }: NewSubnet): Promise<SubnetRow> {
   await trx('networks').where({ id: subnet.networkId }).forUpdate().first('id')
   const overlapping = await trx('subnets')
     .where({ networkId: subnet.networkId })
@@ -150,7 +154,7 @@ export async function insertSubnet(trx: Transaction, subnet: NewSubnet): Promise
       `Invalid input for operation: Requested subnet with cidr: ${subnet.cidr} for network: ${subnet.networkId} overlaps with another subnet.`,
     )
   const [row] = await trx('subnets')
-    .insert({ ...subnet, dnsServers: [...subnet.dnsServers] })
+    .insert({ ...subnet, dnsServers: [...subnet.dnsServers], hostRoutes: jsonb(trx, hostRoutes) })
     .returning('*')
   if (!row) throw new NotFound('Subnet', subnet.id)
   return row

@@ -94,6 +94,12 @@ create table keypairs (
   created_at timestamp with time zone not null default now()
 );
 
+create table network_quotas (
+  project_id text not null,
+  resource text not null,
+  hard_limit integer not null
+);
+
 create table networks (
   id uuid not null,
   project_id text not null,
@@ -104,7 +110,10 @@ create table networks (
   shared boolean not null default false,
   admin_state_up boolean not null default true,
   created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  tags text[] not null default '{}'::text[],
+  revision integer not null default 0,
+  port_security_enabled boolean not null default true
 );
 
 create table port_security_groups (
@@ -128,7 +137,13 @@ create table ports (
   is_owned_by_server boolean not null default false,
   host text,
   created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  tags text[] not null default '{}'::text[],
+  revision integer not null default 0,
+  port_security_enabled boolean not null default true,
+  allowed_address_pairs jsonb not null default '[]'::jsonb,
+  dns_name text not null default ''::text,
+  device_tag text
 );
 
 create table projects (
@@ -178,7 +193,9 @@ create table security_groups (
   name text not null,
   description text not null default ''::text,
   created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  tags text[] not null default '{}'::text[],
+  revision integer not null default 0
 );
 
 create table server_action_events (
@@ -251,7 +268,10 @@ create table subnets (
   dhcp boolean not null default true,
   quarantine_seconds integer not null default 300,
   created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  tags text[] not null default '{}'::text[],
+  revision integer not null default 0,
+  host_routes jsonb not null default '[]'::jsonb
 );
 
 create table tokens (
@@ -286,9 +306,13 @@ CREATE INDEX images_name ON public.images USING btree (name);
 
 CREATE INDEX ip_ranges_subnet ON public.ip_ranges USING btree (subnet_id, first);
 
+CREATE INDEX port_security_groups_group ON public.port_security_groups USING btree (security_group_id);
+
 CREATE INDEX ports_device ON public.ports USING btree (device_id);
 
 CREATE INDEX ports_network ON public.ports USING btree (network_id);
+
+CREATE INDEX security_group_rules_remote ON public.security_group_rules USING btree (remote_group_id) WHERE (remote_group_id IS NOT NULL);
 
 CREATE INDEX server_action_events_action ON public.server_action_events USING btree (action_id);
 
@@ -353,6 +377,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.next_revision()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  new.revision := old.revision + 1;
+  new.updated_at := now();
+  return new;
+end $function$
+;
+
+CREATE TRIGGER networks_revision BEFORE UPDATE ON public.networks FOR EACH ROW EXECUTE FUNCTION next_revision();
+
+CREATE TRIGGER ports_revision BEFORE UPDATE ON public.ports FOR EACH ROW EXECUTE FUNCTION next_revision();
+
+CREATE TRIGGER security_groups_revision BEFORE UPDATE ON public.security_groups FOR EACH ROW EXECUTE FUNCTION next_revision();
+
+CREATE TRIGGER subnets_revision BEFORE UPDATE ON public.subnets FOR EACH ROW EXECUTE FUNCTION next_revision();
+
+CREATE UNIQUE INDEX security_group_rules_once ON public.security_group_rules USING btree (security_group_id, direction, ethertype, protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id) NULLS NOT DISTINCT;
+
 CREATE UNIQUE INDEX security_groups_default ON public.security_groups USING btree (project_id) WHERE (name = 'default'::text);
 
 alter table addresses add constraint addresses_check CHECK (((state = 'used'::text) = (port_id IS NOT NULL)));
@@ -404,6 +449,8 @@ alter table ip_ranges add constraint ip_ranges_subnet_id_fkey FOREIGN KEY (subne
 alter table keypairs add constraint keypairs_pkey PRIMARY KEY (user_id, name);
 
 alter table keypairs add constraint keypairs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+alter table network_quotas add constraint network_quotas_pkey PRIMARY KEY (project_id, resource);
 
 alter table networks add constraint networks_pkey PRIMARY KEY (id);
 
