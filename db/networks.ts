@@ -140,7 +140,7 @@ export async function getSubnet(db: Db, id: string, viewer: Viewer): Promise<Sub
   return row
 }
 
-export type NewSubnet = Omit<SubnetRow, Kept | 'hostRoutes'> & Partial<Pick<SubnetRow, 'hostRoutes'>>
+export type NewSubnet = Omit<SubnetRow, Kept | 'hostRoutes' | 'warnPercent'> & Partial<Pick<SubnetRow, 'hostRoutes'>>
 
 /** @throws Conflict when it overlaps another subnet of the network */
 export async function insertSubnet(trx: Transaction, { hostRoutes = [], ...subnet }: NewSubnet): Promise<SubnetRow> {

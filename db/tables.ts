@@ -4,12 +4,27 @@ import type { AddressPair, HostRoute } from '../core/network.ts'
 import type { ServerFlavor } from '../core/server.ts'
 import type { PowerState, TaskState, VmState } from '../core/states.ts'
 
+export interface AddressHistoryRow {
+  readonly id: number
+  readonly subnetId: string
+  readonly address: string
+  readonly portId: string
+  readonly mac: string | null
+  readonly serverId: string | null
+  readonly name: string | null
+  readonly since: Date
+  readonly until: Date
+}
+
 export interface AddressRow {
   readonly subnetId: string
   readonly address: string
   readonly state: 'used' | 'free' | 'reserved'
   readonly portId: string | null
   readonly freedAt: Date
+  readonly reservedFor: string | null
+  readonly note: string
+  readonly since: Date
 }
 
 export interface AllocationRow {
@@ -118,6 +133,19 @@ export interface NetworkRow {
   readonly tags: readonly string[]
   readonly revision: number
   readonly portSecurityEnabled: boolean
+}
+
+export interface PoolGroupMemberRow {
+  readonly groupId: string
+  readonly position: number
+  readonly networkId: string
+}
+
+export interface PoolGroupRow {
+  readonly id: string
+  readonly name: string
+  readonly description: string
+  readonly createdAt: Date
 }
 
 export interface PortSecurityGroupRow {
@@ -276,6 +304,7 @@ export interface SubnetRow {
   readonly tags: readonly string[]
   readonly revision: number
   readonly hostRoutes: readonly HostRoute[]
+  readonly warnPercent: number
 }
 
 export interface TokenRow {
@@ -300,6 +329,7 @@ export interface UserRow {
 
 declare module 'knex/types/tables.js' {
   interface Tables {
+    address_history: AddressHistoryRow
     addresses: AddressRow
     allocations: AllocationRow
     faults: FaultRow
@@ -310,6 +340,8 @@ declare module 'knex/types/tables.js' {
     keypairs: KeypairRow
     network_quotas: NetworkQuotaRow
     networks: NetworkRow
+    pool_group_members: PoolGroupMemberRow
+    pool_groups: PoolGroupRow
     port_security_groups: PortSecurityGroupRow
     ports: PortRow
     projects: ProjectRow

@@ -4,7 +4,7 @@ import type { Transaction } from '../db/connect.ts'
 import type { Subnet } from './subnet.ts'
 
 /** Why an address cannot be a guest's in this subnet, or null. */
-function refusal(subnet: Subnet, address: string): string | null {
+export function refusal(subnet: Subnet, address: string): string | null {
   if (!ipaddr.isValid(address) || (address.includes('.') && !ipaddr.IPv4.isValidFourPartDecimal(address))) {
     return `IP address ${address} is not valid.`
   }
@@ -28,6 +28,7 @@ function refusal(subnet: Subnet, address: string): string | null {
 /**
  * An address that the caller names. It may lie outside the allocation ranges, and in quarantine: who names it knows.
  *
+ * @param name of the server: an address that is reserved for it is its to take
  * @returns the address in its canonical form
  * @throws  Invalid when it is no address of this subnet; AddressInUse when a port holds it or it is reserved
  */
@@ -36,6 +37,7 @@ export async function allocateNamed(
   subnet: Subnet,
   address: string,
   portId: string,
+  name: string | null = null,
 ): Promise<string> {
   const reason = refusal(subnet, address)
   if (reason !== null) throw new Invalid(reason)
@@ -43,9 +45,10 @@ export async function allocateNamed(
   await trx.raw('select pg_advisory_xact_lock(address_lock(?, ?))', [subnet.id, address])
   const { rows } = await trx.raw<{ rows: { address: string }[] }>(
     `insert into addresses as a (subnet_id, address, state, port_id) values (?, ?, 'used', ?)
-     on conflict (subnet_id, address) do update set state = 'used', port_id = excluded.port_id where a.state = 'free'
+     on conflict (subnet_id, address) do update set state = 'used', port_id = excluded.port_id, since = now()
+       where a.state = 'free' or (a.state = 'reserved' and a.reserved_for = ?)
      returning host(address) as address`,
-    [subnet.id, address, portId],
+    [subnet.id, address, portId, name],
   )
   const held = rows[0]?.address
   if (held === undefined) throw new AddressInUse(address, subnet.id)

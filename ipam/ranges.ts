@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { Invalid } from '../core/errors.ts'
-import type { Transaction } from '../db/connect.ts'
+import type { Db, Transaction } from '../db/connect.ts'
 import type { Range, Subnet } from './subnet.ts'
 
 /** A sequence counts to 2^63; a range of 2^62 is more than any network holds. */
@@ -88,13 +88,83 @@ export async function createRanges(
 ): Promise<readonly Range[]> {
   const wanted = ranges ?? defaultRanges(subnet)
   validate(subnet, wanted)
-  for (const range of wanted) {
-    const [row] = await trx('ip_ranges')
-      .insert({ subnetId: subnet.id, first: range.first, last: range.last })
-      .returning('id')
-    if (row) await trx.raw(`create sequence ip_range_${row.id} minvalue 0 start 0 cache 1`)
-  }
+  for (const range of wanted) await createRange(trx, subnet.id, range)
   return wanted
+}
+
+/** How far into the range every address was handed out before: the first that never was. */
+async function firstUnused(trx: Transaction, subnetId: string, { first, last }: Range): Promise<number> {
+  const { rows } = await trx.raw<{ rows: { offset: number }[] }>(
+    `select case when not exists (select from addresses where subnet_id = :subnetId and address = :first::inet) then 0
+            else coalesce((select min(a.address) + 1 - :first::inet from addresses a
+                           where a.subnet_id = :subnetId and a.address between :first::inet and :last::inet
+                             and not exists (select from addresses b where b.subnet_id = a.subnet_id and b.address = a.address + 1)), 0)
+            end as "offset"`,
+    { subnetId, first, last },
+  )
+  return rows[0]?.offset ?? 0
+}
+
+async function createRange(trx: Transaction, subnetId: string, range: Range): Promise<void> {
+  const [row] = await trx('ip_ranges').insert({ subnetId, first: range.first, last: range.last }).returning('id')
+  const start = await firstUnused(trx, subnetId, range)
+  if (row) await trx.raw(`create sequence ip_range_${row.id} minvalue 0 start ${start} cache 1`)
+}
+
+export async function rangesOf(db: Db, subnetId: string): Promise<readonly Range[]> {
+  return await db('ip_ranges').where({ subnetId }).orderBy('first').select('first', 'last')
+}
+
+/**
+ * Other ranges for a subnet that is in use: what is handed out stays so, wherever it lies. Nothing is allocated meanwhile.
+ *
+ * @throws Invalid naming the range that does not fit
+ */
+export async function changeRanges(trx: Transaction, subnet: Subnet, ranges: readonly Range[]): Promise<void> {
+  validate(subnet, ranges)
+  await trx.raw('select pg_advisory_xact_lock(hashtextextended(?::text, 1))', [subnet.id])
+  await dropRanges(trx, subnet.id)
+  for (const range of ranges) await createRange(trx, subnet.id, range)
+}
+
+function cut(range: Bounds, out: Bounds): readonly Bounds[] {
+  if (out.last < range.first || out.first > range.last) return [range]
+  return [
+    { first: range.first, last: out.first - 1n },
+    { first: out.last + 1n, last: range.last },
+  ].filter(({ first, last }) => first <= last)
+}
+
+function boundsOf({ first, last }: Range): Bounds {
+  if (!ipaddr.isValid(first) || !ipaddr.isValid(last)) throw new Invalid(`The range ${first}-${last} is not valid.`)
+  return { first: toNumber(first), last: toNumber(last) }
+}
+
+/** The ranges without those addresses. */
+export function without(ranges: readonly Range[], excluded: Range): readonly Range[] {
+  const bytes = ipaddr.parse(excluded.first).toByteArray().length
+  const out = boundsOf(excluded)
+  return ranges
+    .flatMap((range) => cut(boundsOf(range), out))
+    .map(({ first, last }) => ({ first: toAddress(first, bytes), last: toAddress(last, bytes) }))
+}
+
+/** The ranges and those addresses; what touches becomes one. */
+export function withRange(ranges: readonly Range[], added: Range): readonly Range[] {
+  const bytes = ipaddr.parse(added.first).toByteArray().length
+  const joined: Bounds[] = []
+  for (const next of [...ranges, added].map(boundsOf).toSorted((a, b) => (a.first < b.first ? -1 : 1))) {
+    const before = joined.at(-1)
+    if (before && next.first <= before.last + 1n)
+      joined.splice(-1, 1, { first: before.first, last: next.last > before.last ? next.last : before.last })
+    else joined.push(next)
+  }
+  return joined.map(({ first, last }) => ({ first: toAddress(first, bytes), last: toAddress(last, bytes) }))
+}
+
+/** How many addresses they hold. */
+export function sizeOf(ranges: readonly Range[]): bigint {
+  return ranges.map(boundsOf).reduce((sum, { first, last }) => sum + last - first + 1n, 0n)
 }
 
 /** Drops the ranges of a subnet and their counters. */

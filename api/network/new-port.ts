@@ -19,6 +19,8 @@ export interface PortWish {
   readonly securityGroupIds: readonly string[]
   /** null = one address of each family that the network has */
   readonly fixedIps: readonly FixedIpWish[] | null
+  /** the name of the machine that it is for: what is reserved for that name is its to take */
+  readonly serverName: string | null
 }
 
 /** How often a made-up MAC address may be another port's: 16 million there are. */
@@ -35,11 +37,15 @@ async function insert(trx: Transaction, { port, mac, securityGroupIds }: PortWis
 }
 
 /** An address of the first of these subnets that has one. @throws SubnetFull of the last */
-async function allocateAny(trx: Transaction, subnets: readonly SubnetRow[], portId: string): Promise<void> {
+async function allocateAny(
+  trx: Transaction,
+  subnets: readonly SubnetRow[],
+  { port, serverName }: PortWish,
+): Promise<void> {
   let full: SubnetFull | null = null
   for (const subnet of subnets) {
     try {
-      await allocate(trx, subnet, portId)
+      await allocate(trx, subnet, port.id, serverName)
       return
     } catch (error) {
       if (!(error instanceof SubnetFull)) throw error
@@ -52,7 +58,7 @@ async function allocateAny(trx: Transaction, subnets: readonly SubnetRow[], port
 async function grant(
   trx: Transaction,
   wish: FixedIpWish,
-  { port: { id, networkId } }: PortWish,
+  { port: { id, networkId }, serverName }: PortWish,
   subnets: readonly SubnetRow[],
 ): Promise<void> {
   const { subnetId, address } = wish
@@ -66,8 +72,8 @@ async function grant(
         ? `IP address ${address} is not a valid IP for any of the subnets on the specified network ${networkId}.`
         : `Failed to create port on network ${networkId}, because fixed_ips included invalid subnet ${subnetId}.`,
     )
-  if (address === undefined) await allocate(trx, subnet, id)
-  else await allocateNamed(trx, subnet, address, id)
+  if (address === undefined) await allocate(trx, subnet, id, serverName)
+  else await allocateNamed(trx, subnet, address, id, serverName)
 }
 
 /**
@@ -83,5 +89,5 @@ export async function newPort(trx: Transaction, wish: PortWish, subnets: readonl
     return
   }
   for (const family of [subnets.filter(({ cidr }) => isIpv4(cidr)), subnets.filter(({ cidr }) => !isIpv4(cidr))])
-    await allocateAny(trx, family, wish.port.id)
+    await allocateAny(trx, family, wish)
 }

@@ -160,7 +160,9 @@ export async function create(call: Call): Promise<Reply> {
       isOwnedByServer: false,
     }
     const securityGroupIds = await groupsOf(trx, wanted, projectId)
-    const wish = { port, mac: wanted.mac_address ?? null, securityGroupIds, fixedIps: fixedIpsOf(wanted) }
+    // A port that is named as a machine takes what is reserved for that machine.
+    const serverName = wanted.name === '' ? null : wanted.name
+    const wish = { port, mac: wanted.mac_address ?? null, securityGroupIds, fixedIps: fixedIpsOf(wanted), serverName }
     await newPort(trx, wish, subnets)
   })
   return { status: 201, body: { port: portView(await getPort(call.db, id, viewer), call) } }

@@ -109,6 +109,7 @@ async function createOne(trx: Transaction, { caller, requestId }: Call, plan: Pl
   const server = await insertServer(trx, row)
   await makePorts(trx, plan.nics, {
     serverId: server.id,
+    name: server.name,
     projectId,
     availabilityZone: plan.availabilityZone,
     securityGroupIds: plan.securityGroupIds,

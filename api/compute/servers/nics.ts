@@ -84,6 +84,7 @@ export async function resolveNics(
 
 export interface ForServer {
   readonly serverId: string
+  readonly name: string
   readonly projectId: string
   readonly availabilityZone: string
   readonly securityGroupIds: readonly string[]
@@ -97,7 +98,7 @@ async function addressTaken(trx: Transaction, networkId: string, address: string
 }
 
 async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer): Promise<void> {
-  const { serverId, projectId, availabilityZone, securityGroupIds } = of
+  const { serverId, name, projectId, availabilityZone, securityGroupIds } = of
   const deviceOwner = `compute:${availabilityZone}`
   if (nic.kind === 'port') {
     await bindPort(trx, nic.port.id, { serverId, position, deviceOwner })
@@ -121,6 +122,7 @@ async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer)
     mac: null,
     securityGroupIds,
     fixedIps: address === null ? null : [{ address }],
+    serverName: name,
   }
   try {
     await newPort(trx, wish, subnets)
