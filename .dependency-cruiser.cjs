@@ -1,5 +1,5 @@
 /** Who may import whom; the same table stands, with its reasons, in docs/architecture.md. */
-const ours = '^(core|migrations|db|ipam|jobs|scheduler|api|agent|driver|netns|machine|images|cli|web|bench|test)/'
+const ours = '^(core|migrations|db|ipam|jobs|scheduler|api|agent|audit|driver|netns|machine|images|cli|web|bench|test)/'
 const may = {
   core: [],
   migrations: [],
@@ -11,6 +11,7 @@ const may = {
   scheduler: ['core', 'db', 'ipam', 'jobs'],
   api: ['core', 'db', 'ipam', 'jobs'],
   agent: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns'],
+  audit: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns'],
   machine: ['core', 'db', 'ipam', 'migrations', 'jobs', 'images', 'driver', 'netns'],
   images: ['core'],
   cli: ['core'],

@@ -1,15 +1,10 @@
 /** The network of a guest on this host: its namespace, its vifs, the gateways of its networks. */
 import { messageOf } from '../core/errors.ts'
-import type { Vif } from '../core/network.ts'
+import { gatewayDevice, type Vif } from '../core/network.ts'
 import { networkIds } from '../db/networks.ts'
 import { networksOnHost, setPortStatus } from '../db/vifs.ts'
 import type { Namespace } from '../netns/index.ts'
 import type { Host } from './host.ts'
-
-/** The device of a network's gateway on the host: 13 of the 15 characters that the kernel allows. */
-export function gatewayDevice(networkId: string): string {
-  return `gw${networkId.slice(0, 11)}`
-}
 
 /** Every vif of the server is plugged, whatever was there before; its ports are ACTIVE when this returns. */
 export async function plugAll({ db, wires }: Host, serverId: string, vifs: readonly Vif[]): Promise<Namespace> {

@@ -43,3 +43,8 @@ export interface Vif {
 export function hostDevice(portId: string): string {
   return `tap${portId.slice(0, 11)}`
 }
+
+/** The device of a network's gateway on a host: 13 of the 15 characters that the kernel allows. */
+export function gatewayDevice(networkId: string): string {
+  return `gw${networkId.slice(0, 11)}`
+}

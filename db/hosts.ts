@@ -86,3 +86,8 @@ export async function claim(trx: Transaction, wanted: Claim): Promise<boolean> {
 export async function releaseClaims(trx: Transaction, serverId: string): Promise<void> {
   await trx('allocations').where({ serverId }).delete()
 }
+
+/** The place on one host is free again. */
+export async function releaseClaim(db: Db, serverId: string, host: string): Promise<void> {
+  await db('allocations').where({ serverId, host }).delete()
+}

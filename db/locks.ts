@@ -8,8 +8,8 @@ export interface Lock {
   release(): Promise<void>
 }
 
-/** The first 63 bits of the name's digest. */
-function keyOf(name: string): string {
+/** The advisory key of a lock: the first 63 bits of the digest of its name. */
+export function keyOf(name: string): string {
   return (createHash('sha256').update(name).digest().readBigUInt64BE() >> 1n).toString()
 }
 

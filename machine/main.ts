@@ -101,6 +101,16 @@ program
     process.exitCode = (await doctor(siteHere())) ? 0 : 1
   })
 program
+  .command('audit')
+  .description('every invariant of the cloud and of this host; exit code 1 when one does not hold')
+  .option('--repair', 'mend what is safe to mend, and say what is not')
+  .option('--json', 'for programs')
+  .option('--settle <seconds>', 'how long drift may take to settle by itself', '4')
+  .action(async (options: { repair?: boolean; json?: boolean; settle: string }) => {
+    const { audit } = await import('./audit.ts')
+    process.exitCode = await audit(siteHere(), options)
+  })
+program
   .command('config')
   .description('every setting with its unit, reason and variable')
   .action(() => {

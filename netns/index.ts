@@ -11,7 +11,7 @@ import {
   type NamespaceSettings,
 } from './namespace.ts'
 import { RtNetlink } from './rtnetlink.ts'
-import { Spares } from './spare.ts'
+import { Spares, usualSpares } from './spare.ts'
 import { devicesOf, ovs } from './vifs/ovs.ts'
 
 export type { Gateway } from './gateway.ts'
@@ -46,11 +46,17 @@ export class Wires {
   readonly #spares: Spares
   readonly #turns = new Map<string, Promise<unknown>>()
 
-  constructor(bridge: Bridge, datapath: Datapath, namespaces: NamespaceSettings) {
+  /** @param spares namespaces that stand ready; 0 for one who only looks */
+  constructor(
+    bridge: Bridge,
+    datapath: Datapath,
+    namespaces: NamespaceSettings,
+    { spares = usualSpares }: { readonly spares?: number } = {},
+  ) {
     this.#bridge = bridge
     this.#datapath = datapath
     this.#namespaces = namespaces
-    this.#spares = new Spares(namespaces)
+    this.#spares = new Spares(namespaces, spares)
   }
 
   get #details(): { readonly bridge: Bridge; readonly datapath: Datapath } {

@@ -4,17 +4,20 @@ import { Unavailable } from '../core/errors.ts'
 import { ensureNamespace, listSpares, renameNamespace, spareName, type NamespaceSettings } from './namespace.ts'
 
 /** As many as are commonly asked for at once on a machine that boots one guest per core. */
-const kept = 4
+export const usualSpares = 4
 /** The machine boots what the last one was taken for, and is left alone meanwhile. */
 const restMs = 1000
 
 export class Spares {
   readonly #settings: NamespaceSettings
+  readonly #kept: number
   #refill: NodeJS.Timeout | null = null
   #isClosed = false
 
-  constructor(settings: NamespaceSettings) {
+  /** @param kept how many stand ready */
+  constructor(settings: NamespaceSettings, kept = usualSpares) {
     this.#settings = settings
+    this.#kept = kept
     this.#refillLater()
   }
 
@@ -35,7 +38,7 @@ export class Spares {
 
   #refillLater(): void {
     // Where guests share the host's users a namespace takes no process, and less than a millisecond.
-    if (this.#isClosed || this.#settings.guestRootUid === 0) return
+    if (this.#isClosed || this.#kept === 0 || this.#settings.guestRootUid === 0) return
     if (this.#refill) clearTimeout(this.#refill)
     this.#refill = setTimeout(() => void this.#fill(), restMs)
     this.#refill.unref()
@@ -43,7 +46,7 @@ export class Spares {
 
   async #fill(): Promise<void> {
     try {
-      while (!this.#isClosed && listSpares(this.#settings).length < kept)
+      while (!this.#isClosed && listSpares(this.#settings).length < this.#kept)
         await ensureNamespace(this.#settings, spareName(randomUUID()))
     } catch (error) {
       // Whoever needs one makes it for itself, and says why that fails.

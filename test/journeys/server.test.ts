@@ -17,7 +17,8 @@ beforeAll(async () => {
 }, 600_000)
 afterAll(async () => {
   await client.try('keypair', 'delete', 'journey')
-})
+  expect(await cloud.audit()).toEqual([])
+}, 90_000)
 
 async function create(name: string, ...words: readonly string[]): Promise<string> {
   const common = ['--image', 'debian-12', '--flavor', 'm1.tiny', '--key-name', 'journey', '--wait']

@@ -1,0 +1,53 @@
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Check, Drift, Scene } from '../check.ts'
+
+/** What is being written is younger. */
+const unfinishedMs = 600_000
+
+async function entries(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  }
+}
+
+function strayFile(path: string, of: string): Drift {
+  const remedy = 'it is removed'
+  return { text: `${path} is of no ${of}`, remedy, repair: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Files are written beside and renamed: one that kept its first name was being written when its writer was killed. */
+async function unfinished(directory: string): Promise<readonly Drift[]> {
+  const names = (await entries(directory)).filter((name) => /\.(part|new)$/.test(name))
+  const old = await Promise.all(
+    names.map(async (name) => {
+      const found = await stat(join(directory, name)).catch(() => null)
+      return found && Date.now() - found.mtimeMs > unfinishedMs ? [join(directory, name)] : []
+    }),
+  )
+  return old.flat().map((path) => ({
+    text: `${path} was never finished`,
+    remedy: 'it is removed',
+    repair: () => rm(path, { recursive: true, force: true }),
+  }))
+}
+
+export const files: Check = {
+  name: 'files',
+  holds: 'each file of a guest is of a guest that is there, and nothing half-written is left',
+  async run({ config, servers, guests }: Scene) {
+    const [specs, runtime] = [join(config.home, 'guests'), join(config.home, 'run', 'oci')]
+    const [known, containers] = [new Set(servers.map(({ id }) => id)), new Set(guests.map(({ guestId }) => guestId))]
+    const straySpecs = (await entries(specs)).filter((name) => !known.has(name))
+    const strayRuntime = (await entries(runtime)).filter((name) => !name.endsWith('.part') && !containers.has(name))
+    return [
+      ...straySpecs.map((name) => strayFile(join(specs, name), 'server of this host')),
+      ...strayRuntime.map((name) => strayFile(join(runtime, name), 'container')),
+      ...(await unfinished(runtime)),
+      ...(await unfinished(join(config.home, 'run'))),
+    ]
+  },
+}

@@ -1,0 +1,78 @@
+/** `./berth audit`: names every drift of this cloud and this host, a line each; exit code 1 when there is any that was not mended. */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { loadConfig, type Config } from '../core/config.ts'
+import { Invalid } from '../core/errors.ts'
+import { connect, type Db } from '../db/connect.ts'
+import { serversOnHost } from '../db/servers.ts'
+import { DockerDriver } from '../driver/docker/driver.ts'
+import { Bridge } from '../netns/bridge.ts'
+import { Wires } from '../netns/index.ts'
+import { audit, type Finding } from './audit.ts'
+import type { Scene } from './check.ts'
+import { checks } from './checks/index.ts'
+
+/** An engine that is asleep is told, not waited for. */
+const callTimeoutMs = 20_000
+
+function required(value: string | null, variable: string): string {
+  if (value === null) throw new Invalid(`${variable} is not set: ./berth audit sets it for a cloud that is up`)
+  return value
+}
+
+/** What stays the same from look to look. */
+async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'guests' | 'plugged'>> {
+  const driver = new DockerDriver({
+    socketPath: required(config.dockerHost, 'DOCKER_HOST').replace(/^unix:\/\//, ''),
+    ociDirectory: join(config.home, 'run', 'oci'),
+    runtime: 'berth',
+    cgroupParent: `/${config.namePrefix}`,
+    lxcfsDir: null,
+    callTimeoutMs,
+  })
+  const { guestRootUid } = await driver.capacity()
+  const namespaces = { directory: join(config.home, 'run', 'netns'), guestRootUid }
+  const bridge = new Bridge(required(config.ovsSocket, 'BERTH_OVS_SOCKET'), config.bridge, config.namePrefix)
+  const wires = new Wires(bridge, await bridge.datapath(), namespaces, { spares: 0 })
+  return { config, db, driver, wires, bridge, namespaces }
+}
+
+function print(findings: readonly Finding[]): void {
+  for (const { check, text, remedy, isMended } of findings)
+    process.stdout.write(`  ${isMended ? '+' : '✗'} ${check}: ${text} (${remedy})\n`)
+  const open = findings.filter(({ isMended }) => !isMended).length
+  const mended = findings.length - open
+  process.stdout.write(
+    `${checks.length} invariants, ${open === 0 ? 'no drift' : `${open} drifts`}${mended > 0 ? `, ${mended} mended` : ''}\n`,
+  )
+}
+
+const { values } = parseArgs({
+  options: {
+    repair: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    settle: { type: 'string', default: '4' },
+  },
+})
+const config = loadConfig()
+const db = connect(required(config.databaseUrl, 'DATABASE_URL'), { size: 4, name: 'audit' })
+const fixed = await open(config, db)
+const sceneOf = async (): Promise<Scene> => {
+  const [servers, guests, plugged] = await Promise.all([
+    serversOnHost(db, config.hostName),
+    fixed.driver.list(),
+    fixed.wires.list(),
+  ])
+  return { ...fixed, servers, guests, plugged }
+}
+try {
+  const findings = await audit(checks, sceneOf, { repair: values.repair, settleSeconds: Number(values.settle) })
+  if (values.json) {
+    const invariants = checks.map(({ name, holds }) => ({ name, holds }))
+    process.stdout.write(`${JSON.stringify({ invariants, findings }, null, 2)}\n`)
+  } else print(findings)
+  process.exitCode = findings.some(({ isMended }) => !isMended) ? 1 : 0
+} finally {
+  fixed.wires.close()
+  await db.destroy()
+}

@@ -1,0 +1,144 @@
+/** Jobs that nobody will run, and tasks that wait for a job which is not there. */
+import { changes, type TaskState } from '../core/states.ts'
+import { jobs, type JobName } from '../core/jobs.ts'
+import { fail } from '../db/servers.ts'
+import { keyOf } from '../db/locks.ts'
+import type { Db, Transaction } from '../db/connect.ts'
+import { taskName } from './enqueue.ts'
+
+/** A server whose task no job will end. */
+export interface LostTask {
+  readonly serverId: string
+  readonly host: string | null
+  readonly taskState: TaskState
+  /** of the user's last request, to which the task belongs */
+  readonly requestId: string | null
+  readonly seconds: number
+}
+
+/**
+ * Tasks older than `graceSeconds` of servers that no job in the queue is for. A job that has used up its attempts counts as none.
+ *
+ * @param host none = any; null = servers that have no host
+ */
+export async function lostTasks(
+  db: Db,
+  { host, graceSeconds }: { readonly host?: string | null; readonly graceSeconds: number },
+): Promise<readonly LostTask[]> {
+  const { rows } = await db.raw<{ rows: LostTask[] }>(
+    `select s.id as server_id, s.host, s.task_state, extract(epoch from now() - s.updated_at)::int as seconds,
+            (select request_id from server_actions a where a.server_id = s.id order by a.id desc limit 1) as request_id
+     from servers s
+     where s.deleted_at is null and s.task_state is not null and s.updated_at < now() - make_interval(secs => :graceSeconds)
+       and (:isAny or s.host is not distinct from :host)
+       and not exists (select from graphile_worker._private_jobs j
+                       where j.payload->>'serverId' = s.id::text and j.attempts < j.max_attempts)
+       and not exists (select from graphile_worker._private_jobs j
+                       where j.payload->>'serverId' = s.id::text and j.locked_at is not null)`,
+    { graceSeconds, isAny: host === undefined, host: host ?? null },
+  )
+  return rows
+}
+
+/** The job that ends a task. */
+function jobFor(taskState: TaskState): JobName | null {
+  if (taskState === 'scheduling') return 'schedule'
+  if (taskState === 'spawning') return 'server.create'
+  for (const [name, change] of Object.entries(changes)) if (change.during === taskState && isJobName(name)) return name
+  return null
+}
+
+function isJobName(name: string): name is JobName {
+  return name in jobs
+}
+
+/**
+ * The task has a job again where the row tells all that the job needs; else it ends in error with a fault that says so.
+ *
+ * @returns what was done
+ */
+export async function takeUp(trx: Transaction, task: LostTask): Promise<'begun again' | 'ended in error'> {
+  const { serverId, host, taskState } = task
+  const name = jobFor(taskState)
+  const payload = { serverId, requestId: task.requestId ?? `req-${serverId}`, adminPassword: null }
+  const isComplete = name !== null && jobs[name].safeParse(payload).success
+  if (name !== null && isComplete && (host !== null || name === 'schedule' || name === 'server.delete')) {
+    const where = name === 'schedule' ? undefined : (host ?? undefined)
+    await trx.raw('select graphile_worker.add_job(?, ?::json, max_attempts => 25)', [
+      taskName(name, where),
+      JSON.stringify(payload),
+    ])
+    return 'begun again'
+  }
+  const message = `The job of task ${taskState} was lost, and the server's row does not tell all that it needs.`
+  await fail(trx, serverId, { code: 500, message, details: '', host })
+  return 'ended in error'
+}
+
+/** A job that a worker which is no more alive still holds. */
+export interface DeadLock {
+  readonly jobId: string
+  readonly task: string
+  readonly serverId: string | null
+  readonly lockedBy: string
+}
+
+/**
+ * A worker lives while the process that holds its role's advisory lock does. A job that was taken before that process began, or while
+ * nobody holds the lock, is held by the dead.
+ */
+export async function lockedByTheDead(db: Db): Promise<readonly DeadLock[]> {
+  const { rows: hosts } = await db.raw<{ rows: { name: string }[] }>('select name from hosts')
+  const roles = [
+    ...hosts.map(({ name }) => ({ key: keyOf(`agent ${name}`), prefix: `${name}/` })),
+    { key: keyOf('scheduler'), prefix: '' },
+  ]
+  const dead: DeadLock[] = []
+  for (const { key, prefix } of roles) dead.push(...(await deadOf(db, key, prefix)))
+  return dead
+}
+
+async function deadOf(db: Db, key: string, prefix: string): Promise<readonly DeadLock[]> {
+  const { rows } = await db.raw<{ rows: DeadLock[] }>(
+    `select j.id::text as job_id, t.identifier as task, j.payload->>'serverId' as server_id, j.locked_by
+     from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+     where j.locked_at is not null
+       and (case when :prefix = '' then position('/' in t.identifier) = 0 else starts_with(t.identifier, :prefix) end)
+       and j.locked_at < coalesce((select min(a.backend_start) from pg_locks l join pg_stat_activity a using (pid)
+                                   where l.locktype = 'advisory' and l.granted
+                                     and ((l.classid::bigint << 32) | l.objid::bigint) = :key::bigint), 'infinity')`,
+    { key, prefix },
+  )
+  return rows
+}
+
+/** The job waits again, at once. */
+export async function freeJob(db: Db, { jobId, lockedBy }: DeadLock): Promise<void> {
+  await db.raw(
+    `update graphile_worker._private_jobs set locked_at = null, locked_by = null, run_at = least(run_at, now())
+     where id = ? and locked_by = ?`,
+    [jobId, lockedBy],
+  )
+}
+
+/** A job whose last attempt has failed. */
+export interface SpentJob {
+  readonly jobId: string
+  readonly task: string
+  readonly serverId: string | null
+  readonly lastError: string | null
+}
+
+export async function spentJobs(db: Db): Promise<readonly SpentJob[]> {
+  const { rows } = await db.raw<{ rows: SpentJob[] }>(
+    `select j.id::text as job_id, t.identifier as task, j.payload->>'serverId' as server_id, j.last_error
+     from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+     where j.attempts >= j.max_attempts and j.locked_at is null`,
+  )
+  return rows
+}
+
+/** A spent job goes; its task, if any still waits, is found by `lostTasks`. */
+export async function dropJob(db: Db, jobId: string): Promise<void> {
+  await db.raw('delete from graphile_worker._private_jobs where id = ? and locked_at is null', [jobId])
+}

@@ -1,0 +1,65 @@
+/** Runs audit/ as a process of its own, told where the parts are as the agent of this host is. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { z } from 'zod'
+import { Unavailable } from '../core/errors.ts'
+import type { Site } from './parts/part.ts'
+
+export interface AuditWords {
+  readonly repair?: boolean
+  readonly json?: boolean
+  /** seconds */
+  readonly settle?: string
+}
+
+/** More than any look takes: an engine that does not answer is given up earlier. */
+const timeoutMs = 600_000
+
+const parts = z.array(z.object({ name: z.string(), env: z.record(z.string(), z.string()) }))
+
+/** The environment in which the supervisor starts a service. @throws Unavailable when the cloud is not up */
+export async function environmentOfService({ layout }: Site, name: string): Promise<Record<string, string>> {
+  const text = await readFile(join(layout.run, 'parts.json'), 'utf8').catch(() => '[]')
+  const found = parts.parse(JSON.parse(text)).find((part) => part.name === name)
+  if (!found) throw new Unavailable(`the cloud at ${layout.home} is not up: there is no ${name}; remedy: ./berth up`)
+  return found.env
+}
+
+function wordsOf({ repair = false, json = false, settle }: AuditWords): readonly string[] {
+  return [
+    ...(repair ? ['--repair'] : []),
+    ...(json ? ['--json'] : []),
+    ...(settle === undefined ? [] : [`--settle=${settle}`]),
+  ]
+}
+
+function command({ layout }: Site, options: AuditWords): readonly string[] {
+  return ['--disable-warning=ExperimentalWarning', join(layout.project, 'audit', 'main.ts'), ...wordsOf(options)]
+}
+
+/** @returns the exit code: 0 = every invariant holds */
+export async function audit(site: Site, options: AuditWords): Promise<number> {
+  const env = await environmentOfService(site, 'agent')
+  const { exitCode } = await execa(process.execPath, command(site, options), {
+    env,
+    stdio: 'inherit',
+    reject: false,
+    timeout: timeoutMs,
+  })
+  return exitCode ?? 1
+}
+
+const result = z.object({
+  findings: z.array(z.object({ check: z.string(), text: z.string(), remedy: z.string(), isMended: z.boolean() })),
+})
+export type Finding = z.output<typeof result>['findings'][number]
+
+/** The same for programs. @throws Unavailable when the audit itself could not run */
+export async function findings(site: Site, options: Omit<AuditWords, 'json'>): Promise<readonly Finding[]> {
+  const env = await environmentOfService(site, 'agent')
+  const words = command(site, { ...options, json: true })
+  const { stdout, stderr } = await execa(process.execPath, words, { env, reject: false, timeout: timeoutMs })
+  if (!stdout.startsWith('{')) throw new Unavailable(`the audit broke off: ${stderr}`)
+  return result.parse(JSON.parse(stdout)).findings
+}
