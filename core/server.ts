@@ -7,6 +7,9 @@ export interface ServerFlavor {
   readonly vcpus: number
   readonly memoryMiB: number
   readonly diskGiB: number
+  /** absent = none, as of swap */
+  readonly ephemeralGiB?: number
+  readonly swapMiB?: number
   readonly extraSpecs: Readonly<Record<string, string>>
 }
 
@@ -22,7 +25,15 @@ export interface Server {
   readonly taskState: TaskState | null
   readonly powerState: PowerState
   readonly host: string | null
+  /** of its host, once it has one */
   readonly availabilityZone: string
+  /** the zone that the user asked for: it is not to leave it */
+  readonly pinnedZone: string | null
+  /** the host that an administrator asked for */
+  readonly requestedHost: string | null
+  /** what the user told the scheduler, such as { same_host: [id] } */
+  readonly hints: Readonly<Record<string, unknown>>
+  readonly serverGroupId: string | null
   readonly flavor: ServerFlavor
   readonly imageId: string | null
   /** registry reference by digest */
@@ -33,6 +44,7 @@ export interface Server {
   readonly userData: string | null
   readonly metadata: Readonly<Record<string, string>>
   readonly configDrive: boolean
+  readonly diskConfig: 'AUTO' | 'MANUAL'
   readonly accessIpv4: string | null
   readonly accessIpv6: string | null
   readonly tags: readonly string[]

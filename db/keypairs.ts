@@ -2,7 +2,7 @@ import { Conflict, NotFound } from '../core/errors.ts'
 import type { Db } from './connect.ts'
 import type { KeypairRow } from './tables.ts'
 
-export type NewKeypair = Omit<KeypairRow, 'createdAt'>
+export type NewKeypair = Omit<KeypairRow, 'createdAt' | 'number'>
 
 /** @throws NotFound */
 export async function getKeypair(db: Db, userId: string, name: string): Promise<KeypairRow> {

@@ -1,7 +1,8 @@
+/** How much a project, and each of its users, may take. */
 import { OverQuota } from '../core/errors.ts'
 import type { Db, Transaction } from './connect.ts'
 
-/** Nova's own defaults; -1 = no limit. */
+/** Nova's own defaults; -1 = no limit. Addresses and security groups are counted by the network API. */
 export const defaultQuotas = {
   instances: 10,
   cores: 20,
@@ -13,19 +14,86 @@ export const defaultQuotas = {
   key_pairs: 100,
   server_groups: 10,
   server_group_members: 10,
+  fixed_ips: -1,
+  floating_ips: -1,
+  security_groups: -1,
+  security_group_rules: -1,
 } as const
 export type Resource = keyof typeof defaultQuotas
 export type Quotas = Readonly<Record<Resource, number>>
 
-export async function quotasOf(db: Db, projectId: string): Promise<Quotas> {
-  const rows = await db('quotas').where({ projectId })
-  const own: Readonly<Record<string, number>> = Object.fromEntries(rows.map((row) => [row.resource, row.hardLimit]))
-  return { ...defaultQuotas, ...own }
+export const resources: readonly Resource[] = [
+  'instances',
+  'cores',
+  'ram',
+  'metadata_items',
+  'injected_files',
+  'injected_file_content_bytes',
+  'injected_file_path_bytes',
+  'key_pairs',
+  'server_groups',
+  'server_group_members',
+  'fixed_ips',
+  'floating_ips',
+  'security_groups',
+  'security_group_rules',
+]
+
+/** The class whose limits hold for every project that has none of its own. */
+export const defaultClass = 'default'
+
+type Limits = Readonly<Partial<Record<Resource, number>>>
+
+/** The limits of a class, over the built-in ones. */
+export async function quotasOfClass(db: Db, name: string): Promise<Quotas> {
+  return { ...defaultQuotas, ...limitsIn(await db('quota_classes').where({ class: name })) }
+}
+
+function limitsIn(rows: readonly { readonly resource: string; readonly hardLimit: number }[]): Limits {
+  return Object.fromEntries(rows.map((row) => [row.resource, row.hardLimit]))
+}
+
+/** What a project may take; with a user, what this user may take in it. */
+export async function quotasOf(db: Db, projectId: string, userId: string | null = null): Promise<Quotas> {
+  const { rows } = await db.raw<{ rows: { resource: string; hardLimit: number }[] }>(
+    `select distinct on (resource) resource, hard_limit from (
+       select resource, hard_limit, 1 as weight from quota_classes where class = :defaultClass
+       union all select resource, hard_limit, 2 from quotas where project_id = :projectId
+       union all select resource, hard_limit, 3 from user_quotas where project_id = :projectId and user_id = :userId
+     ) as limits order by resource, weight desc`,
+    { defaultClass, projectId, userId: userId ?? '' },
+  )
+  return { ...defaultQuotas, ...limitsIn(rows) }
 }
 
 /** A project's quota of one resource from now on; -1 = no limit. */
 export async function setQuota(db: Db, projectId: string, resource: Resource, hardLimit: number): Promise<void> {
   await db('quotas').insert({ projectId, resource, hardLimit }).onConflict(['projectId', 'resource']).merge()
+}
+
+/** A user's quota of one resource, in one project. */
+export async function setUserQuota(
+  db: Db,
+  of: { readonly projectId: string; readonly userId: string },
+  resource: Resource,
+  hardLimit: number,
+): Promise<void> {
+  await db('user_quotas')
+    .insert({ ...of, resource, hardLimit })
+    .onConflict(['projectId', 'userId', 'resource'])
+    .merge()
+}
+
+export async function setClassQuota(db: Db, name: string, resource: Resource, hardLimit: number): Promise<void> {
+  await db('quota_classes').insert({ class: name, resource, hardLimit }).onConflict(['class', 'resource']).merge()
+}
+
+/** The defaults hold again: for the project and all its users, or for one of its users. */
+export async function removeQuotas(trx: Transaction, projectId: string, userId: string | null): Promise<void> {
+  await trx('user_quotas')
+    .where({ projectId, ...(userId === null ? {} : { userId }) })
+    .delete()
+  if (userId === null) await trx('quotas').where({ projectId }).delete()
 }
 
 /** What a project's servers take. */
@@ -35,29 +103,20 @@ export interface ProjectUse {
   readonly ram: number
 }
 
-export async function useOf(db: Db, projectId: string): Promise<ProjectUse> {
+export async function useOf(db: Db, projectId: string, userId: string | null = null): Promise<ProjectUse> {
   const { rows } = await db.raw<{ rows: ProjectUse[] }>(
     `select count(*)::int as instances, coalesce(sum((flavor->>'vcpus')::int), 0)::int as cores,
             coalesce(sum((flavor->>'memoryMiB')::int), 0)::int as ram
-     from servers where project_id = ? and deleted_at is null`,
-    [projectId],
+     from servers where project_id = :projectId and deleted_at is null and coalesce(user_id = :userId::text, true)`,
+    { projectId, userId },
   )
   return rows[0] ?? { instances: 0, cores: 0, ram: 0 }
 }
 
-/**
- * Call it last in the transaction that inserted the servers: it waits for others of the project, then counts, so that two requests
- * at once do not both take the last place.
- *
- * @param asked what the transaction has added
- * @throws      OverQuota
- */
-export async function withinQuota(trx: Transaction, projectId: string, asked: ProjectUse): Promise<void> {
-  const quotas = await quotasOf(trx, projectId)
-  if (quotas.instances < 0 && quotas.cores < 0 && quotas.ram < 0) return
-  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`quota ${projectId}`])
-  const now = await useOf(trx, projectId)
-  for (const resource of ['instances', 'cores', 'ram'] as const) {
+const counted = ['instances', 'cores', 'ram'] as const
+
+function refuseExcess(quotas: Quotas, now: ProjectUse, asked: ProjectUse): void {
+  for (const resource of counted) {
     const limit = quotas[resource]
     if (limit < 0 || now[resource] <= limit) continue
     throw new OverQuota(
@@ -65,4 +124,49 @@ export async function withinQuota(trx: Transaction, projectId: string, asked: Pr
         `${now[resource] - asked[resource]} of ${limit} ${resource}`,
     )
   }
+}
+
+/** Waits for other requests that count the same, until the transaction ends. */
+async function takeTurns(trx: Transaction, what: string): Promise<void> {
+  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`quota ${what}`])
+}
+
+/**
+ * Call it last in the transaction that inserted the servers: it waits for others of the project, then counts, so that two requests
+ * at once do not both take the last place.
+ *
+ * @param asked  what the transaction has added
+ * @param userId also this user's own quota in the project is held
+ * @throws       OverQuota
+ */
+export async function withinQuota(
+  trx: Transaction,
+  projectId: string,
+  asked: ProjectUse,
+  userId: string | null = null,
+): Promise<void> {
+  const quotas = await quotasOf(trx, projectId)
+  const own = userId === null ? quotas : await quotasOf(trx, projectId, userId)
+  const isSame = counted.every((resource) => own[resource] === quotas[resource])
+  if (isSame && counted.every((resource) => quotas[resource] < 0)) return
+  await takeTurns(trx, projectId)
+  refuseExcess(quotas, await useOf(trx, projectId), asked)
+  if (!isSame) refuseExcess(own, await useOf(trx, projectId, userId), asked)
+}
+
+/**
+ * Call it last in the transaction that added one of something: it waits for others that do, then counts.
+ *
+ * @param held.what  whose things are counted, such as 'key pairs of user 7'
+ * @param held.count counts them, the new one among them
+ * @throws           OverQuota with this sentence
+ */
+export async function withinCount(
+  trx: Transaction,
+  limit: number,
+  held: { readonly what: string; readonly count: () => Promise<number>; readonly sentence: string },
+): Promise<void> {
+  if (limit < 0) return
+  await takeTurns(trx, held.what)
+  if ((await held.count()) > limit) throw new OverQuota(held.sentence)
 }

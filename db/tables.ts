@@ -27,6 +27,20 @@ export interface AddressRow {
   readonly since: Date
 }
 
+export interface AggregateHostRow {
+  readonly aggregateId: number
+  readonly host: string
+}
+
+export interface AggregateRow {
+  readonly id: number
+  readonly uuid: string
+  readonly name: string
+  readonly metadata: Readonly<Record<string, string>>
+  readonly createdAt: Date
+  readonly updatedAt: Date | null
+}
+
 export interface AllocationRow {
   readonly serverId: string
   readonly host: string
@@ -45,6 +59,11 @@ export interface FaultRow {
   readonly createdAt: Date
 }
 
+export interface FlavorProjectRow {
+  readonly flavorId: string
+  readonly projectId: string
+}
+
 export interface FlavorRow {
   readonly id: string
   readonly name: string
@@ -55,6 +74,9 @@ export interface FlavorRow {
   readonly description: string | null
   readonly extraSpecs: Readonly<Record<string, string>>
   readonly createdAt: Date
+  readonly swapMiB: number
+  readonly ephemeralGiB: number
+  readonly rxtxFactor: number
 }
 
 export interface HostRow {
@@ -78,6 +100,8 @@ export interface HostRow {
   readonly agentToken: string
   readonly startedAt: Date
   readonly heartbeatAt: Date
+  readonly number: number
+  readonly isForcedDown: boolean
 }
 
 export interface ImageRow {
@@ -111,6 +135,7 @@ export interface KeypairRow {
   readonly publicKey: string
   readonly fingerprint: string
   readonly createdAt: Date
+  readonly number: number
 }
 
 export interface NetworkQuotaRow {
@@ -187,6 +212,12 @@ export interface ProjectRow {
   readonly createdAt: Date
 }
 
+export interface QuotaClassRow {
+  readonly class: string
+  readonly resource: string
+  readonly hardLimit: number
+}
+
 export interface QuotaRow {
   readonly projectId: string
   readonly resource: string
@@ -253,6 +284,32 @@ export interface ServerActionRow {
   readonly updatedAt: Date
 }
 
+export interface ServerGroupRow {
+  readonly id: string
+  readonly projectId: string
+  readonly userId: string
+  readonly name: string
+  readonly policy: 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity'
+  readonly maxServerPerHost: number | null
+  readonly createdAt: Date
+}
+
+export interface ServerMigrationRow {
+  readonly id: number
+  readonly uuid: string
+  readonly serverId: string
+  readonly type: 'migration' | 'resize' | 'live-migration' | 'evacuation'
+  readonly status: string
+  readonly sourceHost: string | null
+  readonly targetHost: string | null
+  readonly oldFlavor: ServerFlavor
+  readonly newFlavor: ServerFlavor
+  readonly userId: string
+  readonly projectId: string
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
 export interface ServerRow {
   readonly id: string
   readonly projectId: string
@@ -286,6 +343,11 @@ export interface ServerRow {
   readonly createdAt: Date
   readonly updatedAt: Date
   readonly deletedAt: Date | null
+  readonly pinnedZone: string | null
+  readonly requestedHost: string | null
+  readonly hints: Readonly<Record<string, unknown>>
+  readonly diskConfig: 'AUTO' | 'MANUAL'
+  readonly serverGroupId: string | null
 }
 
 export interface SubnetRow {
@@ -317,6 +379,13 @@ export interface TokenRow {
   readonly expiresAt: Date
 }
 
+export interface UserQuotaRow {
+  readonly projectId: string
+  readonly userId: string
+  readonly resource: string
+  readonly hardLimit: number
+}
+
 export interface UserRow {
   readonly id: string
   readonly domainId: string
@@ -331,8 +400,11 @@ declare module 'knex/types/tables.js' {
   interface Tables {
     address_history: AddressHistoryRow
     addresses: AddressRow
+    aggregate_hosts: AggregateHostRow
+    aggregates: AggregateRow
     allocations: AllocationRow
     faults: FaultRow
+    flavor_projects: FlavorProjectRow
     flavors: FlavorRow
     hosts: HostRow
     images: ImageRow
@@ -345,6 +417,7 @@ declare module 'knex/types/tables.js' {
     port_security_groups: PortSecurityGroupRow
     ports: PortRow
     projects: ProjectRow
+    quota_classes: QuotaClassRow
     quotas: QuotaRow
     role_assignments: RoleAssignmentRow
     roles: RoleRow
@@ -352,9 +425,12 @@ declare module 'knex/types/tables.js' {
     security_groups: SecurityGroupRow
     server_action_events: ServerActionEventRow
     server_actions: ServerActionRow
+    server_groups: ServerGroupRow
+    server_migrations: ServerMigrationRow
     servers: ServerRow
     subnets: SubnetRow
     tokens: TokenRow
+    user_quotas: UserQuotaRow
     users: UserRow
   }
 }

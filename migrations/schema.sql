@@ -23,6 +23,20 @@ create table addresses (
   since timestamp with time zone not null default now()
 );
 
+create table aggregate_hosts (
+  aggregate_id integer not null,
+  host text not null
+);
+
+create table aggregates (
+  id integer not null,
+  uuid uuid not null,
+  name text not null,
+  metadata jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone
+);
+
 create table allocations (
   server_id uuid not null,
   host text not null,
@@ -41,6 +55,11 @@ create table faults (
   created_at timestamp with time zone not null default now()
 );
 
+create table flavor_projects (
+  flavor_id text not null,
+  project_id text not null
+);
+
 create table flavors (
   id text not null,
   name text not null,
@@ -50,7 +69,10 @@ create table flavors (
   is_public boolean not null default true,
   description text,
   extra_specs jsonb not null default '{}'::jsonb,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  swap_mib integer not null default 0,
+  ephemeral_gib integer not null default 0,
+  rxtx_factor real not null default 1
 );
 
 create table hosts (
@@ -73,7 +95,9 @@ create table hosts (
   agent_url text,
   agent_token text not null default ''::text,
   started_at timestamp with time zone not null default now(),
-  heartbeat_at timestamp with time zone not null default now()
+  heartbeat_at timestamp with time zone not null default now(),
+  number bigint not null,
+  is_forced_down boolean not null default false
 );
 
 create table images (
@@ -106,7 +130,8 @@ create table keypairs (
   type text not null default 'ssh'::text,
   public_key text not null,
   fingerprint text not null,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  number bigint not null
 );
 
 create table network_quotas (
@@ -183,6 +208,12 @@ create table projects (
   created_at timestamp with time zone not null default now()
 );
 
+create table quota_classes (
+  class text not null,
+  resource text not null,
+  hard_limit integer not null
+);
+
 create table quotas (
   project_id text not null,
   resource text not null,
@@ -249,6 +280,32 @@ create table server_actions (
   updated_at timestamp with time zone not null default now()
 );
 
+create table server_groups (
+  id uuid not null,
+  project_id text not null,
+  user_id text not null,
+  name text not null,
+  policy text not null,
+  max_server_per_host integer,
+  created_at timestamp with time zone not null default now()
+);
+
+create table server_migrations (
+  id bigint not null,
+  uuid uuid not null default gen_random_uuid(),
+  server_id uuid not null,
+  type text not null,
+  status text not null,
+  source_host text,
+  target_host text,
+  old_flavor jsonb not null,
+  new_flavor jsonb not null,
+  user_id text not null,
+  project_id text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now()
+);
+
 create table servers (
   id uuid not null,
   project_id text not null,
@@ -281,7 +338,12 @@ create table servers (
   terminated_at timestamp with time zone,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
-  deleted_at timestamp with time zone
+  deleted_at timestamp with time zone,
+  pinned_zone text,
+  requested_host text,
+  hints jsonb not null default '{}'::jsonb,
+  disk_config text not null default 'MANUAL'::text,
+  server_group_id uuid
 );
 
 create table subnets (
@@ -313,6 +375,13 @@ create table tokens (
   expires_at timestamp with time zone not null
 );
 
+create table user_quotas (
+  project_id text not null,
+  user_id text not null,
+  resource text not null,
+  hard_limit integer not null
+);
+
 create table users (
   id text not null,
   domain_id text not null default 'default'::text,
@@ -335,6 +404,8 @@ CREATE INDEX addresses_free ON public.addresses USING btree (subnet_id, freed_at
 
 CREATE INDEX addresses_port ON public.addresses USING btree (port_id) WHERE (port_id IS NOT NULL);
 
+CREATE INDEX aggregate_hosts_host ON public.aggregate_hosts USING btree (host);
+
 CREATE INDEX allocations_host ON public.allocations USING btree (host);
 
 CREATE INDEX faults_server ON public.faults USING btree (server_id, id DESC);
@@ -354,6 +425,14 @@ CREATE INDEX security_group_rules_remote ON public.security_group_rules USING bt
 CREATE INDEX server_action_events_action ON public.server_action_events USING btree (action_id);
 
 CREATE INDEX server_actions_server ON public.server_actions USING btree (server_id, id DESC);
+
+CREATE INDEX server_groups_project ON public.server_groups USING btree (project_id, created_at, id);
+
+CREATE INDEX server_migrations_server ON public.server_migrations USING btree (server_id, id DESC);
+
+CREATE INDEX server_migrations_updated ON public.server_migrations USING btree (updated_at);
+
+CREATE INDEX servers_group ON public.servers USING btree (server_group_id) WHERE (server_group_id IS NOT NULL);
 
 CREATE INDEX servers_host ON public.servers USING btree (host) WHERE (deleted_at IS NULL);
 
@@ -479,6 +558,18 @@ alter table addresses add constraint addresses_state_check CHECK ((state = ANY (
 
 alter table addresses add constraint addresses_subnet_id_fkey FOREIGN KEY (subnet_id) REFERENCES subnets(id) ON DELETE CASCADE;
 
+alter table aggregate_hosts add constraint aggregate_hosts_aggregate_id_fkey FOREIGN KEY (aggregate_id) REFERENCES aggregates(id) ON DELETE CASCADE;
+
+alter table aggregate_hosts add constraint aggregate_hosts_host_fkey FOREIGN KEY (host) REFERENCES hosts(name) ON DELETE CASCADE;
+
+alter table aggregate_hosts add constraint aggregate_hosts_pkey PRIMARY KEY (aggregate_id, host);
+
+alter table aggregates add constraint aggregates_name_key UNIQUE (name);
+
+alter table aggregates add constraint aggregates_pkey PRIMARY KEY (id);
+
+alter table aggregates add constraint aggregates_uuid_key UNIQUE (uuid);
+
 alter table allocations add constraint allocations_host_fkey FOREIGN KEY (host) REFERENCES hosts(name);
 
 alter table allocations add constraint allocations_pkey PRIMARY KEY (server_id, host);
@@ -489,7 +580,13 @@ alter table faults add constraint faults_pkey PRIMARY KEY (id);
 
 alter table faults add constraint faults_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
 
+alter table flavor_projects add constraint flavor_projects_flavor_id_fkey FOREIGN KEY (flavor_id) REFERENCES flavors(id) ON DELETE CASCADE;
+
+alter table flavor_projects add constraint flavor_projects_pkey PRIMARY KEY (flavor_id, project_id);
+
 alter table flavors add constraint flavors_disk_gib_check CHECK ((disk_gib >= 0));
+
+alter table flavors add constraint flavors_ephemeral_gib_check CHECK ((ephemeral_gib >= 0));
 
 alter table flavors add constraint flavors_memory_mib_check CHECK ((memory_mib > 0));
 
@@ -497,9 +594,13 @@ alter table flavors add constraint flavors_name_key UNIQUE (name);
 
 alter table flavors add constraint flavors_pkey PRIMARY KEY (id);
 
+alter table flavors add constraint flavors_swap_mib_check CHECK ((swap_mib >= 0));
+
 alter table flavors add constraint flavors_vcpus_check CHECK ((vcpus > 0));
 
 alter table hosts add constraint hosts_id_key UNIQUE (id);
+
+alter table hosts add constraint hosts_number_key UNIQUE (number);
 
 alter table hosts add constraint hosts_pkey PRIMARY KEY (name);
 
@@ -514,6 +615,8 @@ alter table ip_ranges add constraint ip_ranges_check CHECK ((first <= last));
 alter table ip_ranges add constraint ip_ranges_pkey PRIMARY KEY (id);
 
 alter table ip_ranges add constraint ip_ranges_subnet_id_fkey FOREIGN KEY (subnet_id) REFERENCES subnets(id) ON DELETE CASCADE;
+
+alter table keypairs add constraint keypairs_number_key UNIQUE (number);
 
 alter table keypairs add constraint keypairs_pkey PRIMARY KEY (user_id, name);
 
@@ -561,6 +664,8 @@ alter table projects add constraint projects_domain_id_name_key UNIQUE (domain_i
 
 alter table projects add constraint projects_pkey PRIMARY KEY (id);
 
+alter table quota_classes add constraint quota_classes_pkey PRIMARY KEY (class, resource);
+
 alter table quotas add constraint quotas_pkey PRIMARY KEY (project_id, resource);
 
 alter table quotas add constraint quotas_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
@@ -597,7 +702,25 @@ alter table server_actions add constraint server_actions_pkey PRIMARY KEY (id);
 
 alter table server_actions add constraint server_actions_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
 
+alter table server_groups add constraint server_groups_max_server_per_host_check CHECK ((max_server_per_host > 0));
+
+alter table server_groups add constraint server_groups_pkey PRIMARY KEY (id);
+
+alter table server_groups add constraint server_groups_policy_check CHECK ((policy = ANY (ARRAY['affinity'::text, 'anti-affinity'::text, 'soft-affinity'::text, 'soft-anti-affinity'::text])));
+
+alter table server_migrations add constraint server_migrations_pkey PRIMARY KEY (id);
+
+alter table server_migrations add constraint server_migrations_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
+
+alter table server_migrations add constraint server_migrations_type_check CHECK ((type = ANY (ARRAY['migration'::text, 'resize'::text, 'live-migration'::text, 'evacuation'::text])));
+
+alter table server_migrations add constraint server_migrations_uuid_key UNIQUE (uuid);
+
+alter table servers add constraint servers_disk_config_check CHECK ((disk_config = ANY (ARRAY['AUTO'::text, 'MANUAL'::text])));
+
 alter table servers add constraint servers_pkey PRIMARY KEY (id);
+
+alter table servers add constraint servers_server_group_id_fkey FOREIGN KEY (server_group_id) REFERENCES server_groups(id) ON DELETE SET NULL;
 
 alter table subnets add constraint subnets_network_id_fkey FOREIGN KEY (network_id) REFERENCES networks(id);
 
@@ -610,6 +733,10 @@ alter table tokens add constraint tokens_pkey PRIMARY KEY (digest);
 alter table tokens add constraint tokens_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table tokens add constraint tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+alter table user_quotas add constraint user_quotas_pkey PRIMARY KEY (project_id, user_id, resource);
+
+alter table user_quotas add constraint user_quotas_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table users add constraint users_domain_id_name_key UNIQUE (domain_id, name);
 

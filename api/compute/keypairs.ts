@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { Forbidden, Invalid, NotFound, OverQuota } from '../../core/errors.ts'
-import type { Db } from '../../db/connect.ts'
+import { Forbidden, Invalid, NotFound } from '../../core/errors.ts'
+import type { Transaction } from '../../db/connect.ts'
 import { countKeypairs, deleteKeypair, getKeypair, insertKeypair, listKeypairs } from '../../db/keypairs.ts'
-import { quotasOf } from '../../db/quotas.ts'
+import { quotasOf, withinCount } from '../../db/quotas.ts'
 import type { KeypairRow } from '../../db/tables.ts'
 import { parseBody } from '../body.ts'
 import { projectOf } from '../caller.ts'
@@ -42,10 +42,15 @@ function view({ name: keyName, publicKey, fingerprint, type }: KeypairRow, versi
   return { name: keyName, public_key: publicKey, fingerprint, ...(version >= 2 ? { type } : {}) }
 }
 
-async function withinQuota(db: Db, { projectId, userId }: { projectId: string; userId: string }): Promise<void> {
-  const { key_pairs: limit } = await quotasOf(db, projectId)
-  if (limit >= 0 && (await countKeypairs(db, userId)) >= limit)
-    throw new OverQuota('Quota exceeded, too many key pairs.')
+type Keeping = Readonly<Record<'projectId' | 'userId', string>>
+
+async function checkQuota(trx: Transaction, { projectId, userId }: Keeping): Promise<void> {
+  const { key_pairs: limit } = await quotasOf(trx, projectId, userId)
+  await withinCount(trx, limit, {
+    what: `key pairs of user ${userId}`,
+    count: () => countKeypairs(trx, userId),
+    sentence: 'Quota exceeded, too many key pairs.',
+  })
 }
 
 export async function create(call: Call): Promise<Reply> {
@@ -57,11 +62,14 @@ export async function create(call: Call): Promise<Reply> {
     throw new Invalid("Invalid input for field/attribute keypair. 'public_key' is a required property")
   if (keypair.type === 'x509') throw new Invalid('Keypair data is invalid: key pairs of type x509 are not supported')
   const userId = ownerOf(call, keypair.user_id)
-  await withinQuota(db, { projectId: projectOf(caller), userId })
   const made = keypair.public_key === undefined ? await generateKey(keypair.name) : null
   const publicKey = made?.publicKey ?? keypair.public_key ?? ''
   const row = { userId, name: keypair.name, type: 'ssh', publicKey, fingerprint: fingerprintOf(publicKey) }
-  const stored = await insertKeypair(db, row)
+  const stored = await db.transaction(async (trx) => {
+    const inserted = await insertKeypair(trx, row)
+    await checkQuota(trx, { projectId: projectOf(caller), userId })
+    return inserted
+  })
   const shown = { ...view(stored, version), user_id: userId, ...(made ? { private_key: made.privateKey } : {}) }
   return { status: version >= 2 ? 201 : 200, body: { keypair: shown } }
 }
@@ -95,8 +103,7 @@ export async function show(call: Call): Promise<Reply> {
   const keypair = {
     ...view(row, call.version),
     user_id: row.userId,
-    // Keys have no numbers here; Nova's clients print this one and nothing else.
-    id: 0,
+    id: row.number,
     created_at: row.createdAt.toISOString().replace('Z', '000'),
     updated_at: null,
     deleted: false,

@@ -6,7 +6,9 @@ import * as flavors from './flavors.ts'
 import * as hosts from './hosts.ts'
 import * as instanceActions from './instance-actions.ts'
 import * as keypairs from './keypairs.ts'
-import { defaultQuotaSet, limits, quotaDetail, quotaSet } from './limits.ts'
+import { limits } from './limits.ts'
+import * as quotaClasses from './quota-classes.ts'
+import * as quotas from './quotas.ts'
 import { create } from './servers/create.ts'
 import { remove } from './servers/delete.ts'
 import * as attached from './servers/interfaces.ts'
@@ -32,6 +34,10 @@ const may = {
   keypairs: 'os_compute_api:os-keypairs',
   limits: 'os_compute_api:limits',
   quotas: 'os_compute_api:os-quota-sets:show',
+  setQuotas: 'os_compute_api:os-quota-sets:update',
+  removeQuotas: 'os_compute_api:os-quota-sets:delete',
+  quotaClasses: 'os_compute_api:os-quota-class-sets:show',
+  setQuotaClasses: 'os_compute_api:os-quota-class-sets:update',
   zones: 'os_compute_api:os-availability-zone:list',
   zonesDetail: 'os_compute_api:os-availability-zone:detail',
   hypervisors: 'os_compute_api:os-hypervisors:list',
@@ -87,9 +93,6 @@ const otherRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.show },
   { method: 'delete', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.remove },
   { method: 'get', path: '/v2.1/limits', rule: may.limits, run: limits },
-  { method: 'get', path: '/v2.1/os-quota-sets/:project', rule: may.quotas, run: quotaSet },
-  { method: 'get', path: '/v2.1/os-quota-sets/:project/defaults', rule: may.quotas, run: defaultQuotaSet },
-  { method: 'get', path: '/v2.1/os-quota-sets/:project/detail', rule: may.quotas, run: quotaDetail },
   { method: 'get', path: '/v2.1/os-availability-zone', rule: may.zones, run: hosts.zones },
   { method: 'get', path: '/v2.1/os-availability-zone/detail', rule: may.zonesDetail, run: hosts.zonesDetail },
   { method: 'get', path: '/v2.1/os-hypervisors', rule: may.hypervisors, run: hosts.hypervisors },
@@ -100,4 +103,14 @@ const otherRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.1/extensions/:alias', rule: may.extensions, run: extensions.show },
 ]
 
-export const computeRoutes: readonly Route[] = [...versionRoutes, ...serverRoutes, ...otherRoutes]
+const quotaRoutes: readonly Route[] = [
+  { method: 'get', path: '/v2.1/os-quota-sets/:project', rule: may.quotas, run: quotas.show },
+  { method: 'put', path: '/v2.1/os-quota-sets/:project', rule: may.setQuotas, run: quotas.update },
+  { method: 'delete', path: '/v2.1/os-quota-sets/:project', rule: may.removeQuotas, run: quotas.remove },
+  { method: 'get', path: '/v2.1/os-quota-sets/:project/defaults', rule: may.quotas, run: quotas.defaults },
+  { method: 'get', path: '/v2.1/os-quota-sets/:project/detail', rule: may.quotas, run: quotas.detail },
+  { method: 'get', path: '/v2.1/os-quota-class-sets/:name', rule: may.quotaClasses, run: quotaClasses.show },
+  { method: 'put', path: '/v2.1/os-quota-class-sets/:name', rule: may.setQuotaClasses, run: quotaClasses.update },
+]
+
+export const computeRoutes: readonly Route[] = [...versionRoutes, ...serverRoutes, ...quotaRoutes, ...otherRoutes]

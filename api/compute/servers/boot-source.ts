@@ -51,6 +51,12 @@ async function imageOf(trx: Transaction, wanted: CreateServer, viewer: Viewer): 
   return { ...image, reference: image.reference }
 }
 
+/** The flavor as a server keeps it. */
+export function snapshotOf(flavor: FlavorRow): ServerFlavor {
+  const { id, name, vcpus, memoryMiB, diskGiB, ephemeralGiB, swapMiB, extraSpecs } = flavor
+  return { id, name, vcpus, memoryMiB, diskGiB, ephemeralGiB, swapMiB, extraSpecs }
+}
+
 /** @throws Invalid naming what does not exist or does not fit */
 export async function resolveBoot(
   trx: Transaction,
@@ -63,8 +69,7 @@ export async function resolveBoot(
   const { key_name: keyName } = wanted
   const key =
     keyName === undefined ? null : await known(getKeypair(trx, caller.userId, keyName), 'Invalid key_name provided.')
-  const { id, name, vcpus, memoryMiB, diskGiB, extraSpecs } = flavor
-  return { flavor: { id, name, vcpus, memoryMiB, diskGiB, extraSpecs }, image, key }
+  return { flavor: snapshotOf(flavor), image, key }
 }
 
 /** The groups of the server's own ports; none asked for = the project's default group. */

@@ -142,7 +142,7 @@ export async function create(call: Call): Promise<Reply> {
       servers.push(await createOne(trx, call, plan, rowOf(plan, owner, index)))
     const { vcpus, memoryMiB } = plan.boot.flavor
     const { count } = plan
-    await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB })
+    await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB }, owner.userId)
     const [first] = servers
     if (!first) throw new Invalid('min_count must be >= 1')
     return reply(call, plan, first)

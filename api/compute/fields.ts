@@ -1,0 +1,63 @@
+/** Fields that many bodies have. Source: nova/api/validation/parameter_types.py. */
+import { z } from 'zod'
+
+const printable = /^[^\p{C}\p{Zl}\p{Zp}]*$/u
+
+/** A name of anything: printable, without spaces around it. */
+export const fieldName = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((text) => text.trim() === text && printable.test(text), {
+    error: 'printable characters. Can not start or end with whitespace.',
+  })
+
+/** As `fieldName`, but spaces around it are dropped. */
+export const looseName = z
+  .string()
+  .min(1)
+  .max(255)
+  .refine((text) => text.trim() !== '' && printable.test(text), {
+    error: 'printable characters with at least one non space character',
+  })
+  .transform((text) => text.trim())
+
+/** A name of a zone: without the sign that parts a zone from a host. */
+export const zoneName = fieldName.refine((text) => !text.includes(':'), {
+  error: 'printable characters except :.Can not start or end with whitespace.',
+})
+
+export const description = z.string().max(255).regex(printable).nullable()
+
+/** Booleans, or the words that Nova takes for them. */
+export const bool = z.union([
+  z.boolean(),
+  z.enum(['True', 'TRUE', 'true', '1', 'ON', 'On', 'on', 'YES', 'Yes', 'yes']).transform(() => true),
+  z.enum(['False', 'FALSE', 'false', '0', 'OFF', 'Off', 'off', 'NO', 'No', 'no']).transform(() => false),
+])
+
+/** The largest whole number that is kept. */
+export const largest = 2_147_483_647
+
+/** A whole number, or one written as text. */
+export function whole(least: number) {
+  return z
+    .union([
+      z.int(),
+      z
+        .string()
+        .regex(/^-?\d+$/)
+        .transform(Number),
+    ])
+    .pipe(z.number().min(least).max(largest))
+}
+
+/** A host, by its name. */
+export const hostName = z
+  .string()
+  .min(1)
+  .max(255)
+  .regex(/^[a-zA-Z0-9-._]*$/)
+
+/** Items of metadata; null takes one away. */
+export const metadataOrNull = z.record(z.string().regex(/^[a-zA-Z0-9-_:. ]{1,255}$/), z.string().max(255).nullable())
