@@ -157,13 +157,23 @@ program
     if (!known.includes(name)) throw new Invalid(`no benchmark '${name}'; there are: ${known.join(', ')}`)
     await become(process.execPath, ['--disable-warning=ExperimentalWarning', join(directory, `${name}.ts`), ...words])
   })
-program
+const suite = program
   .command('test')
   .description('the whole test suite, in namespaces and a home of its own')
   .argument('[paths...]')
   .action(async (paths: readonly string[]) => {
     const { test } = await import('./test.ts')
     process.exitCode = await test(paths)
+  })
+suite
+  .command('conformance')
+  .description("OpenStack's own judges on a cloud of their own: Tempest and the real clients")
+  .argument('[regex]', "names of Tempest's tests; none = all that is about servers")
+  .option('--smoke', 'what Tempest calls its smoke test, and the server actions')
+  .option('--logs <directory>', 'keep the logs of the run there')
+  .action(async (regex: string | undefined, { smoke = false, logs }: { smoke?: boolean; logs?: string }) => {
+    const { conformance } = await import('./conformance.ts')
+    process.exitCode = await conformance({ part: smoke ? 'smoke' : (regex ?? 'whole'), logs })
   })
 
 try {

@@ -23,6 +23,15 @@ const policy = '/usr/sbin/policy-rc.d'
 /** What the judges of the test suite are: real clients. */
 export const testPackages = ['python3-openstackclient'] as const
 
+/** What conformance is judged by, beside them. */
+export const conformancePackages = [
+  ...testPackages,
+  'python3-novaclient',
+  'python3-openstacksdk',
+  'python3-subunit',
+  'tempest',
+] as const
+
 export async function missingPackages(more: readonly string[] = []): Promise<readonly string[]> {
   const all = [...wanted, ...more]
   const { stdout } = await execa('dpkg-query', ['--show', '--showformat=${Package} ${db:Status-Status}\n', ...all], {

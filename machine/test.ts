@@ -1,5 +1,4 @@
 /** The test suite, in namespaces and a home of its own: the user's cloud is neither seen nor touched, and a kill leaves nothing. */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -8,12 +7,12 @@ import { Unsupported } from '../core/errors.ts'
 import { installPackages, testPackages } from './packages.ts'
 import type { Site } from './parts/part.ts'
 import { step } from './progress.ts'
+import { runInRoom } from './room.ts'
 import { bringTestImages } from './test-images.ts'
 import { makeTestHome, removeAbandonedHomes, removeTestHome } from './test-homes.ts'
 
 /** Jest ends by itself when all is closed; what still runs this long after the last result was left open by a test. */
 const lingerMs = 15_000
-const pollMs = 500
 
 const results = z.object({
   numPassedTests: z.number(),
@@ -24,31 +23,13 @@ const results = z.object({
   numRuntimeErrorTestSuites: z.number(),
 })
 
-/** What the tests see of the environment: nothing that leads to the user's cloud. */
-function environmentIn({ config, layout }: Site): Record<string, string> {
-  const kept = ['PATH', 'HOME', 'TERM', 'LANG', 'CI', 'FORCE_COLOR', 'NO_COLOR']
-  return {
-    ...Object.fromEntries(
-      kept.flatMap((name): [string, string][] => {
-        const value = process.env[name]
-        return value === undefined ? [] : [[name, value]]
-      }),
-    ),
-    BERTH_HOME: layout.home,
-    BERTH_NAME_PREFIX: config.namePrefix,
-    TMPDIR: join(layout.home, 'tmp'),
-  }
-}
-
 function resultsPath({ layout }: Site): string {
   return join(layout.home, 'results.json')
 }
 
-/** Namespaces for network, mounts, processes and shared memory; all in them is killed when this process ends, however it ends. */
-function enterRoom(site: Site, paths: readonly string[]): ChildProcess {
-  const { project, home } = site.layout
-  const room = ['unshare', '--net', '--mount', '--pid', '--ipc', '--fork', '--kill-child', '--mount-proc']
-  const jest = [
+function jestCommand(site: Site, paths: readonly string[]): readonly string[] {
+  const { project } = site.layout
+  return [
     process.execPath,
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
@@ -59,34 +40,19 @@ function enterRoom(site: Site, paths: readonly string[]): ChildProcess {
     `--cacheDirectory=${join(project, 'node_modules', '.cache', 'jest')}`,
     ...paths,
   ]
-  const words = ['--pdeathsig', 'KILL', ...room, join(project, 'machine', 'test-room.sh'), home, ...jest]
-  return spawn('setpriv', words, { cwd: project, env: environmentIn(site), stdio: 'inherit' })
 }
 
 /** @returns whether jest ended well, by itself */
-async function runRoom(site: Site, paths: readonly string[]): Promise<boolean> {
-  const room = enterRoom(site, paths)
-  const kill = (): void => void room.kill('SIGKILL')
-  process.on('SIGINT', kill)
-  process.on('SIGTERM', kill)
+async function runJest(site: Site, paths: readonly string[]): Promise<boolean> {
   let finishedAt: number | null = null
-  const watch = setInterval(() => {
+  let isTold = false
+  return await runInRoom(site, jestCommand(site, paths), (kill) => {
     if (existsSync(resultsPath(site))) finishedAt ??= performance.now()
-    if (finishedAt === null || performance.now() - finishedAt < lingerMs) return
+    if (finishedAt === null || isTold || performance.now() - finishedAt < lingerMs) return
+    isTold = true
     process.stdout.write('\nA test left something open: jest did not end after the last test.\n')
-    clearInterval(watch)
     kill()
-  }, pollMs)
-  try {
-    return await new Promise((resolveEnd, reject) => {
-      room.once('error', reject)
-      room.once('exit', (code) => resolveEnd(code === 0))
-    })
-  } finally {
-    clearInterval(watch)
-    process.off('SIGINT', kill)
-    process.off('SIGTERM', kill)
-  }
+  })
 }
 
 /** The last line that `test` prints. */
@@ -120,7 +86,7 @@ export async function test(paths: readonly string[]): Promise<number> {
   try {
     await prepare(site)
     const wanted = paths.map((path) => (existsSync(path) ? resolve(path) : path))
-    const { line, isGood } = await summary(site, await runRoom(site, wanted))
+    const { line, isGood } = await summary(site, await runJest(site, wanted))
     process.stdout.write(`\n${line}\n`)
     return isGood ? 0 : 1
   } finally {
