@@ -108,6 +108,16 @@ export interface ComputeDriver {
   pause(serverId: string): Promise<void>
   /** Unpausing a running guest succeeds. */
   unpause(serverId: string): Promise<void>
+  /**
+   * Freezes the guest as `pause` does, and takes back what memory the kernel can spare of it: file pages, and the rest where the
+   * host has swap. It reads 'paused'. Suspending it again succeeds.
+   *
+   * @returns MiB that the host has back
+   * @throws  Conflict when it does not run, NotFound when there is none
+   */
+  suspend(serverId: string): Promise<number>
+  /** The limits of its memory are as before, and it runs on. Resuming a running guest succeeds. */
+  resume(serverId: string): Promise<void>
   /** null when there is no guest of this server */
   inspect(serverId: string): Promise<Guest | null>
   /** every container of the engine, ours and others (serverId null) */

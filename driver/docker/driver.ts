@@ -21,6 +21,7 @@ import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
 import { alreadyThus, isMissing, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
 import { ensureLocal, type LocalImage } from './images.ts'
+import { forbidSwap, reclaimMemory } from './memory.ts'
 import { layersOf } from './upper.ts'
 import { hasOciSpec, removeOciSpec, writeOciSpec } from './oci-spec.ts'
 
@@ -170,6 +171,18 @@ export class DockerDriver implements ComputeDriver {
 
   async unpause(serverId: string): Promise<void> {
     await this.#call(serverId, (container) => container.unpause(), alreadyThus.unpause)
+  }
+
+  async suspend(serverId: string): Promise<number> {
+    await this.pause(serverId)
+    const guest = await this.inspect(serverId)
+    return guest?.pid == null ? 0 : await reclaimMemory(guest.pid)
+  }
+
+  async resume(serverId: string): Promise<void> {
+    const guest = await this.inspect(serverId)
+    if (guest?.pid != null) await forbidSwap(guest.pid, guest.memoryMiB)
+    await this.unpause(serverId)
   }
 
   async inspect(serverId: string): Promise<Guest | null> {

@@ -20,7 +20,8 @@ export function isMissing(error: unknown): boolean {
 export const alreadyThus = {
   start: /already started/i,
   pause: /already paused/i,
-  unpause: /is not paused/i,
+  // Docker hears of the end of a pause a little later than the runtime.
+  unpause: /is not paused|cannot resume a running process/i,
   kill: /is not running/i,
 } as const
 

@@ -105,6 +105,15 @@ export class FakeDriver implements ComputeDriver {
     })
   }
 
+  async suspend(serverId: string): Promise<number> {
+    await this.pause(serverId)
+    return 0
+  }
+
+  async resume(serverId: string): Promise<void> {
+    await this.unpause(serverId)
+  }
+
   inspect(serverId: string): Promise<Guest | null> {
     return Promise.resolve(this.#guests.get(serverId)?.guest ?? null)
   }

@@ -211,6 +211,18 @@ export function keepsTheDriverContract(site: () => DriverSite): void {
     expect(await driver.inspect(serverId)).toMatchObject({ state: 'running' })
   })
 
+  test('a suspended guest stands still, twice too, until it is resumed', async () => {
+    const { driver } = site()
+    const serverId = await running()
+    expect(await driver.suspend(serverId)).toBeGreaterThanOrEqual(0)
+    await driver.suspend(serverId)
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'paused', exitCode: null })
+    await driver.resume(serverId)
+    await driver.resume(serverId)
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running' })
+    expect(await driver.exec(serverId, ['hostname'], 5000)).toEqual({ exitCode: 0, output: 'quay\n' })
+  })
+
   test('a paused guest can be stopped, started and removed', async () => {
     const { driver } = site()
     const serverId = await booted()

@@ -114,6 +114,22 @@ test('limits are the kernel’s, from the start and when they change', async () 
   expect(await limits()).toEqual([`${512 * 1024 ** 2}`, `${512 * 1024 ** 2}`, '300', '200000'])
 })
 
+test('a suspended guest gives its file pages back to the host, and its limits are as before when it is resumed', async () => {
+  const spec = await specOf()
+  await site.driver.create(spec)
+  await site.driver.start(spec.serverId)
+  const limit = `${256 * 1024 ** 2}`
+  await site.driver.exec(spec.serverId, ['dd', 'if=/dev/zero', 'of=/var/filler', 'bs=1M', 'count=96'], 30_000)
+  await site.driver.exec(spec.serverId, ['sync', '/var/filler'], 30_000)
+  const before = Number(await groupValue(spec, 'memory/memory.usage_in_bytes'))
+  expect(await site.driver.suspend(spec.serverId)).toBeGreaterThan(48)
+  expect(Number(await groupValue(spec, 'memory/memory.usage_in_bytes'))).toBeLessThan(before - 48 * 1024 ** 2)
+  expect(await groupValue(spec, 'freezer/freezer.state')).toBe('FROZEN')
+  await site.driver.resume(spec.serverId)
+  expect(await groupValue(spec, 'freezer/freezer.state')).toBe('THAWED')
+  expect(await groupValue(spec, 'memory/memory.memsw.limit_in_bytes')).toBe(limit)
+})
+
 test('fixed CPUs are fixed, and given back', async () => {
   const spec = await specOf({ cpuset: '0' })
   await site.driver.create(spec)
