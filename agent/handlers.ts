@@ -1,6 +1,7 @@
 import type { HostJob, Handlers } from '../core/jobs.ts'
 import { create } from './create.ts'
 import { remove } from './delete.ts'
+import { pause, resume, suspend, unpause } from './freeze.ts'
 import type { Host } from './host.ts'
 import { reboot, start, stop } from './power.ts'
 
@@ -14,5 +15,9 @@ export function handlersOf(host: Host): Handlers<HostJob> {
     'server.stop': (payload) => turns.at(payload.serverId, () => stop(host, payload)),
     'server.reboot': (payload) => turns.at(payload.serverId, () => reboot(host, payload, 'soft')),
     'server.reboot-hard': (payload) => turns.at(payload.serverId, () => reboot(host, payload, 'hard')),
+    'server.pause': (payload) => turns.at(payload.serverId, () => pause(host, payload)),
+    'server.unpause': (payload) => turns.at(payload.serverId, () => unpause(host, payload)),
+    'server.suspend': (payload) => turns.at(payload.serverId, () => suspend(host, payload)),
+    'server.resume': (payload) => turns.at(payload.serverId, () => resume(host, payload)),
   }
 }

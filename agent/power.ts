@@ -1,10 +1,7 @@
 /** Start, stop and reboot of a guest that exists. */
-import { GuestFailed, messageOf, Superseded } from '../core/errors.ts'
 import type { JobPayload } from '../core/jobs.ts'
-import { changes, powerStates, type ChangeName } from '../core/states.ts'
-import { withEvent } from '../db/action-events.ts'
-import { fail, findServer, finish } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
+import { carryOut } from './change.ts'
 import type { Host } from './host.ts'
 import { ensureGateways, plugAll } from './wire.ts'
 
@@ -16,49 +13,19 @@ export async function startGuest(host: Host, serverId: string): Promise<void> {
   await turns.starting(() => driver.start(serverId))
 }
 
-type PowerChange = Extract<ChangeName, 'server.start' | 'server.stop' | 'server.reboot' | 'server.reboot-hard'>
-
-/** Runs a power change between its guards; a failure leaves the server in error with a fault that names the change. */
-async function change(
-  host: Host,
-  name: PowerChange,
-  payload: JobPayload<PowerChange>,
-  work: (serverId: string) => Promise<void>,
-): Promise<void> {
-  const { db, log } = host
-  const { during, to, verb } = changes[name]
-  const server = await findServer(db, payload.serverId)
-  if (server?.host !== host.name || server.taskState !== during) return
-  const powerState = to === 'active' ? powerStates.running : powerStates.shutdown
-  try {
-    await withEvent(db, payload, { event: `compute_${verb}_instance`, host: host.name }, async () => {
-      await work(server.id)
-      await finish(db, server.id, to, during, { powerState })
-    })
-    log.info({ serverId: server.id, requestId: payload.requestId, change: name }, 'server changed')
-  } catch (error) {
-    if (error instanceof Superseded) return
-    const failed = new GuestFailed(server.id, verb, messageOf(error), { cause: error })
-    log.error({ serverId: server.id, requestId: payload.requestId, err: failed }, 'server not changed')
-    await db.transaction((trx) =>
-      fail(trx, server.id, { code: 500, message: failed.message, details: '', host: host.name }),
-    )
-  }
-}
-
 export async function start(host: Host, payload: JobPayload<'server.start'>): Promise<void> {
-  await change(host, 'server.start', payload, (serverId) => startGuest(host, serverId))
+  await carryOut(host, 'server.start', payload, ({ id }) => startGuest(host, id))
 }
 
 export async function stop(host: Host, payload: JobPayload<'server.stop'>): Promise<void> {
-  await change(host, 'server.stop', payload, (serverId) => host.driver.stop(serverId, host.config.stopGraceSeconds))
+  await carryOut(host, 'server.stop', payload, ({ id }) => host.driver.stop(id, host.config.stopGraceSeconds))
 }
 
 /** Soft: init shuts down in its own time. Hard: the plug is pulled. Either way the guest comes up with the same wires. */
 export async function reboot(host: Host, payload: JobPayload<'server.reboot'>, how: 'soft' | 'hard'): Promise<void> {
   const name = how === 'soft' ? 'server.reboot' : 'server.reboot-hard'
-  await change(host, name, payload, async (serverId) => {
-    await host.driver.stop(serverId, how === 'soft' ? host.config.stopGraceSeconds : 0)
-    await startGuest(host, serverId)
+  await carryOut(host, name, payload, async ({ id }) => {
+    await host.driver.stop(id, how === 'soft' ? host.config.stopGraceSeconds : 0)
+    await startGuest(host, id)
   })
 }

@@ -11,6 +11,7 @@ import { exitPoweroff, type Guest } from '../driver/driver.ts'
 import { demolish } from './delete.ts'
 import { reportCrash, settleExit, startAgain } from './exits.ts'
 import type { Host } from './host.ts'
+import { wantedOf } from './wanted.ts'
 import { ensureGateways, plugAll, sweepGateways } from './wire.ts'
 
 /** Who was running when the launcher took the machine down: they are to run again, whatever their exit code says. */
@@ -49,26 +50,51 @@ async function settleMissedExit(
   else await startAgain(host, server, `it was found stopped, exit code ${String(guest.exitCode)}`)
 }
 
+/** A guest that should stand still does. */
+async function freezeAgain({ driver, log }: Host, { id, vmState }: Server): Promise<void> {
+  if (vmState === 'suspended') await driver.suspend(id)
+  else await driver.pause(id)
+  log.warn({ serverId: id, vmState }, 'a server was found running, and frozen again')
+}
+
+interface Situation {
+  readonly guest: Guest
+  readonly isStart: boolean
+  readonly isHeld: boolean
+}
+
+/** Brings a guest that is there to what its row says. */
+async function converge(host: Host, server: Server, { guest, isStart, isHeld }: Situation): Promise<void> {
+  const { db, driver, config, log } = host
+  const wanted = wantedOf(server)
+  const { id } = server
+  const isOff = guest.state === 'stopped' || guest.state === 'created'
+  if (wanted === 'running' && guest.state === 'running') await checkWires(host, server)
+  else if (wanted === 'running' && guest.state === 'paused') await startAgain(host, server, 'it was found paused')
+  else if (wanted === 'running' && isStart) await settleMissedExit(host, server, { guest, isHeld })
+  else if (isOff && wanted !== 'stopped') await settleExit(host, id)
+  else if (wanted === 'paused' && guest.state === 'running') await freezeAgain(host, server)
+  else if (wanted === 'stopped' && !isOff) {
+    await driver.stop(id, config.stopGraceSeconds)
+    await observe(db, id, { vmState: server.vmState, powerState: powerStates.shutdown })
+    log.warn({ serverId: id }, 'a stopped server was found running, and stopped')
+  }
+}
+
 /** Must be called in the server's turn; the row is read afresh, since a job may have changed it. */
 async function reconcileServer(
   host: Host,
   serverId: string,
   { isStart, isHeld }: { isStart: boolean; isHeld: boolean },
 ): Promise<void> {
-  const { db, driver, name, log } = host
+  const { db, driver, name } = host
   const server = await findServer(db, serverId)
   if (server?.host !== name || server.deletedAt !== null || server.taskState !== null) return
+  const wanted = wantedOf(server)
+  if (wanted === null) return
   const guest = await driver.inspect(serverId)
-  const shouldRun = server.vmState === 'active'
-  if (shouldRun && guest === null) await reportCrash(host, server, 'The guest is gone from its host.')
-  else if (shouldRun && guest?.state === 'running') await checkWires(host, server)
-  else if (shouldRun && guest && isStart) await settleMissedExit(host, server, { guest, isHeld })
-  else if (shouldRun && guest?.state === 'stopped') await settleExit(host, serverId)
-  else if (server.vmState === 'stopped' && guest?.state === 'running') {
-    await driver.stop(serverId, host.config.stopGraceSeconds)
-    await observe(db, serverId, { vmState: 'stopped', powerState: powerStates.shutdown })
-    log.warn({ serverId }, 'a stopped server was found running, and stopped')
-  }
+  if (guest) await converge(host, server, { guest, isStart, isHeld })
+  else if (wanted !== 'stopped') await reportCrash(host, server, 'The guest is gone from its host.')
 }
 
 /** Guests of ours whose server is deleted go. Guests that no row knows, and containers of others, are reported and left. */

@@ -12,6 +12,10 @@ export const jobs = {
   'server.stop': z.object(server),
   'server.reboot': z.object(server),
   'server.reboot-hard': z.object(server),
+  'server.pause': z.object(server),
+  'server.unpause': z.object(server),
+  'server.suspend': z.object(server),
+  'server.resume': z.object(server),
 } as const
 
 export type JobName = keyof typeof jobs
@@ -25,6 +29,10 @@ export const hostJobs = [
   'server.stop',
   'server.reboot',
   'server.reboot-hard',
+  'server.pause',
+  'server.unpause',
+  'server.suspend',
+  'server.resume',
 ] as const satisfies readonly JobName[]
 export type HostJob = (typeof hostJobs)[number]
 

@@ -24,6 +24,16 @@ export const taskStates = [
   'powering-on',
   'rebooting',
   'rebooting_hard',
+  'pausing',
+  'unpausing',
+  'suspending',
+  'resuming',
+  'updating_password',
+  'resize_prep',
+  'resize_confirming',
+  'resize_reverting',
+  'soft-deleting',
+  'restoring',
   'deleting',
 ] as const
 export type TaskState = (typeof taskStates)[number]
@@ -36,6 +46,7 @@ export type PowerState = (typeof powerStates)[keyof typeof powerStates]
 export interface Change {
   readonly from: readonly VmState[]
   readonly during: TaskState
+  /** where it ends; the end of a resize goes by whether the guest runs */
   readonly to: VmState
   /** the word of the error message, such as 'stop' in "Cannot 'stop' instance" */
   readonly verb: string
@@ -52,8 +63,12 @@ export const changes = {
     during: 'rebooting_hard',
     to: 'active',
     verb: 'reboot',
-    interrupts: ['rebooting', 'rebooting_hard'],
+    interrupts: ['rebooting', 'rebooting_hard', 'pausing', 'unpausing', 'suspending', 'resuming'],
   },
+  'server.pause': { from: ['active'], during: 'pausing', to: 'paused', verb: 'pause' },
+  'server.unpause': { from: ['paused'], during: 'unpausing', to: 'active', verb: 'unpause' },
+  'server.suspend': { from: ['active'], during: 'suspending', to: 'suspended', verb: 'suspend' },
+  'server.resume': { from: ['suspended'], during: 'resuming', to: 'active', verb: 'resume' },
   'server.delete': {
     from: vmStates.filter((state) => state !== 'deleted'),
     during: 'deleting',
@@ -64,7 +79,14 @@ export const changes = {
 } as const satisfies Record<string, Change>
 export type ChangeName = keyof typeof changes
 
-const active: Readonly<Partial<Record<TaskState, string>>> = { rebooting: 'REBOOT', rebooting_hard: 'HARD_REBOOT' }
+const resizing = { resize_prep: 'RESIZE' } as const
+
+/** What a task shows, by the state that it began in; elsewhere the state shows. */
+const busy: Readonly<Partial<Record<VmState, Readonly<Partial<Record<TaskState, string>>>>>> = {
+  active: { rebooting: 'REBOOT', updating_password: 'PASSWORD', ...resizing },
+  stopped: resizing,
+  resized: { resize_reverting: 'REVERT_RESIZE' },
+}
 
 const plain: Readonly<Record<VmState, string>> = {
   building: 'BUILD',
@@ -83,7 +105,7 @@ const plain: Readonly<Record<VmState, string>> = {
 
 /** The status that users see. Source: nova/api/openstack/common.py, _STATE_MAP. */
 export function statusOf(vmState: VmState, taskState: TaskState | null): string {
-  const busy = taskState === null ? undefined : active[taskState]
-  if (busy !== undefined && (vmState === 'active' || taskState === 'rebooting_hard')) return busy
-  return plain[vmState]
+  if (taskState === null) return plain[vmState]
+  if (taskState === 'rebooting_hard') return 'HARD_REBOOT'
+  return busy[vmState]?.[taskState] ?? plain[vmState]
 }

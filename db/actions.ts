@@ -3,7 +3,24 @@ import type { Db, Transaction } from './connect.ts'
 import type { ServerActionEventRow, ServerActionRow } from './tables.ts'
 
 /** Nova's names of actions. */
-export type ActionName = 'create' | 'delete' | 'start' | 'stop' | 'reboot'
+export type ActionName =
+  | 'create'
+  | 'delete'
+  | 'start'
+  | 'stop'
+  | 'reboot'
+  | 'pause'
+  | 'unpause'
+  | 'suspend'
+  | 'resume'
+  | 'lock'
+  | 'unlock'
+  | 'resize'
+  | 'confirmResize'
+  | 'revertResize'
+  | 'changePassword'
+  | 'resetState'
+  | 'restore'
 
 export interface NewAction {
   readonly serverId: string

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { z } from 'zod'
 import { createApp } from '../../api/app.ts'
 import { settings } from '../../core/config.ts'
+import type { PowerState, VmState } from '../../core/states.ts'
 import type { Db } from '../../db/connect.ts'
 import { createDefaults } from '../../db/defaults.ts'
 import { addImage } from '../../db/images.ts'
@@ -181,8 +182,9 @@ export async function boot(api: TestApi, more: Readonly<Record<string, unknown>>
 }
 
 /** What an agent would have done: the server stands on a host, in this state. */
-export async function place(db: Db, id: string, vmState: 'active' | 'stopped' | 'error' = 'active'): Promise<void> {
-  const powerState = vmState === 'active' ? 1 : 4
+export async function place(db: Db, id: string, vmState: VmState = 'active'): Promise<void> {
+  const powers: Readonly<Partial<Record<VmState, PowerState>>> = { active: 1, paused: 3, suspended: 7 }
+  const powerState = powers[vmState] ?? 4
   await db('servers')
     .where({ id })
     .update({ host: 'host-1', vmState, taskState: null, powerState, launchedAt: db.fn.now() })

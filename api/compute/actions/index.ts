@@ -7,6 +7,8 @@ import type { Call, Reply } from '../../route.ts'
 import { serverOf } from '../servers/find.ts'
 import type { Action } from './action.ts'
 import { consoleOutput } from './console-output.ts'
+import { pause, resume, suspend, unpause } from './freeze.ts'
+import { lock, unlock } from './lock.ts'
 import { reboot, start, stop } from './power.ts'
 
 const actions = {
@@ -14,6 +16,12 @@ const actions = {
   'os-stop': { rule: 'os_compute_api:servers:stop', run: stop },
   reboot: { rule: 'os_compute_api:servers:reboot', run: reboot },
   'os-getConsoleOutput': { rule: 'os_compute_api:os-console-output', run: consoleOutput },
+  pause: { rule: 'os_compute_api:os-pause-server:pause', run: pause },
+  unpause: { rule: 'os_compute_api:os-pause-server:unpause', run: unpause },
+  suspend: { rule: 'os_compute_api:os-suspend-server:suspend', run: suspend },
+  resume: { rule: 'os_compute_api:os-suspend-server:resume', run: resume },
+  lock: { rule: 'os_compute_api:os-lock-server:lock', run: lock },
+  unlock: { rule: 'os_compute_api:os-lock-server:unlock', run: unlock },
 } as const satisfies Record<string, { readonly rule: Rule; readonly run: Action }>
 
 function isAction(name: string): name is keyof typeof actions {
