@@ -1,5 +1,6 @@
 /** What went wrong, as each facade says it. The one place where kinds of errors become HTTP numbers. */
 import { AddressInUse, CloudError, SubnetFull, type ErrorKind } from '../core/errors.ts'
+import { NetworkError } from '../core/network-errors.ts'
 import { VersionNotSupported } from './microversion.ts'
 
 /** A failure of HTTP itself: an unknown path or method, an unreadable or oversized body. */
@@ -110,10 +111,11 @@ export const identityFault: WriteFault = ({ status, message }) =>
 
 /** Neutron's exception names, which its clients match. */
 function networkType({ error, status }: Fault): string {
+  if (error instanceof NetworkError) return error.type
   if (error instanceof AddressInUse) return 'IpAddressAlreadyAllocated'
   if (error instanceof SubnetFull) return 'IpAddressGenerationFailure'
-  const what = status === 404 && error instanceof Error ? /^(\w+)( group)?\b/.exec(error.message) : null
-  if (what) return `${what[1] ?? ''}${what[2] ? 'Group' : ''}NotFound`
+  const what = status === 404 && error instanceof Error ? /^(\w+)( group)?( rule)?\b/.exec(error.message) : null
+  if (what) return `${what[1] ?? ''}${what[2] ? 'Group' : ''}${what[3] ? 'Rule' : ''}NotFound`
   return (
     { 400: 'HTTPBadRequest', 401: 'HTTPUnauthorized', 403: 'PolicyNotAuthorized', 409: 'Conflict' }[status] ??
     'HTTPError'

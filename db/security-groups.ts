@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { NotFound } from '../core/errors.ts'
+import { NetworkError } from '../core/network-errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Db, Transaction } from './connect.ts'
 import type { Viewer } from './images.ts'
@@ -81,4 +82,97 @@ export async function groupNamesOf(
     [[...serverIds]],
   )
   return new Map(rows.map((row) => [row.serverId, row.names]))
+}
+
+/** A group of the project's own, with all out and nothing in. */
+export async function insertSecurityGroup(
+  trx: Transaction,
+  group: Pick<SecurityGroupRow, 'id' | 'projectId' | 'name' | 'description'>,
+): Promise<void> {
+  await trx('security_groups').insert(group)
+  await trx('security_group_rules').insert(
+    (['IPv4', 'IPv6'] as const).map((ethertype) => ({
+      id: randomUUID(),
+      securityGroupId: group.id,
+      projectId: group.projectId,
+      direction: 'egress' as const,
+      ethertype,
+    })),
+  )
+}
+
+export async function updateSecurityGroup(
+  trx: Transaction,
+  id: string,
+  fields: Partial<Pick<SecurityGroupRow, 'name' | 'description'>>,
+): Promise<void> {
+  await trx('security_groups')
+    .where({ id })
+    .update({ ...fields, updatedAt: trx.fn.now() })
+}
+
+/** The group with its rules, and the rules of others that name it. @throws NetworkError when a port has it; NotFound */
+export async function deleteSecurityGroup(trx: Transaction, id: string): Promise<void> {
+  const group = await trx('security_groups').where({ id }).forUpdate().first('id')
+  if (!group) throw new NotFound('Security group', id)
+  const used = await trx('port_security_groups').where({ securityGroupId: id }).first('portId')
+  if (used) throw new NetworkError('SecurityGroupInUse', `Security Group ${id} in use.`)
+  await trx('security_groups').where({ id }).delete()
+}
+
+/** Of the groups that the viewer may see. */
+export async function listRules(
+  db: Db,
+  filter: { readonly ids?: readonly string[] | null; readonly groupIds?: readonly string[] | null },
+  { projectId, isAdmin }: Viewer,
+): Promise<readonly SecurityGroupRuleRow[]> {
+  const query = db('security_group_rules').orderBy(['createdAt', 'id'])
+  if (!isAdmin)
+    void query.whereRaw('security_group_id in (select id from security_groups where project_id = ?)', [projectId])
+  if (filter.ids) void query.whereIn('id', filter.ids.filter(isUuid))
+  if (filter.groupIds) void query.whereIn('securityGroupId', filter.groupIds.filter(isUuid))
+  return await query
+}
+
+/** @throws NotFound when there is none that the viewer may see */
+export async function getRule(db: Db, id: string, viewer: Viewer): Promise<SecurityGroupRuleRow> {
+  const [row] = await listRules(db, { ids: [id] }, viewer)
+  if (!row) throw new NotFound('Security group rule', id)
+  return row
+}
+
+async function touch(trx: Transaction, id: string): Promise<void> {
+  await trx('security_groups').where({ id }).update({ updatedAt: trx.fn.now() })
+}
+
+/** @throws NetworkError when the group has this very rule */
+export async function insertRule(trx: Transaction, rule: Omit<SecurityGroupRuleRow, 'createdAt'>): Promise<void> {
+  const [made] = await trx('security_group_rules').insert(rule).onConflict().ignore().returning('id')
+  if (!made) {
+    const same = await trx('security_group_rules')
+      .where({
+        securityGroupId: rule.securityGroupId,
+        direction: rule.direction,
+        ethertype: rule.ethertype,
+      })
+      .whereRaw(
+        `(protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id)
+         is not distinct from (?::text, ?::integer, ?::integer, ?::cidr, ?::uuid)`,
+        [rule.protocol, rule.portRangeMin, rule.portRangeMax, rule.remoteIpPrefix, rule.remoteGroupId],
+      )
+      .first('id')
+    throw new NetworkError(
+      'SecurityGroupRuleExists',
+      `Security group rule already exists. Rule id is ${same?.id ?? 'unknown'}.`,
+    )
+  }
+  await touch(trx, rule.securityGroupId)
+}
+
+export async function deleteRule(
+  trx: Transaction,
+  { id, securityGroupId }: Pick<SecurityGroupRuleRow, 'id' | 'securityGroupId'>,
+): Promise<void> {
+  await trx('security_group_rules').where({ id }).delete()
+  await touch(trx, securityGroupId)
 }

@@ -11,10 +11,11 @@ import {
 } from '../../db/networks.ts'
 import { dropRanges } from '../../ipam/ranges.ts'
 import { parseBody } from '../body.ts'
-import { projectOf, viewerOf } from '../caller.ts'
+import { viewerOf } from '../caller.ts'
 import { allow } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
 import { fieldsOf, flagOf, pageIn, projectFilter, valuesOf } from './filters.ts'
+import { ownerOf } from './owner.ts'
 import { seconds } from './times.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -89,17 +90,6 @@ const body = z.strictObject({
   }),
 })
 type Wanted = z.output<typeof body>['network']
-
-/** A project's own, unless an administrator makes it for another one. @throws Forbidden */
-export function ownerOf(
-  { caller }: Call,
-  wanted: { readonly project_id?: string | undefined; readonly tenant_id?: string | undefined },
-): string {
-  const owner = wanted.project_id ?? wanted.tenant_id ?? projectOf(caller)
-  if (owner !== caller.projectId && !caller.isAdmin)
-    throw new Forbidden("Policy doesn't allow this to be done for another project.")
-  return owner
-}
 
 function checkRights({ caller }: Call, wanted: Wanted): void {
   if (wanted.shared) allow(caller, 'create_network:shared')

@@ -12,7 +12,7 @@ import { isAllowed } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
 import { fieldsOf, pageIn, projectFilter, valueOf, valuesOf } from './filters.ts'
 import { newPort, type FixedIpWish } from './new-port.ts'
-import { ownerOf } from './networks.ts'
+import { ownerOf } from './owner.ts'
 import { seconds } from './times.ts'
 
 type Json = Readonly<Record<string, unknown>>

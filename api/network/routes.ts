@@ -4,8 +4,10 @@ import * as extensions from './extensions.ts'
 import * as networks from './networks.ts'
 import * as ports from './ports.ts'
 import * as groups from './security-groups.ts'
+import * as rules from './security-group-rules.ts'
 import * as quotas from './quotas.ts'
 import * as subnets from './subnets.ts'
+import { tagRoutes } from './tags.ts'
 
 export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/', open: true, run: extensions.allVersions },
@@ -26,10 +28,23 @@ export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.0/ports/:id', rule: 'get_port', run: ports.show },
   { method: 'delete', path: '/v2.0/ports/:id', rule: 'delete_port', run: ports.remove },
   { method: 'get', path: '/v2.0/security-groups', rule: 'get_security_group', run: groups.index },
+  { method: 'post', path: '/v2.0/security-groups', rule: 'create_security_group', run: groups.create },
   { method: 'get', path: '/v2.0/security-groups/:id', rule: 'get_security_group', run: groups.show },
-  { method: 'get', path: '/v2.0/security-group-rules', rule: 'get_security_group', run: groups.rules },
+  { method: 'put', path: '/v2.0/security-groups/:id', rule: 'update_security_group', run: groups.update },
+  { method: 'delete', path: '/v2.0/security-groups/:id', rule: 'delete_security_group', run: groups.remove },
+  { method: 'get', path: '/v2.0/security-group-rules', rule: 'get_security_group_rule', run: rules.index },
+  { method: 'post', path: '/v2.0/security-group-rules', rule: 'create_security_group_rule', run: rules.create },
+  { method: 'get', path: '/v2.0/security-group-rules/:id', rule: 'get_security_group_rule', run: rules.show },
+  { method: 'delete', path: '/v2.0/security-group-rules/:id', rule: 'delete_security_group_rule', run: rules.remove },
+  { method: 'get', path: '/v2.0/quotas', rule: 'get_quota:others', run: quotas.index },
+  { method: 'get', path: '/v2.0/quotas/tenant', rule: 'get_quota', run: quotas.tenant },
+  { method: 'get', path: '/v2.0/quotas/project', rule: 'get_quota', run: quotas.tenant },
   { method: 'get', path: '/v2.0/quotas/:project', rule: 'get_quota', run: quotas.show },
-  { method: 'get', path: '/v2.0/quotas/:project/default', rule: 'get_quota', run: quotas.show },
+  { method: 'put', path: '/v2.0/quotas/:project', rule: 'update_quota', run: quotas.update },
+  { method: 'delete', path: '/v2.0/quotas/:project', rule: 'delete_quota', run: quotas.remove },
+  { method: 'get', path: '/v2.0/quotas/:project/default', rule: 'get_quota', run: quotas.defaults },
+  { method: 'get', path: '/v2.0/quotas/:project/details', rule: 'get_quota', run: quotas.details },
   { method: 'get', path: '/v2.0/quotas/:project/details.json', rule: 'get_quota', run: quotas.details },
   { method: 'get', path: '/v2.0/floatingips', rule: 'get_floatingip', run: extensions.floatingIps },
+  ...tagRoutes,
 ]
