@@ -1,4 +1,4 @@
-/** The HTTP application: five facades on one port, each a table of routes with its own way to say what went wrong. */
+/** The HTTP application: six facades on one port, each a table of routes with its own way to say what went wrong. */
 import { randomUUID } from 'node:crypto'
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
 import { computeRoutes } from './compute/routes.ts'
@@ -14,6 +14,7 @@ import {
 } from './faults.ts'
 import { identityRoutes } from './identity/routes.ts'
 import { imageRoutes } from './image/routes.ts'
+import { ipamRoutes } from './ipam/routes.ts'
 import { networkRoutes } from './network/routes.ts'
 import { placementRoutes } from './placement/routes.ts'
 import { routerOf, rootOf, type Cloud, type Route } from './route.ts'
@@ -30,6 +31,7 @@ const facades: readonly Facade[] = [
   { at: '/compute', routes: computeRoutes, writeFault: computeFault, versioned: true },
   { at: '/image', routes: imageRoutes, writeFault: imageFault, versioned: false },
   { at: '/networking', routes: networkRoutes, writeFault: networkFault, versioned: false },
+  { at: '/ipam', routes: ipamRoutes, writeFault: identityFault, versioned: false },
   { at: '/placement', routes: placementRoutes, writeFault: placementFault, versioned: false },
 ]
 

@@ -79,6 +79,7 @@ const policy = {
   update_quota: 'admin',
   delete_quota: 'admin',
   get_floatingip: 'reader',
+  'ipam:admin': 'admin',
   'identity:list_all': 'admin',
   'identity:own': 'any',
 } as const satisfies Record<string, Role | 'any'>

@@ -39,7 +39,7 @@ export interface Call extends OpenCall {
 
 export interface Reply {
   readonly status: number
-  /** none = a reply without a body */
+  /** none = a reply without a body; text as it is, all else as JSON */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -101,6 +101,7 @@ function send(response: Response, { status, body, headers }: Reply): void {
   if (headers) response.set(headers)
   response.status(status)
   if (body === undefined) response.end()
+  else if (typeof body === 'string') response.send(body)
   else response.json(body)
 }
 

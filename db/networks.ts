@@ -171,3 +171,15 @@ export async function deleteSubnet(trx: Transaction, id: string): Promise<void> 
     )
   await trx('subnets').where({ id }).delete()
 }
+
+/** How long freed addresses rest, and when the subnet counts as nearly full. */
+export async function setSubnetWatch(
+  db: Db,
+  id: string,
+  change: Partial<Pick<SubnetRow, 'quarantineSeconds' | 'warnPercent'>>,
+): Promise<void> {
+  if (Object.keys(change).length > 0)
+    await db('subnets')
+      .where({ id })
+      .update({ ...change, updatedAt: db.fn.now() })
+}

@@ -30,17 +30,20 @@ export interface Clue {
 
 const most = 1000
 
+/** Those that hold an address now. */
+const present = `select host(a.address) as address, a.subnet_id, n.id as network_id, n.name as network_name, a.state, p.mac::text as mac,
+              a.port_id, p.server_id, coalesce(s.name, nullif(p.name, ''), a.reserved_for) as name, a.reserved_for, a.note, p.host,
+              a.since, null::timestamptz as until
+       from addresses a join subnets u on u.id = a.subnet_id join networks n on n.id = u.network_id
+         left join ports p on p.id = a.port_id left join servers s on s.id = p.server_id
+       where a.state <> 'free'`
+
 /** The present holders first, then those before them, the latest first; 1,000 at most. */
 export async function find(db: Db, { address, mac, name, serverId }: Clue): Promise<readonly Holding[]> {
   const clue = { address: address ?? null, mac: mac ?? null, name: name ?? null, serverId: serverId ?? null, most }
   const { rows } = await db.raw<{ rows: Holding[] }>(
     `select * from (
-       select host(a.address) as address, a.subnet_id, n.id as network_id, n.name as network_name, a.state, p.mac::text as mac,
-              a.port_id, p.server_id, coalesce(s.name, nullif(p.name, ''), a.reserved_for) as name, a.reserved_for, a.note, p.host,
-              a.since, null::timestamptz as until
-       from addresses a join subnets u on u.id = a.subnet_id join networks n on n.id = u.network_id
-         left join ports p on p.id = a.port_id left join servers s on s.id = p.server_id
-       where a.state <> 'free'
+       ${present}
        union all
        select host(h.address), h.subnet_id, n.id, n.name, 'past', h.mac::text, h.port_id, h.server_id, h.name, null, '', null, h.since, h.until
        from address_history h join subnets u on u.id = h.subnet_id join networks n on n.id = u.network_id
@@ -49,6 +52,15 @@ export async function find(db: Db, { address, mac, name, serverId }: Clue): Prom
        and (:name::text is null or name = :name or reserved_for = :name) and (:serverId::uuid is null or server_id = :serverId::uuid)
      order by until desc nulls first, since desc limit :most`,
     clue,
+  )
+  return rows
+}
+
+/** Every address of these subnets that is used or reserved, in order. */
+export async function heldIn(db: Db, subnetIds: readonly string[]): Promise<readonly Holding[]> {
+  const { rows } = await db.raw<{ rows: Holding[] }>(
+    `${present} and a.subnet_id = any(?::uuid[]) order by family(a.address), a.address`,
+    [[...subnetIds]],
   )
   return rows
 }

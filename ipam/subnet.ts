@@ -1,3 +1,5 @@
+import ipaddr from 'ipaddr.js'
+
 /** What allocation needs to know of a subnet. A row of `subnets` fits. */
 export interface Subnet {
   readonly id: string
@@ -10,4 +12,12 @@ export interface Subnet {
 export interface Range {
   readonly first: string
   readonly last: string
+}
+
+/** Whether an address lies in a subnet such as '10.0.4.0/22'. */
+export function contains(cidr: string, address: string): boolean {
+  if (!ipaddr.isValid(address)) return false
+  const [network, prefixLength] = ipaddr.parseCIDR(cidr)
+  const parsed = ipaddr.parse(address)
+  return parsed.kind() === network.kind() && parsed.match(network, prefixLength)
 }

@@ -1,11 +1,12 @@
 /** Which networks and ports a new server is to have. Source: nova/network/neutron.py, validate_networks. */
 import { randomUUID } from 'node:crypto'
-import { AddressInUse, Conflict, Invalid, NotFound } from '../../../core/errors.ts'
+import { AddressInUse, Conflict, Invalid, NotFound, SubnetFull } from '../../../core/errors.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import type { Viewer } from '../../../db/images.ts'
 import { getNetwork, listNetworks, listSubnets, type NetworkWithSubnets } from '../../../db/networks.ts'
 import { bindPort, getPort, holderOf, type PortWithAddresses } from '../../../db/ports.ts'
 import type { SubnetRow } from '../../../db/tables.ts'
+import { listGroups, type PoolGroup } from '../../../ipam/groups.ts'
 import { newPort } from '../../network/new-port.ts'
 import { contains } from '../../network/subnet-of.ts'
 import type { CreateServer } from './create-body.ts'
@@ -19,6 +20,8 @@ export type Nic =
       readonly subnets: readonly SubnetRow[]
       readonly address: string | null
     }
+  /** an address of the first of these pools that has one */
+  | { readonly kind: 'group'; readonly name: string; readonly pools: readonly Extract<Nic, { kind: 'new' }>[] }
 
 type Wish = Exclude<NonNullable<CreateServer['networks']>, string>[number]
 
@@ -35,7 +38,7 @@ async function onNetwork(
   trx: Transaction,
   network: NetworkWithSubnets,
   { address, viewer }: { readonly address: string | null; readonly viewer: Viewer },
-): Promise<Nic> {
+): Promise<Extract<Nic, { kind: 'new' }>> {
   const subnets = await listSubnets(trx, { networkIds: [network.id] }, { ...viewer, isAdmin: true })
   if (subnets.length === 0) throw new Invalid(`Network ${network.id} requires a subnet in order to boot instances on.`)
   if (address !== null && !subnets.some(({ cidr }) => contains(cidr, address)))
@@ -50,9 +53,28 @@ async function onPort(trx: Transaction, id: string, viewer: Viewer): Promise<Nic
   return { kind: 'port', port }
 }
 
+async function onGroup(
+  trx: Transaction,
+  { name, networkIds }: PoolGroup,
+  { address, viewer }: { readonly address: string | null; readonly viewer: Viewer },
+): Promise<Nic> {
+  if (address !== null)
+    throw new Invalid(`Fixed IP address ${address}: name the network instead of pool group ${name}.`)
+  const networks = await Promise.all(
+    networkIds.map((id) =>
+      known(getNetwork(trx, id, viewer), `Network ${id} of pool group ${name} could not be found.`),
+    ),
+  )
+  const pools: Extract<Nic, { kind: 'new' }>[] = []
+  for (const network of networks) pools.push(await onNetwork(trx, network, { address: null, viewer }))
+  return { kind: 'group', name, pools }
+}
+
 async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<Nic> {
   if (wish.port) return await onPort(trx, wish.port, viewer)
   if (wish.uuid === undefined) throw new Invalid('Bad networks format: network uuid is not in proper format (None)')
+  const [group] = await listGroups(trx, wish.uuid)
+  if (group) return await onGroup(trx, group, { address: wish.fixed_ip ?? null, viewer })
   const network = await known(getNetwork(trx, wish.uuid, viewer), `Network ${wish.uuid} could not be found.`)
   return await onNetwork(trx, network, { address: wish.fixed_ip ?? null, viewer })
 }
@@ -97,11 +119,32 @@ async function addressTaken(trx: Transaction, networkId: string, address: string
   return new Invalid(`Fixed IP address ${address} is already in use on ${owner}.`, { cause: error })
 }
 
+/** In turn: a full pool leaves the place to the next. @throws SubnetFull of the last */
+async function planGroup(
+  trx: Transaction,
+  { pools }: Extract<Nic, { kind: 'group' }>,
+  position: number,
+  of: ForServer,
+): Promise<void> {
+  for (const pool of pools) {
+    try {
+      await trx.transaction((inner) => plan(inner, pool, position, of))
+      return
+    } catch (error) {
+      if (!(error instanceof SubnetFull) || pool === pools.at(-1)) throw error
+    }
+  }
+}
+
 async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer): Promise<void> {
   const { serverId, name, projectId, availabilityZone, securityGroupIds } = of
   const deviceOwner = `compute:${availabilityZone}`
   if (nic.kind === 'port') {
     await bindPort(trx, nic.port.id, { serverId, position, deviceOwner })
+    return
+  }
+  if (nic.kind === 'group') {
+    await planGroup(trx, nic, position, of)
     return
   }
   const { network, subnets, address } = nic

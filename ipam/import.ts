@@ -1,0 +1,71 @@
+/** Addresses that others keep, taken over from CSV: each becomes a reservation. */
+import { parse } from 'csv-parse/sync'
+import ipaddr from 'ipaddr.js'
+import { z } from 'zod'
+import { CloudError, Invalid, messageOf } from '../core/errors.ts'
+import type { Transaction } from '../db/connect.ts'
+import { reserve } from './reserve.ts'
+import { contains, type Subnet } from './subnet.ts'
+
+export interface BadLine {
+  /** in the file, the header being 1 */
+  readonly line: number
+  readonly address: string
+  readonly reason: string
+}
+
+export interface Imported {
+  readonly imported: number
+  readonly bad: readonly BadLine[]
+}
+
+const records = z.array(
+  z.object({
+    info: z.object({ lines: z.number() }),
+    record: z.object({ address: z.string().min(1), name: z.string().default(''), note: z.string().default('') }),
+  }),
+)
+
+function linesOf(csv: string): z.output<typeof records> {
+  try {
+    const rows: unknown = parse(csv, { columns: true, info: true, trim: true, skip_empty_lines: true, bom: true })
+    return records.parse(rows)
+  } catch (error) {
+    if (error instanceof z.ZodError)
+      throw new Invalid("The CSV needs a header line with the column 'address', and may have 'name' and 'note'.", {
+        cause: error,
+      })
+    throw new Invalid(`The CSV cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function subnetOf(subnets: readonly Subnet[], address: string): Subnet {
+  if (!ipaddr.isValid(address)) throw new Invalid(`'${address}' is not an IP address`)
+  const found = subnets.find(({ cidr }) => contains(cidr, address))
+  if (!found) throw new Invalid(`'${address}' is in no subnet of this pool`)
+  return found
+}
+
+/**
+ * Reserves every address of the file, or, when one line is bad, none: the caller must roll back when `bad` is not empty.
+ *
+ * @param csv with the header address,name,note
+ * @throws    Invalid when it is no such CSV at all
+ */
+export async function importAddresses(trx: Transaction, subnets: readonly Subnet[], csv: string): Promise<Imported> {
+  const bad: BadLine[] = []
+  let imported = 0
+  for (const { info, record } of linesOf(csv)) {
+    const { address, name, note } = record
+    try {
+      await trx.transaction((inner) =>
+        reserve(inner, subnetOf(subnets, address), { address, name: name === '' ? null : name, note }),
+      )
+      imported += 1
+    } catch (error) {
+      if (!(error instanceof CloudError)) throw error
+      bad.push({ line: info.lines, address, reason: error.message })
+    }
+  }
+  return { imported, bad }
+}
