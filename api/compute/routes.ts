@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts'
 import { act } from './actions/index.ts'
 import * as extensions from './extensions.ts'
+import * as flavorChanges from './flavor-changes.ts'
 import * as flavors from './flavors.ts'
 import * as hosts from './hosts.ts'
 import * as instanceActions from './instance-actions.ts'
@@ -31,6 +32,11 @@ const may = {
   groups: 'os_compute_api:os-security-groups:list',
   actions: 'os_compute_api:os-instance-actions:list',
   flavors: 'os_compute_api:flavors',
+  createFlavor: 'os_compute_api:os-flavor-manage:create',
+  updateFlavor: 'os_compute_api:os-flavor-manage:update',
+  removeFlavor: 'os_compute_api:os-flavor-manage:delete',
+  flavorAccess: 'os_compute_api:os-flavor-access',
+  extraSpecs: 'os_compute_api:os-flavor-extra-specs:update',
   keypairs: 'os_compute_api:os-keypairs',
   limits: 'os_compute_api:limits',
   quotas: 'os_compute_api:os-quota-sets:show',
@@ -83,11 +89,6 @@ const serverRoutes: readonly Route[] = [
 ]
 
 const otherRoutes: readonly Route[] = [
-  { method: 'get', path: '/v2.1/flavors', rule: may.flavors, run: flavors.index },
-  { method: 'get', path: '/v2.1/flavors/detail', rule: may.flavors, run: flavors.detail },
-  { method: 'get', path: '/v2.1/flavors/:id', rule: may.flavors, run: flavors.show },
-  { method: 'get', path: '/v2.1/flavors/:id/os-extra_specs', rule: may.flavors, run: flavors.extraSpecs },
-  { method: 'get', path: '/v2.1/flavors/:id/os-extra_specs/:key', rule: may.flavors, run: flavors.extraSpec },
   { method: 'get', path: '/v2.1/os-keypairs', rule: may.keypairs, run: keypairs.index },
   { method: 'post', path: '/v2.1/os-keypairs', rule: may.keypairs, run: keypairs.create },
   { method: 'get', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.show },
@@ -113,4 +114,41 @@ const quotaRoutes: readonly Route[] = [
   { method: 'put', path: '/v2.1/os-quota-class-sets/:name', rule: may.setQuotaClasses, run: quotaClasses.update },
 ]
 
-export const computeRoutes: readonly Route[] = [...versionRoutes, ...serverRoutes, ...quotaRoutes, ...otherRoutes]
+const flavorRoutes: readonly Route[] = [
+  { method: 'get', path: '/v2.1/flavors', rule: may.flavors, run: flavors.index },
+  { method: 'get', path: '/v2.1/flavors/detail', rule: may.flavors, run: flavors.detail },
+  { method: 'get', path: '/v2.1/flavors/:id', rule: may.flavors, run: flavors.show },
+  { method: 'get', path: '/v2.1/flavors/:id/os-extra_specs', rule: may.flavors, run: flavors.extraSpecs },
+  { method: 'get', path: '/v2.1/flavors/:id/os-extra_specs/:key', rule: may.flavors, run: flavors.extraSpec },
+  { method: 'post', path: '/v2.1/flavors', rule: may.createFlavor, run: flavorChanges.create },
+  { method: 'put', path: '/v2.1/flavors/:id', since: '2.55', rule: may.updateFlavor, run: flavorChanges.update },
+  { method: 'delete', path: '/v2.1/flavors/:id', rule: may.removeFlavor, run: flavorChanges.remove },
+  { method: 'post', path: '/v2.1/flavors/:id/action', rule: may.flavorAccess, run: flavorChanges.act },
+  { method: 'get', path: '/v2.1/flavors/:id/os-flavor-access', rule: may.flavorAccess, run: flavorChanges.access },
+  {
+    method: 'post',
+    path: '/v2.1/flavors/:id/os-extra_specs',
+    rule: may.extraSpecs,
+    run: flavorChanges.createExtraSpecs,
+  },
+  {
+    method: 'put',
+    path: '/v2.1/flavors/:id/os-extra_specs/:key',
+    rule: may.extraSpecs,
+    run: flavorChanges.updateExtraSpec,
+  },
+  {
+    method: 'delete',
+    path: '/v2.1/flavors/:id/os-extra_specs/:key',
+    rule: may.extraSpecs,
+    run: flavorChanges.removeExtraSpecOf,
+  },
+]
+
+export const computeRoutes: readonly Route[] = [
+  ...versionRoutes,
+  ...serverRoutes,
+  ...flavorRoutes,
+  ...quotaRoutes,
+  ...otherRoutes,
+]

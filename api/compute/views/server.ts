@@ -49,8 +49,8 @@ function flavorField({ flavor }: Server, { version, root }: Shown): Json {
     vcpus: flavor.vcpus,
     ram: flavor.memoryMiB,
     disk: flavor.diskGiB,
-    ephemeral: 0,
-    swap: 0,
+    ephemeral: flavor.ephemeralGiB ?? 0,
+    swap: flavor.swapMiB ?? 0,
     original_name: flavor.name,
     extra_specs: flavor.extraSpecs,
   }
