@@ -15,7 +15,7 @@ const countsSchema = z.strictObject({ passed: z.number(), failed: z.number(), sk
 export type Counts = z.output<typeof countsSchema>
 
 export interface Wanted {
-  /** 'whole', 'smoke', or a regular expression of names of Tempest's tests */
+  /** 'whole', 'smoke', 'clients', or a regular expression of names of Tempest's tests */
   readonly part: string
   /** directory that the logs of the run are copied to */
   readonly logs?: string | undefined

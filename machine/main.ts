@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, type CommanderError } from 'commander'
+import { Command, Option, type CommanderError } from 'commander'
 import { stringify } from 'yaml'
 import { loadConfig, settings, variableOf } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
@@ -168,13 +168,20 @@ const suite = program
 suite
   .command('conformance')
   .description("OpenStack's own judges on a cloud of their own: Tempest and the real clients")
-  .argument('[regex]', "names of Tempest's tests; none = all that is about servers")
-  .option('--smoke', 'what Tempest calls its smoke test, and the server actions')
+  .argument('[regex]', "names of Tempest's tests; none = all that is about servers, and the clients")
+  .addOption(new Option('--smoke', 'what Tempest calls its smoke test, and the server actions').conflicts('clients'))
+  .option('--clients', 'only openstack, nova and openstacksdk')
   .option('--logs <directory>', 'keep the logs of the run there')
-  .action(async (regex: string | undefined, { smoke = false, logs }: { smoke?: boolean; logs?: string }) => {
-    const { conformance } = await import('./conformance.ts')
-    process.exitCode = await conformance({ part: smoke ? 'smoke' : (regex ?? 'whole'), logs })
-  })
+  .action(
+    async (
+      regex: string | undefined,
+      options: { smoke?: boolean; clients?: boolean; logs?: string },
+    ): Promise<void> => {
+      const { conformance } = await import('./conformance.ts')
+      const part = options.smoke ? 'smoke' : options.clients ? 'clients' : (regex ?? 'whole')
+      process.exitCode = await conformance({ part, logs: options.logs })
+    },
+  )
 
 try {
   await program.parseAsync()

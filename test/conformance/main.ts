@@ -1,10 +1,12 @@
 /**
  * The judges on a cloud of their own: run by `./berth test conformance`, in its room.
- * usage: main.ts whole | smoke | PATTERN
+ * usage: main.ts whole | smoke | clients | PATTERN
  */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startCloud } from '../world/index.ts'
+import { runClients } from './clients.ts'
+import { pageOf } from './page.ts'
 import { surroundingsOf } from './surroundings.ts'
 import { runTempest, smokeSuite, wholeSuite } from './tempest.ts'
 import { gist, type Verdict } from './verdicts.ts'
@@ -26,12 +28,16 @@ function logOf(verdicts: readonly Verdict[]): string {
 
 const [wanted = 'whole'] = process.argv.slice(2)
 const cloud = await startCloud()
-const { home, log } = cloud.site.layout
+const { home, log, project } = cloud.site.layout
 const surroundings = await surroundingsOf(cloud)
-const directory = join(home, 'tempest')
-await mkdir(directory)
-const verdicts = await runTempest(surroundings, patterns[wanted] ?? `${wholeSuite}.*(${wanted})`, directory)
+const pattern = patterns[wanted] ?? `${wholeSuite}.*(${wanted})`
+const tempest = wanted === 'clients' ? [] : await runTempest(surroundings, pattern, join(home, 'tempest'))
+const clients =
+  wanted === 'clients' || wanted === 'whole' ? await runClients(cloud, surroundings, join(home, 'clients')) : []
+const verdicts = [...tempest, ...clients]
 await writeFile(join(log, 'conformance.log'), logOf(verdicts))
+if (wanted === 'whole')
+  await writeFile(join(project, 'docs', 'conformance.md'), pageOf({ tempest, clients, surroundings }))
 const counts = {
   passed: count(verdicts, 'passed'),
   failed: count(verdicts, 'failed'),

@@ -1,6 +1,7 @@
 /** What the judges are told about the cloud, read from its own API. */
 import { z } from 'zod'
 import type { TestCloud } from '../world/index.ts'
+import { Api } from './api.ts'
 
 export interface Named {
   readonly id: string
@@ -22,6 +23,8 @@ export interface Surroundings {
   /** aliases of the network API's extensions */
   readonly extensions: readonly string[]
   readonly microversions: { readonly least: string; readonly most: string; readonly placement: string | null }
+  /** the last address of its pool, which is handed out only when asked for */
+  readonly address: string
   /** how many hosts run servers */
   readonly hostCount: number
 }
@@ -30,6 +33,9 @@ const named = z.object({ id: z.string(), name: z.string() })
 const images = z.object({ images: z.array(named) })
 const flavors = z.object({ flavors: z.array(named) })
 const networks = z.object({ networks: z.array(named) })
+const subnets = z.object({
+  subnets: z.array(z.object({ allocation_pools: z.array(z.object({ end: z.string() })) })),
+})
 const extensions = z.object({ extensions: z.array(z.object({ alias: z.string() })) })
 const versions = z.object({
   versions: z.array(z.object({ id: z.string(), min_version: z.string(), version: z.string() })),
@@ -38,22 +44,6 @@ const placement = z.object({ versions: z.array(z.object({ max_version: z.string(
 const services = z.object({
   services: z.array(z.object({ binary: z.string(), state: z.string(), status: z.string() })),
 })
-const requestTimeoutMs = 30_000
-
-async function tokenOf({ url, adminPassword: password }: TestCloud): Promise<string> {
-  const domain = { id: 'default' }
-  const user = { name: 'admin', domain, password }
-  const identity = { methods: ['password'], password: { user } }
-  const response = await fetch(`${url}/identity/v3/auth/tokens`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ auth: { identity, scope: { project: { name: 'admin', domain } } } }),
-    signal: AbortSignal.timeout(requestTimeoutMs),
-  })
-  const token = response.headers.get('x-subject-token')
-  if (token === null) throw new Error(`log-in at ${url}: ${response.status} ${await response.text()}`)
-  return token
-}
 
 function pick(kind: string, all: readonly Named[], name: string): Named {
   const found = all.find((one) => one.name === name)
@@ -63,21 +53,17 @@ function pick(kind: string, all: readonly Named[], name: string): Named {
 
 /** Asks a running cloud. The small image is the first choice: most of Tempest's servers are of it. */
 export async function surroundingsOf(cloud: TestCloud): Promise<Surroundings> {
-  const token = await tokenOf(cloud)
-  const get = async <T>(schema: z.ZodType<T>, path: string): Promise<T> => {
-    const response = await fetch(`${cloud.url}${path}`, {
-      headers: { 'x-auth-token': token },
-      signal: AbortSignal.timeout(requestTimeoutMs),
-    })
-    if (response.status >= 400) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`)
-    return schema.parse(await response.json())
-  }
-  const { images: allImages } = await get(images, '/image/v2/images')
-  const { flavors: allFlavors } = await get(flavors, '/compute/v2.1/flavors')
-  const { networks: allNetworks } = await get(networks, '/networking/v2.0/networks?shared=true')
-  const { extensions: allExtensions } = await get(extensions, '/networking/v2.0/extensions')
-  const compute = (await get(versions, '/compute/')).versions.find(({ id }) => id === 'v2.1')
-  const { services: allServices } = await get(services, '/compute/v2.1/os-services')
+  const api = await Api.open(cloud)
+  const { images: allImages } = await api.get(images, '/image/v2/images')
+  const { flavors: allFlavors } = await api.get(flavors, '/compute/v2.1/flavors')
+  const { networks: allNetworks } = await api.get(networks, '/networking/v2.0/networks?shared=true')
+  const { extensions: allExtensions } = await api.get(extensions, '/networking/v2.0/extensions')
+  const compute = (await api.get(versions, '/compute/')).versions.find(({ id }) => id === 'v2.1')
+  const { services: allServices } = await api.get(services, '/compute/v2.1/os-services')
+  const network = pick('network', allNetworks, cloud.site.config.networkName)
+  const { subnets: itsSubnets } = await api.get(subnets, `/networking/v2.0/subnets?network_id=${network.id}`)
+  const address = itsSubnets[0]?.allocation_pools.at(-1)?.end
+  if (address === undefined) throw new Error(`network ${network.name} has no addresses to hand out`)
   return {
     authUrl: `${cloud.url}/identity/v3`,
     password: cloud.adminPassword,
@@ -86,12 +72,13 @@ export async function surroundingsOf(cloud: TestCloud): Promise<Surroundings> {
     imageAlt: pick('image', allImages, 'debian-12'),
     flavor: pick('flavor', allFlavors, 'm1.nano'),
     flavorAlt: pick('flavor', allFlavors, 'm1.tiny'),
-    network: pick('network', allNetworks, cloud.site.config.networkName),
+    network,
+    address,
     extensions: allExtensions.map(({ alias }) => alias),
     microversions: {
       least: compute?.min_version ?? '2.1',
       most: compute?.version ?? '2.1',
-      placement: (await get(placement, '/placement/')).versions[0]?.max_version ?? null,
+      placement: (await api.get(placement, '/placement/')).versions[0]?.max_version ?? null,
     },
     hostCount: allServices.filter(
       ({ binary, state, status }) => binary === 'nova-compute' && state === 'up' && status === 'enabled',

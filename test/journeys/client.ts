@@ -1,4 +1,4 @@
-/** The real `openstack` client, as its users run it. */
+/** A real client, as its users run it. */
 import { execa } from 'execa'
 import type { TestCloud } from '../world/index.ts'
 
@@ -13,12 +13,14 @@ export interface Said {
 
 export class Client {
   readonly #cloud: TestCloud
+  readonly command: 'openstack' | 'nova'
 
-  constructor(cloud: TestCloud) {
+  constructor(cloud: TestCloud, { command = 'openstack' }: { readonly command?: 'openstack' | 'nova' } = {}) {
     this.#cloud = cloud
+    this.command = command
   }
 
-  /** Runs `openstack ...words`. */
+  /** Runs the client with these words. */
   async try(...words: readonly string[]): Promise<Said> {
     const env = {
       PATH: path,
@@ -32,7 +34,7 @@ export class Client {
       OS_REGION_NAME: 'RegionOne',
       OS_IDENTITY_API_VERSION: '3',
     }
-    const { stdout, stderr, exitCode } = await execa('openstack', [...words], {
+    const { stdout, stderr, exitCode } = await execa(this.command, [...words], {
       env,
       extendEnv: false,
       reject: false,
@@ -44,7 +46,7 @@ export class Client {
   /** As `try`. @throws with the client's words when it failed */
   async run(...words: readonly string[]): Promise<string> {
     const { text, error, exitCode } = await this.try(...words)
-    if (exitCode !== 0) throw new Error(`openstack ${words.join(' ')}: ${error}`)
+    if (exitCode !== 0) throw new Error(`${this.command} ${words.join(' ')}: ${error}`)
     return text
   }
 
