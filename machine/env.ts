@@ -6,10 +6,10 @@ import { publicUrl } from '../core/config.ts'
 import type { Site } from './parts/part.ts'
 import { adminPassword, sshKeyPath } from './secrets.ts'
 
-/** Shell exports for `eval`; an earlier cloud's variables that would contradict them are unset. */
-export async function shellExports(site: Site): Promise<string> {
+/** The variables by which clients find this cloud, as its administrator. */
+export async function clientVariables(site: Site): Promise<Readonly<Record<string, string>>> {
   const { config } = site
-  const variables = {
+  return {
     OS_AUTH_URL: `${publicUrl(config)}/identity/v3`,
     OS_USERNAME: 'admin',
     OS_PASSWORD: await adminPassword(site),
@@ -18,8 +18,12 @@ export async function shellExports(site: Site): Promise<string> {
     OS_PROJECT_DOMAIN_NAME: 'Default',
     OS_REGION_NAME: config.region,
     OS_IDENTITY_API_VERSION: '3',
-    BERTH_SSH_KEY: sshKeyPath(site),
   }
+}
+
+/** Shell exports for `eval`; an earlier cloud's variables that would contradict them are unset. */
+export async function shellExports(site: Site): Promise<string> {
+  const variables = { ...(await clientVariables(site)), BERTH_SSH_KEY: sshKeyPath(site) }
   const quoted = Object.entries(variables).map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`)
   return `unset OS_CLOUD OS_TOKEN OS_AUTH_TYPE OS_PROJECT_ID OS_USER_ID OS_SYSTEM_SCOPE\n${quoted.join('\n')}\n`
 }

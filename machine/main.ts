@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, Option, type CommanderError } from 'commander'
 import { stringify } from 'yaml'
-import { loadConfig, settings, variableOf } from '../core/config.ts'
+import { hasClientSettings, loadConfig, settings, variableOf } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { layoutOf } from './layout.ts'
 import type { Site } from './parts/part.ts'
@@ -15,8 +15,12 @@ function siteHere(): Site {
 }
 
 /** Hands the terminal to another program and ends as it does. */
-async function become(command: string, words: readonly string[]): Promise<void> {
-  const child = spawn(command, words, { stdio: 'inherit' })
+async function become(
+  command: string,
+  words: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const child = spawn(command, words, { stdio: 'inherit', env: { ...process.env, ...more } })
   process.exitCode = await new Promise<number>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => resolve(code ?? 1))
@@ -182,6 +186,22 @@ suite
       process.exitCode = await conformance({ part, logs: options.logs })
     },
   )
+
+/** Words said to a cloud over HTTP: the one that the environment names, else the one here. */
+for (const [word, description] of [['pool', 'IP pools: list, show, create, reserve, find, map, import, ...']] as const)
+  program
+    .command(word)
+    .description(description)
+    .argument('[words...]')
+    .allowUnknownOption()
+    .helpOption(false)
+    .action(async (words: readonly string[]) => {
+      const site = siteHere()
+      const { clientVariables } = await import('./env.ts')
+      const here = hasClientSettings() ? {} : await clientVariables(site)
+      const main = join(site.layout.project, 'cli', 'main.ts')
+      await become(process.execPath, ['--disable-warning=ExperimentalWarning', main, word, ...words], here)
+    })
 
 try {
   await program.parseAsync()

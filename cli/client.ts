@@ -1,0 +1,68 @@
+/** A cloud over HTTP, as its administrator or another user sees it. */
+import { z } from 'zod'
+import { CloudError, Unavailable } from '../core/errors.ts'
+import type { ClientSettings } from '../core/config.ts'
+
+const timeoutMs = 60_000
+const fault = z.object({ error: z.object({ message: z.string() }) })
+
+function reasonIn(text: string): string {
+  try {
+    return fault.parse(JSON.parse(text)).error.message
+  } catch {
+    // Not the envelope of this service: what it said is shown as it is.
+    return text.slice(0, 500)
+  }
+}
+
+export interface Asked<T> {
+  readonly shape: z.ZodType<T>
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly query?: Readonly<Record<string, string | undefined>>
+  readonly body?: unknown
+  /** statuses beyond 2xx whose body is an answer, not a fault */
+  readonly alsoGood?: readonly number[]
+}
+
+export class Client {
+  readonly #root: string
+  readonly #token: string
+
+  private constructor(root: string, token: string) {
+    this.#root = root
+    this.#token = token
+  }
+
+  /** Logs in. @throws Unavailable with what the identity service said */
+  static async open({ authUrl, username, password, project }: ClientSettings): Promise<Client> {
+    const domain = { id: 'default' }
+    const identity = { methods: ['password'], password: { user: { name: username, domain, password } } }
+    const response = await fetch(`${authUrl}/auth/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ auth: { identity, scope: { project: { name: project, domain } } } }),
+      signal: AbortSignal.timeout(timeoutMs),
+    }).catch((error: unknown) => {
+      throw new Unavailable(`${authUrl} does not answer: is the cloud up? (./berth status)`, { cause: error })
+    })
+    const token = response.headers.get('x-subject-token')
+    if (token === null) throw new Unavailable(`log-in at ${authUrl} failed: ${reasonIn(await response.text())}`)
+    return new Client(authUrl.replace(/\/identity\/v3\/?$/, ''), token)
+  }
+
+  /** @throws CloudError with the service's own sentence */
+  async ask<T>(path: string, { shape, method = 'GET', query = {}, body, alsoGood = [] }: Asked<T>): Promise<T> {
+    const url = new URL(`${this.#root}${path}`)
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
+    const response = await fetch(url, {
+      method,
+      headers: { 'x-auth-token': this.#token, 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok && !alsoGood.includes(response.status))
+      throw new CloudError(response.status < 500 ? 'invalid' : 'unavailable', reasonIn(text))
+    return shape.parse(text === '' ? null : JSON.parse(text))
+  }
+}

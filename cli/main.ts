@@ -1,0 +1,22 @@
+/** The words of `./berth` that are said to a cloud, here or elsewhere, over HTTP. */
+import { Command, type CommanderError } from 'commander'
+import { clientSettings } from '../core/config.ts'
+import { Invalid, messageOf } from '../core/errors.ts'
+import { Client } from './client.ts'
+import { poolCommand } from './pool.ts'
+
+const program = new Command('berth').showHelpAfterError('(--help shows how)').exitOverride((error: CommanderError) => {
+  process.exit(error.exitCode === 0 ? 0 : 2)
+})
+const terminal = {
+  client: async () => Client.open(clientSettings()),
+  print: (text: string) => void process.stdout.write(text),
+}
+program.addCommand(poolCommand(terminal))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`berth: ${messageOf(error)}\n`)
+  process.exitCode = error instanceof Invalid ? 2 : 1
+}
