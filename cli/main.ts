@@ -12,7 +12,7 @@ const terminal = {
   client: async () => Client.open(clientSettings()),
   print: (text: string) => void process.stdout.write(text),
 }
-program.addCommand(poolCommand(terminal))
+program.addCommand(poolCommand(terminal).copyInheritedSettings(program))
 
 try {
   await program.parseAsync()
