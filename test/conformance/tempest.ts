@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { excluded, tempestConfig } from './tempest-config.ts'
 import type { Surroundings } from './surroundings.ts'
-import { eventSchema, gist, Verdicts, type Verdict } from './verdicts.ts'
+import { eventSchema, gist, Verdicts, withoutAttributes, type Verdict } from './verdicts.ts'
 
 const packageDirectory = '/usr/lib/python3/dist-packages/tempest'
 /** All that is about servers. */
@@ -31,8 +31,8 @@ async function writeWorkspace(surroundings: Surroundings, directory: string): Pr
 }
 
 function tell(verdicts: Verdicts, started: number): void {
-  const seconds = Math.round((performance.now() - started) / 1000)
-  process.stdout.write(`    ${verdicts.endedCount} of ${verdicts.knownCount} in ${seconds} s\n`)
+  const { known, ended } = verdicts.progress()
+  process.stdout.write(`    ${ended} of ${known} in ${Math.round((performance.now() - started) / 1000)} s\n`)
 }
 
 /**
@@ -77,16 +77,19 @@ export async function runTempest(
   const verdicts = new Verdicts()
   const started = performance.now()
   let exit = -1
+  let toldAt = 0
   for await (const line of run) {
     const event = eventSchema.parse(JSON.parse(line))
     if ('exit' in event) {
       exit = event.exit
       continue
     }
-    const before = verdicts.endedCount
     verdicts.add(event)
-    if (event.status === 'fail') process.stdout.write(`  ✗ ${event.test}\n`)
-    if (verdicts.endedCount > before && verdicts.endedCount % progressEvery === 0) tell(verdicts, started)
+    if (event.status === 'fail') process.stdout.write(`  ✗ ${withoutAttributes(event.test)}\n`)
+    const { ended } = verdicts.progress()
+    if (ended < toldAt + progressEvery) continue
+    toldAt = ended
+    tell(verdicts, started)
   }
   tell(verdicts, started)
   const all = verdicts.all()

@@ -24,7 +24,11 @@ interface Seen {
 const fixtureForm = /^(setUpClass|tearDownClass) \((.+)\)$/
 const unended = new Set(['exists', 'inprogress'])
 
-function withoutAttributes(test: string): string {
+function isEnded(status: string | null): boolean {
+  return status !== null && !unended.has(status)
+}
+
+export function withoutAttributes(test: string): string {
   return test.replace(/\[.*\]$/, '')
 }
 
@@ -46,13 +50,10 @@ export class Verdicts {
     this.#seen.set(test, seen)
   }
 
-  /** How many tests have ended. */
-  get endedCount(): number {
-    return [...this.#seen.values()].filter(({ status }) => status !== null && !unended.has(status)).length
-  }
-
-  get knownCount(): number {
-    return this.#seen.size
+  /** How many tests are known, and how many of them have ended. */
+  progress(): { readonly known: number; readonly ended: number } {
+    const tests = [...this.#seen].filter(([test]) => !fixtureForm.test(test))
+    return { known: tests.length, ended: tests.filter(([, { status }]) => isEnded(status)).length }
   }
 
   /**
@@ -73,10 +74,10 @@ export class Verdicts {
       if (fixtureForm.test(test)) continue
       const plain = withoutAttributes(test)
       const className = plain.slice(0, plain.lastIndexOf('.'))
-      const isEnded = seen.status !== null && !unended.has(seen.status)
-      const { status, said } = isEnded ? seen : (fixtures.get(className) ?? seen)
-      if (!isEnded) shared.add(className)
-      rest.push({ test: plain, outcome: outcomeOf(status), said: said === '' && !isEnded ? 'never ended' : said })
+      const hasEnded = isEnded(seen.status)
+      const { status, said } = hasEnded ? seen : (fixtures.get(className) ?? seen)
+      if (!hasEnded) shared.add(className)
+      rest.push({ test: plain, outcome: outcomeOf(status), said: said === '' && !hasEnded ? 'never ended' : said })
     }
     for (const [name, { status, said }] of fixtures)
       if (status === 'fail' && !shared.has(name)) rest.push({ test: `setUpClass of ${name}`, outcome: 'failed', said })
