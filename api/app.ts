@@ -12,6 +12,7 @@ import {
   placementFault,
   type WriteFault,
 } from './faults.ts'
+import { TooManyAttempts } from './identity/login-guard.ts'
 import { identityRoutes } from './identity/routes.ts'
 import { imageRoutes } from './image/routes.ts'
 import { ipamRoutes } from './ipam/routes.ts'
@@ -19,14 +20,15 @@ import { networkRoutes } from './network/routes.ts'
 import { placementRoutes } from './placement/routes.ts'
 import { routerOf, rootOf, type Cloud, type Route } from './route.ts'
 
-interface Facade {
+/** One service, under its path. */
+export interface Facade {
   readonly at: string
   readonly routes: readonly Route[]
   readonly writeFault: WriteFault
   readonly versioned: boolean
 }
 
-const facades: readonly Facade[] = [
+export const facades: readonly Facade[] = [
   { at: '/identity', routes: identityRoutes, writeFault: identityFault, versioned: false },
   { at: '/compute', routes: computeRoutes, writeFault: computeFault, versioned: true },
   { at: '/image', routes: imageRoutes, writeFault: imageFault, versioned: false },
@@ -80,6 +82,7 @@ function faultHandler({ log, config }: Cloud, { writeFault }: Facade): ErrorRequ
     const { requestId }: { requestId?: unknown } = response.locals
     if (fault.status >= 500) log.error({ requestId, err: error }, 'request failed')
     if (fault.status === 401) response.set('WWW-Authenticate', `Keystone uri="${rootOf(request, config)}/identity"`)
+    if (error instanceof TooManyAttempts) response.set('Retry-After', String(error.retryAfterSeconds))
     const { contentType, body } = writeFault(fault, request.get('accept') ?? '')
     response.status(fault.status).set('Content-Type', contentType).end(body)
   }
@@ -88,7 +91,11 @@ function faultHandler({ log, config }: Cloud, { writeFault }: Facade): ErrorRequ
 /** Nothing of the app is started: the caller listens. */
 export function createApp(cloud: Cloud): Express {
   const app = express()
-  app.disable('x-powered-by').disable('etag').set('strict routing', true)
+  app
+    .disable('x-powered-by')
+    .disable('etag')
+    .set('strict routing', true)
+    .set('trust proxy', [...cloud.config.trustedProxies])
   app.use(track(cloud))
   for (const facade of facades) {
     app.use(

@@ -1,6 +1,6 @@
 import { Unauthenticated } from '../core/errors.ts'
 import type { Db } from '../db/connect.ts'
-import { findBearer } from '../db/identity.ts'
+import { findBearer } from '../db/identity/tokens.ts'
 import type { Caller } from './caller.ts'
 
 /**
@@ -11,5 +11,5 @@ import type { Caller } from './caller.ts'
 export async function authenticate(db: Db, token: string | undefined): Promise<Caller> {
   const bearer = token === undefined || token === '' ? null : await findBearer(db, token)
   if (!bearer) throw new Unauthenticated()
-  return { ...bearer, isAdmin: bearer.roles.includes('admin') }
+  return { ...bearer, isAdmin: bearer.domainId === null && bearer.roles.includes('admin') }
 }

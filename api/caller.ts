@@ -1,9 +1,10 @@
 import { Forbidden } from '../core/errors.ts'
-import type { Bearer } from '../db/identity.ts'
+import type { Bearer } from '../db/identity/tokens.ts'
 import type { Viewer } from '../db/images.ts'
 
 /** Who calls, by the token of the request. */
 export interface Caller extends Bearer {
+  /** of the whole cloud; an administrator of one domain is none */
   readonly isAdmin: boolean
 }
 

@@ -31,6 +31,7 @@ export type WriteFault = (fault: Fault, accept: string) => Envelope
 const statuses = {
   invalid: 400,
   unauthenticated: 401,
+  throttled: 429,
   forbidden: 403,
   'not-found': 404,
   conflict: 409,
@@ -101,6 +102,7 @@ const titles: Readonly<Record<number, string>> = {
   409: 'Conflict',
   413: 'Request Entity Too Large',
   415: 'Unsupported Media Type',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   501: 'Not Implemented',
   503: 'Service Unavailable',

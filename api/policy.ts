@@ -1,11 +1,26 @@
 /**
  * Who may do what: the least role in the project of the token. An admin may do all, in every project; others only see what is their
  * own project's. The names are Nova's, Neutron's, Glance's and Keystone's own, so that an operator knows them.
+ *
+ * A rule that names a role alone holds for tokens of a project, and 'admin' for those of the whole cloud (system scope) too. A rule
+ * with several words says the least role for each scope; a token of a domain sees and changes that domain only. What a user does with
+ * its own (password, application credentials, projects, tokens) needs no role: 'any'.
  */
 import { Forbidden } from '../core/errors.ts'
 import type { Caller } from './caller.ts'
 
-const policy = {
+/** Each includes those after it. */
+const roles = ['admin', 'member', 'reader'] as const
+export type Role = (typeof roles)[number]
+export const scopes = ['project', 'domain', 'system'] as const
+export type Scope = (typeof scopes)[number]
+/** A scope that is not named may never. */
+type Least = Role | 'any' | Readonly<Partial<Record<Scope, Role>>>
+
+const seen = { project: 'admin', domain: 'reader', system: 'reader' } as const
+const governed = { project: 'admin', domain: 'admin', system: 'admin' } as const
+
+export const policy = {
   'os_compute_api:servers:index': 'reader',
   'os_compute_api:servers:index:get_all_tenants': 'admin',
   'os_compute_api:servers:show': 'reader',
@@ -85,19 +100,75 @@ const policy = {
   delete_quota: 'admin',
   get_floatingip: 'reader',
   'ipam:admin': 'admin',
-  'identity:list_all': 'admin',
   'identity:own': 'any',
-} as const satisfies Record<string, Role | 'any'>
+  'identity:validate_token': seen,
+  'identity:revoke_token': 'admin',
+  'identity:list_domains': seen,
+  'identity:get_domain': seen,
+  'identity:create_domain': 'admin',
+  'identity:update_domain': 'admin',
+  'identity:delete_domain': 'admin',
+  'identity:list_projects': seen,
+  'identity:get_project': seen,
+  'identity:create_project': governed,
+  'identity:update_project': governed,
+  'identity:delete_project': governed,
+  'identity:list_users': seen,
+  'identity:get_user': seen,
+  'identity:create_user': governed,
+  'identity:update_user': governed,
+  'identity:delete_user': governed,
+  'identity:list_groups': seen,
+  'identity:get_group': seen,
+  'identity:create_group': governed,
+  'identity:update_group': governed,
+  'identity:delete_group': governed,
+  'identity:list_roles': seen,
+  'identity:get_role': seen,
+  'identity:create_role': 'admin',
+  'identity:update_role': 'admin',
+  'identity:delete_role': 'admin',
+  'identity:list_implied_roles': seen,
+  'identity:create_implied_role': 'admin',
+  'identity:delete_implied_role': 'admin',
+  'identity:list_grants': seen,
+  'identity:create_grant': governed,
+  'identity:revoke_grant': governed,
+  'identity:list_role_assignments': seen,
+  'identity:list_application_credentials': seen,
+  'identity:list_services': seen,
+  'identity:create_service': 'admin',
+  'identity:update_service': 'admin',
+  'identity:delete_service': 'admin',
+  'identity:list_endpoints': seen,
+  'identity:create_endpoint': 'admin',
+  'identity:update_endpoint': 'admin',
+  'identity:delete_endpoint': 'admin',
+  'identity:create_region': 'admin',
+  'identity:update_region': 'admin',
+  'identity:delete_region': 'admin',
+  'placement:show': { project: 'admin', system: 'reader' },
+} as const satisfies Record<string, Least>
 
-/** Each includes those after it. */
-const roles = ['admin', 'member', 'reader'] as const
-export type Role = (typeof roles)[number]
 export type Rule = keyof typeof policy
 
-/** A caller of one of these roles, or of a greater one. */
+export function scopeOf({ projectId, domainId, isSystem }: Caller): Scope | null {
+  return isSystem ? 'system' : domainId !== null ? 'domain' : projectId !== null ? 'project' : null
+}
+
+/** The least role that a rule asks of a token of this scope; null = none suffices. */
+export function leastRole(least: Least, scope: Scope): Role | 'any' | null {
+  if (typeof least !== 'string') return least[scope] ?? null
+  if (scope === 'project' || least === 'any') return least
+  return scope === 'system' && least === 'admin' ? least : null
+}
+
+/** A caller of one of these roles, or of a greater one, in a scope for which the rule is. */
 export function isAllowed(caller: Caller, rule: Rule): boolean {
-  const least = policy[rule]
-  if (least === 'any') return true
+  if (policy[rule] === 'any') return true
+  const scope = scopeOf(caller)
+  const least = scope === null ? null : leastRole(policy[rule], scope)
+  if (least === null || least === 'any') return least === 'any'
   return roles.slice(0, roles.indexOf(least) + 1).some((role) => caller.roles.includes(role))
 }
 

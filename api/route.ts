@@ -22,6 +22,8 @@ export interface OpenCall extends Cloud {
   readonly requestId: string
   /** such as 'http://10.0.0.1:8774': what links in replies begin with */
   readonly root: string
+  /** of the client, as far as the proxies in between are trusted */
+  readonly address: string
   /** the part of the path that the client asked for, without the query */
   readonly path: string
   readonly params: Readonly<Record<string, string>>
@@ -88,6 +90,7 @@ function openCall(cloud: Cloud, request: Request, response: Response, version: M
     ...cloud,
     requestId: localsSchema.parse(response.locals).requestId,
     root: rootOf(request, cloud.config),
+    address: request.ip ?? '',
     path: url.pathname,
     params: z.record(z.string(), z.string()).parse(request.params),
     query: url.searchParams,

@@ -26,7 +26,7 @@ const db = connect(url, { size: 10, name: 'bench' })
 const base = loadConfig()
 await migrate(db)
 await migrateJobs(url)
-const projectId = await createDefaults(db, { adminPassword: password })
+const projectId = await createDefaults(db, { adminPassword: password, region: 'RegionOne' })
 await createDefaultNetwork(db, { ...base, projectId })
 await addImage(db, { name: 'none', reference: 'none', sizeBytes: 1, properties: {} })
 

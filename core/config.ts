@@ -43,6 +43,24 @@ export const settings = z.strictObject({
     .default(null)
     .describe('password of the first admin; null = generated and kept in home, mode 0600'),
   tokenHours: z.coerce.number().positive().default(24).describe('hours: life of an identity token'),
+  loginFailures: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(10)
+    .describe(
+      'failed log-ins of one user from one address before it must wait; of one user, or one address, ten times as many',
+    ),
+  loginWindowSeconds: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(60)
+    .describe('seconds after the first failed log-in until all are forgotten'),
+  trustedProxies: z
+    .array(z.string())
+    .default([])
+    .describe('addresses or CIDRs of proxies before the API whose X-Forwarded-For says who the client is'),
 
   databaseUrl: z.string().nullable().default(null).describe('postgres://...; null = a Postgres of our own under home'),
   postgresPort: z.coerce
@@ -188,6 +206,9 @@ const wellKnown: Readonly<Record<string, string>> = {
   registryUrl: 'REGISTRY_URL',
 }
 
+/** Settings that are lists, with commas between in the environment. */
+const listSettings: ReadonlySet<string> = new Set(['dnsServers', 'trustedProxies'])
+
 /** The environment variable of a setting: 'apiPort' is read from BERTH_API_PORT. */
 export function variableOf(name: string): string {
   return wellKnown[name] ?? `BERTH_${name.replace(/([A-Z]+)/g, '_$1').toUpperCase()}`
@@ -218,7 +239,7 @@ export function loadConfig(environment: Environment = process.env): Config {
   for (const name of Object.keys(settings.shape)) {
     const text = environment[variableOf(name)]
     if (text === undefined || text === '') continue
-    fromEnvironment[name] = name === 'dnsServers' ? text.split(',').filter(Boolean) : text === 'null' ? null : text
+    fromEnvironment[name] = listSettings.has(name) ? text.split(',').filter(Boolean) : text === 'null' ? null : text
   }
   const result = settings.safeParse({ ...readFile(configFile(home)), ...fromEnvironment, home })
   if (result.success) return result.data

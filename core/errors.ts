@@ -2,6 +2,7 @@
 export const errorKinds = [
   'invalid',
   'unauthenticated',
+  'throttled',
   'forbidden',
   'not-found',
   'conflict',

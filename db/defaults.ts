@@ -1,10 +1,24 @@
 /** Who may use a new cloud, and what sizes it offers. All of it is made once; what is there is left as it is. */
 import { createHash } from 'node:crypto'
 import type { Db, Transaction } from './connect.ts'
-import { defaultDomain } from './identity.ts'
+import { defaultDomain } from './identity/domains.ts'
 import { hashPassword, isPassword } from './password.ts'
 
 const roles = ['admin', 'member', 'reader'] as const
+const implications = [
+  ['admin', 'member'],
+  ['member', 'reader'],
+] as const
+
+/** Image and network without a version: clients append one, or ask. Each path stands below the place where a client found this API. */
+const services = [
+  { type: 'identity', name: 'keystone', path: '/identity' },
+  { type: 'compute', name: 'nova', path: '/compute/v2.1' },
+  { type: 'image', name: 'glance', path: '/image' },
+  { type: 'network', name: 'neutron', path: '/networking' },
+  { type: 'placement', name: 'placement', path: '/placement' },
+] as const
+const interfaces = ['public', 'internal', 'admin'] as const
 
 /** Nova's classic sizes, and one for a guest that does next to nothing. */
 const flavors = [
@@ -33,6 +47,11 @@ async function createAdmin(trx: Transaction, password: string): Promise<void> {
       .insert({ id: idOf(`role ${name}`), name })
       .onConflict()
       .ignore()
+  for (const [prior, implied] of implications)
+    await trx('implied_roles')
+      .insert({ priorRoleId: idOf(`role ${prior}`), impliedRoleId: idOf(`role ${implied}`) })
+      .onConflict()
+      .ignore()
   const present = await trx('users').where({ domainId: defaultDomain.id, name: 'admin' }).first()
   if (!present) {
     const passwordHash = await hashPassword(password)
@@ -42,10 +61,33 @@ async function createAdmin(trx: Transaction, password: string): Promise<void> {
       .where({ id: present.id })
       .update({ passwordHash: await hashPassword(password) })
   }
+  const admin = { userId: present?.id ?? adminUserId, roleId: idOf('role admin') }
   await trx('role_assignments')
-    .insert({ userId: present?.id ?? adminUserId, projectId: adminProjectId, roleId: idOf('role admin') })
+    .insert([
+      { ...admin, projectId: adminProjectId },
+      { ...admin, isSystem: true },
+    ])
     .onConflict()
     .ignore()
+}
+
+/** A region gets its endpoints when it is new: what an administrator changes later stays so. */
+async function createCatalogue(trx: Transaction, region: string): Promise<void> {
+  const known = await trx('regions').where({ id: region }).first('id')
+  if (known) return
+  await trx('regions').insert({ id: region })
+  const rows = services.map(({ type, name }) => ({ id: idOf(`service ${type}`), type, name }))
+  await trx('services').insert(rows).onConflict().ignore()
+  const endpoints = services.flatMap(({ type, path }) =>
+    interfaces.map((kind) => ({
+      id: idOf(`endpoint ${region} ${type} ${kind}`),
+      serviceId: idOf(`service ${type}`),
+      regionId: region,
+      interface: kind,
+      url: `$(public_endpoint)s${path}`,
+    })),
+  )
+  await trx('endpoints').insert(endpoints).onConflict().ignore()
 }
 
 /** The administrator's own servers are bound by the hosts, not by a quota. */
@@ -59,16 +101,20 @@ async function liftQuota(trx: Transaction): Promise<void> {
 }
 
 /**
- * The roles, the project and user `admin`, and, in a cloud that has none, flavors. The administrator's password is from now on the one
+ * The roles, the project and user `admin`, the services of a new region, and, in a cloud that has none, flavors. The administrator's password is from now on the one
  * given: the setting is the truth, so that what `env` prints works.
  *
  * @returns the id of the project `admin`
  */
-export async function createDefaults(db: Db, { adminPassword }: { readonly adminPassword: string }): Promise<string> {
+export async function createDefaults(
+  db: Db,
+  { adminPassword, region }: { readonly adminPassword: string; readonly region: string },
+): Promise<string> {
   await db.transaction(async (trx) => {
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', ['defaults'])
     await createAdmin(trx, adminPassword)
     await liftQuota(trx)
+    await createCatalogue(trx, region)
     const some = await trx('flavors').first('id')
     if (!some) await trx('flavors').insert([...flavors])
   })

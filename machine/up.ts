@@ -91,7 +91,7 @@ async function prepareDatabase(
     await step('database', async () => {
       await migrate(db)
       await migrateJobs(parts.postgres.where)
-      const projectId = await createDefaults(db, { adminPassword: password })
+      const projectId = await createDefaults(db, { adminPassword: password, region: site.config.region })
       await createDefaultNetwork(db, { ...site.config, projectId })
     })
     await step(

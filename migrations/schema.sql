@@ -45,6 +45,44 @@ create table allocations (
   disk_gib integer not null
 );
 
+create table application_credential_roles (
+  application_credential_id text not null,
+  role_id text not null
+);
+
+create table application_credentials (
+  id text not null,
+  user_id text not null,
+  project_id text not null,
+  name text not null,
+  description text not null default ''::text,
+  secret_hash text not null,
+  unrestricted boolean not null default false,
+  access_rules jsonb,
+  expires_at timestamp with time zone,
+  created_at timestamp with time zone not null default now()
+);
+
+create table domains (
+  id text not null,
+  name text not null,
+  description text not null default ''::text,
+  enabled boolean not null default true,
+  tags text[] not null default '{}'::text[],
+  created_at timestamp with time zone not null default now()
+);
+
+create table endpoints (
+  id text not null,
+  service_id text not null,
+  region_id text,
+  interface text not null,
+  url text not null,
+  name text not null default ''::text,
+  enabled boolean not null default true,
+  created_at timestamp with time zone not null default clock_timestamp()
+);
+
 create table faults (
   id bigint not null,
   server_id uuid not null,
@@ -73,6 +111,19 @@ create table flavors (
   swap_mib integer not null default 0,
   ephemeral_gib integer not null default 0,
   rxtx_factor real not null default 1
+);
+
+create table group_members (
+  group_id text not null,
+  user_id text not null
+);
+
+create table groups (
+  id text not null,
+  domain_id text not null default 'default'::text,
+  name text not null,
+  description text not null default ''::text,
+  created_at timestamp with time zone not null default now()
 );
 
 create table hosts (
@@ -117,6 +168,11 @@ create table images (
   updated_at timestamp with time zone not null default now()
 );
 
+create table implied_roles (
+  prior_role_id text not null,
+  implied_role_id text not null
+);
+
 create table ip_ranges (
   id bigint not null,
   subnet_id uuid not null,
@@ -132,6 +188,12 @@ create table keypairs (
   fingerprint text not null,
   created_at timestamp with time zone not null default now(),
   number bigint not null
+);
+
+create table login_failures (
+  who text not null,
+  failures integer not null,
+  forgotten_at timestamp with time zone not null
 );
 
 create table network_quotas (
@@ -205,7 +267,10 @@ create table projects (
   name text not null,
   description text not null default ''::text,
   enabled boolean not null default true,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  parent_id text,
+  tags text[] not null default '{}'::text[],
+  extra jsonb not null default '{}'::jsonb
 );
 
 create table quota_classes (
@@ -220,15 +285,27 @@ create table quotas (
   hard_limit integer not null
 );
 
+create table regions (
+  id text not null,
+  description text not null default ''::text,
+  parent_region_id text,
+  created_at timestamp with time zone not null default now()
+);
+
 create table role_assignments (
-  user_id text not null,
-  project_id text not null,
-  role_id text not null
+  user_id text,
+  project_id text,
+  role_id text not null,
+  group_id text,
+  domain_id text,
+  is_system boolean not null default false,
+  is_inherited boolean not null default false
 );
 
 create table roles (
   id text not null,
-  name text not null
+  name text not null,
+  description text not null default ''::text
 );
 
 create table security_group_rules (
@@ -346,6 +423,15 @@ create table servers (
   server_group_id uuid
 );
 
+create table services (
+  id text not null,
+  type text not null,
+  name text not null default ''::text,
+  description text not null default ''::text,
+  enabled boolean not null default true,
+  created_at timestamp with time zone not null default clock_timestamp()
+);
+
 create table subnets (
   id uuid not null,
   network_id uuid not null,
@@ -372,7 +458,11 @@ create table tokens (
   methods text[] not null,
   audit_id text not null,
   issued_at timestamp with time zone not null default now(),
-  expires_at timestamp with time zone not null
+  expires_at timestamp with time zone not null,
+  domain_id text,
+  is_system boolean not null default false,
+  application_credential_id text,
+  parent_audit_id text
 );
 
 create table user_quotas (
@@ -386,10 +476,11 @@ create table users (
   id text not null,
   domain_id text not null default 'default'::text,
   name text not null,
-  password_hash text not null,
+  password_hash text,
   enabled boolean not null default true,
   default_project_id text,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  extra jsonb not null default '{}'::jsonb
 );
 
 CREATE INDEX address_history_address ON public.address_history USING btree (subnet_id, address, id DESC);
@@ -408,17 +499,33 @@ CREATE INDEX aggregate_hosts_host ON public.aggregate_hosts USING btree (host);
 
 CREATE INDEX allocations_host ON public.allocations USING btree (host);
 
+CREATE INDEX application_credentials_project ON public.application_credentials USING btree (project_id);
+
+CREATE INDEX endpoints_service ON public.endpoints USING btree (service_id);
+
 CREATE INDEX faults_server ON public.faults USING btree (server_id, id DESC);
+
+CREATE INDEX group_members_group ON public.group_members USING btree (group_id);
 
 CREATE INDEX images_name ON public.images USING btree (name);
 
 CREATE INDEX ip_ranges_subnet ON public.ip_ranges USING btree (subnet_id, first);
+
+CREATE INDEX login_failures_forgotten ON public.login_failures USING btree (forgotten_at);
 
 CREATE INDEX port_security_groups_group ON public.port_security_groups USING btree (security_group_id);
 
 CREATE INDEX ports_device ON public.ports USING btree (device_id);
 
 CREATE INDEX ports_network ON public.ports USING btree (network_id);
+
+CREATE INDEX projects_parent ON public.projects USING btree (parent_id) WHERE (parent_id IS NOT NULL);
+
+CREATE INDEX role_assignments_domain ON public.role_assignments USING btree (domain_id) WHERE (domain_id IS NOT NULL);
+
+CREATE INDEX role_assignments_group ON public.role_assignments USING btree (group_id) WHERE (group_id IS NOT NULL);
+
+CREATE INDEX role_assignments_project ON public.role_assignments USING btree (project_id) WHERE (project_id IS NOT NULL);
 
 CREATE INDEX security_group_rules_remote ON public.security_group_rules USING btree (remote_group_id) WHERE (remote_group_id IS NOT NULL);
 
@@ -443,6 +550,8 @@ CREATE INDEX servers_updated ON public.servers USING btree (updated_at);
 CREATE INDEX subnets_network ON public.subnets USING btree (network_id);
 
 CREATE INDEX tokens_expires_at ON public.tokens USING btree (expires_at);
+
+CREATE INDEX tokens_user ON public.tokens USING btree (user_id);
 
 CREATE OR REPLACE FUNCTION public.address_left()
  RETURNS trigger
@@ -517,6 +626,68 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.bearer_of(p_digest bytea)
+ RETURNS TABLE(user_id text, user_name text, user_domain_id text, user_domain_name text, project_id text, project_name text, project_domain_id text, project_domain_name text, domain_id text, domain_name text, is_system boolean, roles text[], methods text[], audit_id text, parent_audit_id text, issued_at timestamp with time zone, expires_at timestamp with time zone, application_credential_id text, application_credential_name text, is_unrestricted boolean, access_rules jsonb)
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+begin
+  return query
+    select t.user_id, u.name, u.domain_id, ud.name, t.project_id, p.name, p.domain_id, pd.name, t.domain_id, d.name, t.is_system,
+           held.roles, t.methods, t.audit_id, t.parent_audit_id, t.issued_at, t.expires_at,
+           c.id, c.name, coalesce(c.unrestricted, true), c.access_rules
+    from tokens t
+    join users u on u.id = t.user_id and u.enabled
+    join domains ud on ud.id = u.domain_id and ud.enabled
+    left join projects p on p.id = t.project_id
+    left join domains pd on pd.id = p.domain_id
+    left join domains d on d.id = t.domain_id
+    left join application_credentials c on c.id = t.application_credential_id
+    cross join lateral (
+      select array(
+        select r.name from roles r
+        where r.id in (select roles_of(t.user_id, t.project_id, t.domain_id, t.is_system))
+          and (c.id is null or r.id in (select with_implied(array(
+                select a.role_id from application_credential_roles a where a.application_credential_id = c.id))))
+        order by r.name) as roles
+    ) held
+    where t.digest = p_digest and t.expires_at > now()
+      and p.enabled is not false and pd.enabled is not false and d.enabled is not false
+      and (cardinality(held.roles) > 0 or num_nonnulls(t.project_id, t.domain_id) + t.is_system::int = 0);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.effective_assignments(p_user text)
+ RETURNS TABLE(user_id text, project_id text, domain_id text, is_system boolean, role_id text)
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive held as (
+    select a.user_id, a.project_id, a.domain_id, a.is_system, a.is_inherited, a.role_id
+    from role_assignments a where a.user_id is not null and (p_user is null or a.user_id = p_user)
+    union all
+    select m.user_id, a.project_id, a.domain_id, a.is_system, a.is_inherited, a.role_id
+    from group_members m join role_assignments a on a.group_id = m.group_id where p_user is null or m.user_id = p_user
+  ), below(above_id, id) as (
+    select parent_id, id from projects where parent_id is not null
+    union all
+    select b.above_id, p.id from projects p join below b on p.parent_id = b.id
+  ), placed as (
+    select h.user_id, h.project_id, h.domain_id, h.is_system, h.role_id from held h where not h.is_inherited
+    union
+    select h.user_id, b.id, null, false, h.role_id from held h join below b on b.above_id = h.project_id where h.is_inherited
+    union
+    select h.user_id, p.id, null, false, h.role_id from held h join projects p on p.domain_id = h.domain_id where h.is_inherited
+  ), closed as (
+    select * from placed
+    union
+    select c.user_id, c.project_id, c.domain_id, c.is_system, i.implied_role_id
+    from closed c join implied_roles i on i.prior_role_id = c.role_id
+  )
+  select * from closed
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.next_revision()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -526,6 +697,45 @@ begin
   new.updated_at := now();
   return new;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.roles_of(p_user text, p_project text, p_domain text, p_system boolean)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive line(id, parent_id, domain_id, is_above) as (
+    select id, parent_id, domain_id, false from projects where id = p_project
+    union all
+    select p.id, p.parent_id, p.domain_id, true from projects p join line l on p.id = l.parent_id
+  ), mine as (
+    select * from role_assignments where user_id = p_user
+    union all
+    select a.* from group_members m join role_assignments a on a.group_id = m.group_id where m.user_id = p_user
+  )
+  select with_implied(array(
+    select role_id from mine
+    where case
+      when is_system then p_system
+      when is_inherited then project_id in (select id from line where is_above) or domain_id in (select domain_id from line)
+      else project_id = p_project or domain_id = p_domain
+    end
+  ))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION public.with_implied(p_roles text[])
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  with recursive held(role_id) as (
+    select unnest(p_roles)
+    union
+    select i.implied_role_id from implied_roles i join held h on i.prior_role_id = h.role_id
+  )
+  select role_id from held
+$function$
 ;
 
 CREATE TRIGGER address_left BEFORE UPDATE ON public.addresses FOR EACH ROW WHEN (((old.state = 'used'::text) AND (new.state <> 'used'::text))) EXECUTE FUNCTION address_left();
@@ -576,6 +786,32 @@ alter table allocations add constraint allocations_pkey PRIMARY KEY (server_id, 
 
 alter table allocations add constraint allocations_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id);
 
+alter table application_credential_roles add constraint application_credential_roles_application_credential_id_fkey FOREIGN KEY (application_credential_id) REFERENCES application_credentials(id) ON DELETE CASCADE;
+
+alter table application_credential_roles add constraint application_credential_roles_pkey PRIMARY KEY (application_credential_id, role_id);
+
+alter table application_credential_roles add constraint application_credential_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES roles(id) ON DELETE CASCADE;
+
+alter table application_credentials add constraint application_credentials_pkey PRIMARY KEY (id);
+
+alter table application_credentials add constraint application_credentials_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
+
+alter table application_credentials add constraint application_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+alter table application_credentials add constraint application_credentials_user_id_name_key UNIQUE (user_id, name);
+
+alter table domains add constraint domains_name_key UNIQUE (name);
+
+alter table domains add constraint domains_pkey PRIMARY KEY (id);
+
+alter table endpoints add constraint endpoints_interface_check CHECK ((interface = ANY (ARRAY['public'::text, 'internal'::text, 'admin'::text])));
+
+alter table endpoints add constraint endpoints_pkey PRIMARY KEY (id);
+
+alter table endpoints add constraint endpoints_region_id_fkey FOREIGN KEY (region_id) REFERENCES regions(id);
+
+alter table endpoints add constraint endpoints_service_id_fkey FOREIGN KEY (service_id) REFERENCES services(id) ON DELETE CASCADE;
+
 alter table faults add constraint faults_pkey PRIMARY KEY (id);
 
 alter table faults add constraint faults_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
@@ -598,6 +834,18 @@ alter table flavors add constraint flavors_swap_mib_check CHECK ((swap_mib >= 0)
 
 alter table flavors add constraint flavors_vcpus_check CHECK ((vcpus > 0));
 
+alter table group_members add constraint group_members_group_id_fkey FOREIGN KEY (group_id) REFERENCES groups(id) ON DELETE CASCADE;
+
+alter table group_members add constraint group_members_pkey PRIMARY KEY (user_id, group_id);
+
+alter table group_members add constraint group_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+alter table groups add constraint groups_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES domains(id) ON DELETE CASCADE;
+
+alter table groups add constraint groups_domain_id_name_key UNIQUE (domain_id, name);
+
+alter table groups add constraint groups_pkey PRIMARY KEY (id);
+
 alter table hosts add constraint hosts_id_key UNIQUE (id);
 
 alter table hosts add constraint hosts_number_key UNIQUE (number);
@@ -610,6 +858,14 @@ alter table images add constraint images_status_check CHECK ((status = ANY (ARRA
 
 alter table images add constraint images_visibility_check CHECK ((visibility = ANY (ARRAY['public'::text, 'private'::text, 'shared'::text, 'community'::text])));
 
+alter table implied_roles add constraint implied_roles_check CHECK ((prior_role_id <> implied_role_id));
+
+alter table implied_roles add constraint implied_roles_implied_role_id_fkey FOREIGN KEY (implied_role_id) REFERENCES roles(id) ON DELETE CASCADE;
+
+alter table implied_roles add constraint implied_roles_pkey PRIMARY KEY (prior_role_id, implied_role_id);
+
+alter table implied_roles add constraint implied_roles_prior_role_id_fkey FOREIGN KEY (prior_role_id) REFERENCES roles(id) ON DELETE CASCADE;
+
 alter table ip_ranges add constraint ip_ranges_check CHECK ((first <= last));
 
 alter table ip_ranges add constraint ip_ranges_pkey PRIMARY KEY (id);
@@ -621,6 +877,8 @@ alter table keypairs add constraint keypairs_number_key UNIQUE (number);
 alter table keypairs add constraint keypairs_pkey PRIMARY KEY (user_id, name);
 
 alter table keypairs add constraint keypairs_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+alter table login_failures add constraint login_failures_pkey PRIMARY KEY (who);
 
 alter table network_quotas add constraint network_quotas_pkey PRIMARY KEY (project_id, resource);
 
@@ -660,7 +918,11 @@ alter table ports add constraint ports_server_id_position_key UNIQUE (server_id,
 
 alter table ports add constraint ports_status_check CHECK ((status = ANY (ARRAY['DOWN'::text, 'BUILD'::text, 'ACTIVE'::text, 'ERROR'::text])));
 
+alter table projects add constraint projects_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES domains(id) ON DELETE CASCADE;
+
 alter table projects add constraint projects_domain_id_name_key UNIQUE (domain_id, name);
+
+alter table projects add constraint projects_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table projects add constraint projects_pkey PRIMARY KEY (id);
 
@@ -670,13 +932,27 @@ alter table quotas add constraint quotas_pkey PRIMARY KEY (project_id, resource)
 
 alter table quotas add constraint quotas_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 
-alter table role_assignments add constraint role_assignments_pkey PRIMARY KEY (user_id, project_id, role_id);
+alter table regions add constraint regions_parent_region_id_fkey FOREIGN KEY (parent_region_id) REFERENCES regions(id);
+
+alter table regions add constraint regions_pkey PRIMARY KEY (id);
+
+alter table role_assignments add constraint role_assignments_check CHECK ((num_nonnulls(user_id, group_id) = 1));
+
+alter table role_assignments add constraint role_assignments_check1 CHECK (((num_nonnulls(project_id, domain_id) + (is_system)::integer) = 1));
+
+alter table role_assignments add constraint role_assignments_check2 CHECK ((NOT (is_system AND is_inherited)));
+
+alter table role_assignments add constraint role_assignments_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES domains(id) ON DELETE CASCADE;
+
+alter table role_assignments add constraint role_assignments_group_id_fkey FOREIGN KEY (group_id) REFERENCES groups(id) ON DELETE CASCADE;
 
 alter table role_assignments add constraint role_assignments_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table role_assignments add constraint role_assignments_role_id_fkey FOREIGN KEY (role_id) REFERENCES roles(id) ON DELETE CASCADE;
 
 alter table role_assignments add constraint role_assignments_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
+
+alter table role_assignments add constraint role_assignments_user_id_group_id_project_id_domain_id_is_s_key UNIQUE NULLS NOT DISTINCT (user_id, group_id, project_id, domain_id, is_system, role_id, is_inherited);
 
 alter table roles add constraint roles_name_key UNIQUE (name);
 
@@ -722,11 +998,19 @@ alter table servers add constraint servers_pkey PRIMARY KEY (id);
 
 alter table servers add constraint servers_server_group_id_fkey FOREIGN KEY (server_group_id) REFERENCES server_groups(id) ON DELETE SET NULL;
 
+alter table services add constraint services_pkey PRIMARY KEY (id);
+
 alter table subnets add constraint subnets_network_id_fkey FOREIGN KEY (network_id) REFERENCES networks(id);
 
 alter table subnets add constraint subnets_pkey PRIMARY KEY (id);
 
 alter table subnets add constraint subnets_warn_percent_check CHECK (((warn_percent >= 1) AND (warn_percent <= 100)));
+
+alter table tokens add constraint tokens_application_credential_id_fkey FOREIGN KEY (application_credential_id) REFERENCES application_credentials(id) ON DELETE CASCADE;
+
+alter table tokens add constraint tokens_check CHECK (((num_nonnulls(project_id, domain_id) + (is_system)::integer) <= 1));
+
+alter table tokens add constraint tokens_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES domains(id) ON DELETE CASCADE;
 
 alter table tokens add constraint tokens_pkey PRIMARY KEY (digest);
 
@@ -737,6 +1021,8 @@ alter table tokens add constraint tokens_user_id_fkey FOREIGN KEY (user_id) REFE
 alter table user_quotas add constraint user_quotas_pkey PRIMARY KEY (project_id, user_id, resource);
 
 alter table user_quotas add constraint user_quotas_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
+
+alter table users add constraint users_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES domains(id) ON DELETE CASCADE;
 
 alter table users add constraint users_domain_id_name_key UNIQUE (domain_id, name);
 

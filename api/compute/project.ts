@@ -1,6 +1,6 @@
 /** Projects that administrators name in requests of compute. */
 import { Invalid } from '../../core/errors.ts'
-import { findProject } from '../../db/identity.ts'
+import { findProject } from '../../db/identity/projects.ts'
 import type { Call } from '../route.ts'
 
 /** @throws Invalid, in Nova's words, when there is no such project */

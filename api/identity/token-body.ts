@@ -3,9 +3,11 @@ import { z } from 'zod'
 
 const domain = z.union([z.object({ id: z.string() }), z.object({ name: z.string() })])
 const project = z.union([z.object({ id: z.string() }), z.object({ name: z.string(), domain })])
-const user = z.union([
-  z.object({ id: z.string(), password: z.string() }),
-  z.object({ name: z.string(), domain, password: z.string() }),
+const userNamed = z.union([z.object({ id: z.string() }), z.object({ name: z.string(), domain })])
+const user = z.intersection(userNamed, z.object({ password: z.string() }))
+const credential = z.union([
+  z.object({ id: z.string(), secret: z.string() }),
+  z.object({ name: z.string(), user: userNamed, secret: z.string() }),
 ])
 
 /** Clients send more than is defined here; as Keystone does, what is not known is ignored. */
@@ -15,13 +17,15 @@ export const tokenBody = z.object({
       methods: z.array(z.string()).min(1),
       password: z.object({ user }).optional(),
       token: z.object({ id: z.string() }).optional(),
+      application_credential: credential.optional(),
     }),
     scope: z
       .union([
         z.literal('unscoped'),
         z.object({ project }),
-        z.object({ domain: z.unknown() }),
-        z.object({ system: z.unknown() }),
+        z.object({ domain }),
+        z.object({ system: z.object({ all: z.literal(true) }) }),
+        z.object({ unscoped: z.object({}) }).transform(() => 'unscoped' as const),
       ])
       .optional(),
   }),
@@ -29,5 +33,6 @@ export const tokenBody = z.object({
 
 export type TokenBody = z.output<typeof tokenBody>['auth']
 export type ProjectName = z.output<typeof project>
-export type UserName = z.output<typeof user>
+export type UserName = z.output<typeof userNamed>
 export type DomainName = z.output<typeof domain>
+export type CredentialName = z.output<typeof credential>

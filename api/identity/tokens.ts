@@ -1,140 +1,127 @@
-/** Tokens: issued for a password or another token, shown, and revoked. */
+/** Tokens: issued for a proof, shown, and revoked. */
 import { randomBytes } from 'node:crypto'
-import { NotFound, Unauthenticated } from '../../core/errors.ts'
+import { Forbidden, Unauthenticated } from '../../core/errors.ts'
 import type { Db } from '../../db/connect.ts'
+import type { Place } from '../../db/identity/assignments.ts'
+import { findDomain } from '../../db/identity/domains.ts'
+import { findProject } from '../../db/identity/projects.ts'
 import {
-  defaultDomain,
   digestOf,
   findBearer,
-  findProject,
-  findUser,
   insertToken,
   removeExpiredTokens,
   revokeToken,
-  rolesIn,
   type Bearer,
-  type Named,
-} from '../../db/identity.ts'
-import { isPassword } from '../../db/password.ts'
-import type { ProjectRow, UserRow } from '../../db/tables.ts'
+} from '../../db/identity/tokens.ts'
 import { parseBody } from '../body.ts'
+import { allow } from '../policy.ts'
 import type { Call, OpenCall, Reply } from '../route.ts'
-import { catalog } from './catalog.ts'
-import { tokenBody, type DomainName, type ProjectName, type TokenBody, type UserName } from './token-body.ts'
+import { Missing } from './answer.ts'
+import { named } from './names.ts'
+import { prove, type Proof } from './prove.ts'
+import { tokenBody, type TokenBody } from './token-body.ts'
+import { tokenView } from './token-view.ts'
 
-function domainId(domain: DomainName): string {
-  const isDefault = 'id' in domain ? domain.id === defaultDomain.id : domain.name === defaultDomain.name
-  return isDefault ? defaultDomain.id : 'none such'
-}
+const nowhere: Place = { projectId: null, domainId: null, isSystem: false }
 
-function named(what: ProjectName | UserName): Named {
-  return 'id' in what ? { id: what.id } : { name: what.name, domainId: domainId(what.domain) }
-}
-
-/** Whoever proves to be a user, with the methods of the proof, and how long it holds at most. */
-interface Proof {
-  readonly user: UserRow
-  readonly methods: readonly string[]
-  readonly bearer: Bearer | null
-}
-
-/** One answer to everything that is wrong, so that nobody learns which names exist. */
-async function prove(db: Db, { methods, password, token }: TokenBody['identity']): Promise<Proof> {
-  if (methods.includes('password') && password) {
-    const user = await findUser(db, named(password.user))
-    const isRight = await isPassword(user?.passwordHash ?? null, password.user.password)
-    if (isRight && user?.enabled) return { user, methods: ['password'], bearer: null }
-  } else if (methods.includes('token') && token) {
-    const bearer = await findBearer(db, token.id)
-    const user = bearer ? await findUser(db, { id: bearer.userId }) : null
-    if (bearer && user) return { user, methods: [...new Set(['token', ...bearer.methods])], bearer }
+/** @throws Unauthenticated when there is no such project or domain; whether the user has a role there is found later */
+async function scopeOf(db: Db, scope: Exclude<TokenBody['scope'], undefined | 'unscoped'>): Promise<Place> {
+  if ('system' in scope) return { ...nowhere, isSystem: true }
+  if ('project' in scope) {
+    const name = await named(db, scope.project)
+    const project = name ? await findProject(db, name) : null
+    if (!project) throw new Unauthenticated()
+    return { ...nowhere, projectId: project.id }
   }
-  throw new Unauthenticated()
-}
-
-/** The project that the token is for: the one named, else the user's own, else none. */
-async function scopeOf(db: Db, scope: TokenBody['scope'], user: UserRow): Promise<ProjectRow | null> {
-  if (scope === 'unscoped') return null
-  if (scope === undefined)
-    return user.defaultProjectId === null ? null : await findProject(db, { id: user.defaultProjectId })
-  if (!('project' in scope)) throw new Unauthenticated('This cloud knows tokens of projects only.')
-  const project = await findProject(db, named(scope.project))
-  const roles = project ? await rolesIn(db, user.id, project.id) : []
-  if (!project?.enabled || roles.length === 0) throw new Unauthenticated()
-  return project
-}
-
-/** Keystone's times have microseconds. */
-function time(date: Date): string {
-  return date.toISOString().replace('Z', '000Z')
-}
-
-async function view({ db, root, query, config }: OpenCall, bearer: Bearer): Promise<Readonly<Record<string, unknown>>> {
-  const { projectId, projectName } = bearer
-  const roles = projectId === null ? [] : await rolesIn(db, bearer.userId, projectId)
-  const scoped = {
-    is_domain: false,
-    project: { id: projectId, name: projectName, domain: defaultDomain },
-    roles: roles.map(({ id, name }) => ({ id, name })),
-    ...(query.has('nocatalog') ? {} : { catalog: catalog(root, config.region) }),
-  }
-  return {
-    methods: bearer.methods,
-    user: { id: bearer.userId, name: bearer.userName, domain: defaultDomain, password_expires_at: null },
-    audit_ids: [bearer.auditId],
-    issued_at: time(bearer.issuedAt),
-    expires_at: time(bearer.expiresAt),
-    ...(projectId === null ? {} : scoped),
-  }
+  const domain = await findDomain(db, scope.domain)
+  if (!domain) throw new Unauthenticated()
+  return { ...nowhere, domainId: domain.id }
 }
 
 const millisecondsPerHour = 3_600_000
 
-/** A token from a token does not live longer than the first one. */
-function expiryOf(hours: number, { bearer }: Proof): Date {
-  return bearer?.expiresAt ?? new Date(Date.now() + hours * millisecondsPerHour)
+/** A token does not outlive what it was made of. */
+function expiryOf(hours: number, { bearer, credential }: Proof): Date {
+  if (bearer) return bearer.expiresAt
+  const ends = [Date.now() + hours * millisecondsPerHour, credential?.expiresAt?.getTime() ?? Infinity]
+  return new Date(Math.min(...ends))
 }
 
-export async function issue(call: OpenCall): Promise<Reply> {
-  const { db, config } = call
-  const { identity, scope } = parseBody(tokenBody, call.body).auth
-  const proof = await prove(db, identity)
-  const project = await scopeOf(db, scope, proof.user)
+interface Issued {
+  readonly token: string
+  readonly bearer: Bearer
+}
+
+/** A token in a place where its bearer has a role, or in none; null when the user has no role there, or it is disabled. */
+async function issueAt({ db, config }: OpenCall, proof: Proof, place: Place): Promise<Issued | null> {
   const token = randomBytes(32).toString('base64url')
-  await removeExpiredTokens(db)
   await insertToken(db, {
+    ...place,
     digest: digestOf(token),
     userId: proof.user.id,
-    projectId: project?.id ?? null,
     methods: proof.methods,
     auditId: randomBytes(16).toString('base64url'),
+    parentAuditId: proof.bearer ? (proof.bearer.parentAuditId ?? proof.bearer.auditId) : null,
+    applicationCredentialId: proof.credential?.id ?? null,
     expiresAt: expiryOf(config.tokenHours, proof),
   })
   const bearer = await findBearer(db, token)
-  if (!bearer) throw new Unauthenticated()
-  return { status: 201, body: { token: await view(call, bearer) }, headers: { 'X-Subject-Token': token } }
+  if (!bearer) await revokeToken(db, token)
+  return bearer ? { token, bearer } : null
 }
 
-/** The token that a request is about: the caller's own, or any, for an administrator. */
-async function subjectOf({ db, caller, header }: Call): Promise<{ readonly token: string; readonly bearer: Bearer }> {
+/** Where no scope is asked for, it is the user's own project, if it may go there. */
+async function issueSomewhere(call: OpenCall, proof: Proof, scope: TokenBody['scope']): Promise<Issued | null> {
+  if (proof.credential) {
+    const place = { ...nowhere, projectId: proof.credential.projectId }
+    if (scope !== undefined && (scope === 'unscoped' || (await scopeOf(call.db, scope)).projectId !== place.projectId))
+      throw new Forbidden('An application credential is for its own project only.')
+    return await issueAt(call, proof, place)
+  }
+  if (scope === 'unscoped') return await issueAt(call, proof, nowhere)
+  if (scope !== undefined) return await issueAt(call, proof, await scopeOf(call.db, scope))
+  const own = proof.user.defaultProjectId
+  const project = own === null ? null : await findProject(call.db, { id: own })
+  return (
+    (project && (await issueAt(call, proof, { ...nowhere, projectId: project.id }))) ??
+    (await issueAt(call, proof, nowhere))
+  )
+}
+
+export async function issue(call: OpenCall): Promise<Reply> {
+  const { identity, scope } = parseBody(tokenBody, call.body).auth
+  const proof = await prove(call, identity)
+  await removeExpiredTokens(call.db)
+  const issued = await issueSomewhere(call, proof, scope)
+  if (!issued) throw new Unauthenticated()
+  const view = await tokenView(call, issued.bearer)
+  return { status: 201, body: { token: view }, headers: { 'X-Subject-Token': issued.token } }
+}
+
+/** The token that a request is about: of the caller itself, or any, for those who may. */
+async function subjectOf(
+  { db, caller, header }: Call,
+  rule: 'identity:validate_token' | 'identity:revoke_token',
+): Promise<Issued> {
   const token = header('x-subject-token') ?? ''
   const bearer = await findBearer(db, token)
-  if (!bearer || (!caller.isAdmin && bearer.userId !== caller.userId)) throw new NotFound('Token', 'of the request')
+  if (bearer?.userId !== caller.userId) allow(caller, rule)
+  if (!bearer) throw new Missing('token', 'of the request')
   return { token, bearer }
 }
 
 export async function validate(call: Call): Promise<Reply> {
-  const { token, bearer } = await subjectOf(call)
-  return { status: 200, body: { token: await view(call, bearer) }, headers: { 'X-Subject-Token': token } }
+  const { token, bearer } = await subjectOf(call, 'identity:validate_token')
+  return { status: 200, body: { token: await tokenView(call, bearer) }, headers: { 'X-Subject-Token': token } }
 }
 
 export async function check(call: Call): Promise<Reply> {
-  const { token } = await subjectOf(call)
+  const { token } = await subjectOf(call, 'identity:validate_token')
   return { status: 200, headers: { 'X-Subject-Token': token } }
 }
 
 export async function revoke(call: Call): Promise<Reply> {
-  const { token } = await subjectOf(call)
+  const { token } = await subjectOf(call, 'identity:revoke_token')
   await revokeToken(call.db, token)
   return { status: 204 }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { NetworkError } from '../../core/network-errors.ts'
 import type { Transaction } from '../../db/connect.ts'
-import { findProject } from '../../db/identity.ts'
+import { findProject } from '../../db/identity/projects.ts'
 import { withinNetworkQuota } from '../../db/network-quotas.ts'
 import {
   defaultGroup,

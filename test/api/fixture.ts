@@ -118,7 +118,7 @@ async function addUser(db: Db, name: string, project: string, role: string): Pro
 
 export async function startApi(): Promise<TestApi> {
   const { db, drop } = await freshDatabase()
-  const adminProject = await createDefaults(db, { adminPassword: password })
+  const adminProject = await createDefaults(db, { adminPassword: password, region: 'RegionOne' })
   const networkId = await createDefaultNetwork(db, {
     projectId: adminProject,
     networkName: 'private',

@@ -38,7 +38,7 @@ test('a right password is answered with a token, the roles and the catalogue', a
   expect(answer.headers.get('x-subject-token')).toMatch(/^[\w-]{40,}$/)
   const { catalog, roles, user } = token.parse(answer.body).token
   expect(user.name).toBe('mia')
-  expect(roles.map(({ name }) => name)).toEqual(['member'])
+  expect(roles.map(({ name }) => name)).toEqual(['member', 'reader'])
   const urls = Object.fromEntries(catalog.map(({ type, endpoints }) => [type, endpoints[0]?.url]))
   expect(urls).toEqual({
     identity: `${api.url}/identity`,

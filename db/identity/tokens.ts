@@ -1,0 +1,68 @@
+/** Tokens. Only the digest of one is kept: who reads the database cannot act as a user. */
+import { createHash } from 'node:crypto'
+import type { AccessRule } from '../../core/identity.ts'
+import type { Db } from '../connect.ts'
+import type { TokenRow } from '../tables.ts'
+import type { Place } from './assignments.ts'
+
+/** Who calls: a token with all that is known of its bearer, read in one statement. At most one of project, domain and system is named. */
+export interface Bearer extends Place {
+  readonly userId: string
+  readonly userName: string
+  readonly userDomainId: string
+  readonly userDomainName: string
+  /** null for a token that is not scoped to a project */
+  readonly projectName: string | null
+  readonly projectDomainId: string | null
+  readonly projectDomainName: string | null
+  readonly domainName: string | null
+  /** names of the roles that hold now, implied ones among them; not those of the time of the login */
+  readonly roles: readonly string[]
+  readonly methods: readonly string[]
+  readonly auditId: string
+  readonly parentAuditId: string | null
+  readonly issuedAt: Date
+  readonly expiresAt: Date
+  /** the application credential that stands behind the token */
+  readonly applicationCredentialId: string | null
+  readonly applicationCredentialName: string | null
+  readonly isUnrestricted: boolean
+  /** null = it may ask for whatever its roles allow */
+  readonly accessRules: readonly AccessRule[] | null
+}
+
+export function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
+
+export async function insertToken(db: Db, token: Omit<TokenRow, 'issuedAt'>): Promise<void> {
+  await db('tokens').insert({ ...token, methods: [...token.methods] })
+}
+
+/**
+ * The bearer of a token that has not expired, of an enabled user in an enabled project or domain, who has a role there; null when
+ * there is none. All of it is as it is now: a role withdrawn or a project disabled tells at once.
+ */
+export async function findBearer(db: Db, token: string): Promise<Bearer | null> {
+  const { rows } = await db.raw<{ rows: Bearer[] }>('select * from bearer_of(?)', [digestOf(token)])
+  return rows[0] ?? null
+}
+
+/** @returns false when there was no such token */
+export async function revokeToken(db: Db, token: string): Promise<boolean> {
+  return (
+    (await db('tokens')
+      .where({ digest: digestOf(token) })
+      .delete()) > 0
+  )
+}
+
+/** What a user had is over: its password was changed, or it was disabled. */
+export async function revokeTokensOf(db: Db, userId: string): Promise<void> {
+  await db('tokens').where({ userId }).delete()
+}
+
+/** @returns how many expired tokens were removed */
+export async function removeExpiredTokens(db: Db): Promise<number> {
+  return await db('tokens').where('expiresAt', '<', db.fn.now()).delete()
+}
