@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { arch, cpus, networkInterfaces, uptime } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { loadConfig, type Config } from '../core/config.ts'
@@ -30,6 +31,21 @@ function driverOf(config: Config): DockerDriver {
     cgroupParent: `/${config.namePrefix}`,
     lxcfsDir: config.lxcfsDir === 'off' ? null : config.lxcfsDir,
   })
+}
+
+/** What administrators ask of the machine itself. */
+function machine(): Readonly<Record<string, unknown>> {
+  const address = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ internal, family }) => !internal && family === 'IPv4')?.address
+  const processors = cpus()
+  return {
+    address: address ?? '127.0.0.1',
+    bootedAt: new Date(Date.now() - uptime() * 1000).toISOString(),
+    architecture: arch(),
+    cpuModel: processors[0]?.model ?? '',
+    cpus: processors.length,
+  }
 }
 
 const config = loadConfig()
@@ -67,6 +83,7 @@ await registerHost(db, {
     storageDriver: capacity.storageDriver,
     enforcesDisk: capacity.enforcesDisk,
     userNamespaces: capacity.guestRootUid !== 0,
+    ...machine(),
   },
   agentUrl: console.url,
   agentToken,

@@ -4,12 +4,13 @@ import type { Db } from './connect.ts'
 export const silentSecondsAllowed = 60
 
 /** What Nova calls host_status. */
-export type HostStatus = 'UP' | 'UNKNOWN' | 'MAINTENANCE'
+export type HostStatus = 'UP' | 'DOWN' | 'UNKNOWN' | 'MAINTENANCE'
 
 /** Of hosts by name; an unknown host is not in the map. */
 export async function hostStatuses(db: Db, names: readonly string[]): Promise<ReadonlyMap<string, HostStatus>> {
   const { rows } = await db.raw<{ rows: { name: string; status: HostStatus }[] }>(
-    `select name, case when now() - heartbeat_at > make_interval(secs => ?) then 'UNKNOWN'
+    `select name, case when is_forced_down then 'DOWN'
+                       when now() - heartbeat_at > make_interval(secs => ?) then 'UNKNOWN'
                        when not is_enabled then 'MAINTENANCE' else 'UP' end as status
      from hosts where name = any(?)`,
     [silentSecondsAllowed, [...names]],
@@ -25,7 +26,7 @@ export interface Zone {
 
 export async function listZones(db: Db): Promise<readonly Zone[]> {
   const { rows } = await db.raw<{ rows: Zone[] }>(
-    `select zone as name, bool_or(is_enabled and now() - heartbeat_at <= make_interval(secs => ?)) as is_available
+    `select zone as name, bool_or(is_enabled and not is_forced_down and now() - heartbeat_at <= make_interval(secs => ?)) as is_available
      from hosts group by zone order by zone`,
     [silentSecondsAllowed],
   )

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { Conflict, NotFound } from '../core/errors.ts'
 import type { Db, Transaction } from './connect.ts'
 import type { HostRow } from './tables.ts'
 
@@ -90,4 +91,42 @@ export async function releaseClaims(trx: Transaction, serverId: string): Promise
 /** The place on one host is free again. */
 export async function releaseClaim(db: Db, serverId: string, host: string): Promise<void> {
   await db('allocations').where({ serverId, host }).delete()
+}
+
+/** What administrators decide of a host. */
+export type HostWish = Partial<Pick<HostRow, 'isEnabled' | 'disabledReason' | 'isForcedDown'>>
+
+/** @throws NotFound */
+export async function changeHost(db: Db, name: string, wish: HostWish): Promise<void> {
+  if ((await db('hosts').where({ name }).update(wish)) === 0) throw new NotFound('Host', name)
+}
+
+/** The host is known no more, until its agent says otherwise. @throws Conflict when servers stand on it; NotFound */
+export async function deleteHost(trx: Transaction, name: string): Promise<void> {
+  await trx('hosts').where({ name }).forUpdate().select('name')
+  const server = await trx('servers').where({ host: name }).whereNull('deletedAt').first('id')
+  const claimed = await trx('allocations').where({ host: name }).first('serverId')
+  if (server || claimed)
+    throw new Conflict(
+      'Unable to delete compute service that is hosting instances. Migrate or delete the instances first.',
+    )
+  if ((await trx('hosts').where({ name }).delete()) === 0) throw new NotFound('Host', name)
+}
+
+/** What the servers of one project take on a host. */
+export interface ProjectOnHost {
+  readonly projectId: string
+  readonly vcpus: number
+  readonly memoryMiB: number
+  readonly diskGiB: number
+}
+
+export async function projectsOnHost(db: Db, host: string): Promise<readonly ProjectOnHost[]> {
+  const { rows } = await db.raw<{ rows: ProjectOnHost[] }>(
+    `select project_id, sum((flavor->>'vcpus')::int)::int as vcpus, sum((flavor->>'memoryMiB')::int)::int as memory_mib,
+            sum((flavor->>'diskGiB')::int + coalesce((flavor->>'ephemeralGiB')::int, 0))::int as disk_gib
+     from servers where host = ? and deleted_at is null group by project_id order by project_id`,
+    [host],
+  )
+  return rows
 }

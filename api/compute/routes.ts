@@ -1,10 +1,12 @@
 /** The tree of /compute: which path, who may, and what answers it. */
 import type { Route } from '../route.ts'
 import { act } from './actions/index.ts'
+import * as aggregates from './aggregates.ts'
 import * as extensions from './extensions.ts'
 import * as flavorChanges from './flavor-changes.ts'
 import * as flavors from './flavors.ts'
 import * as hosts from './hosts.ts'
+import * as hypervisors from './hypervisors.ts'
 import * as instanceActions from './instance-actions.ts'
 import * as keypairs from './keypairs.ts'
 import { limits } from './limits.ts'
@@ -17,7 +19,9 @@ import * as servers from './servers/list.ts'
 import * as metadata from './servers/metadata.ts'
 import { show } from './servers/show.ts'
 import { update } from './servers/update.ts'
+import * as services from './services.ts'
 import { allVersions, currentVersion, oldVersion } from './versions.ts'
+import * as zones from './zones.ts'
 
 const may = {
   list: 'os_compute_api:servers:index',
@@ -48,6 +52,10 @@ const may = {
   zonesDetail: 'os_compute_api:os-availability-zone:detail',
   hypervisors: 'os_compute_api:os-hypervisors:list',
   services: 'os_compute_api:os-services:list',
+  setServices: 'os_compute_api:os-services:update',
+  removeServices: 'os_compute_api:os-services:delete',
+  hosts: 'os_compute_api:os-hosts',
+  aggregates: 'os_compute_api:os-aggregates',
   extensions: 'os_compute_api:extensions',
 } as const
 
@@ -94,12 +102,6 @@ const otherRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.show },
   { method: 'delete', path: '/v2.1/os-keypairs/:name', rule: may.keypairs, run: keypairs.remove },
   { method: 'get', path: '/v2.1/limits', rule: may.limits, run: limits },
-  { method: 'get', path: '/v2.1/os-availability-zone', rule: may.zones, run: hosts.zones },
-  { method: 'get', path: '/v2.1/os-availability-zone/detail', rule: may.zonesDetail, run: hosts.zonesDetail },
-  { method: 'get', path: '/v2.1/os-hypervisors', rule: may.hypervisors, run: hosts.hypervisors },
-  { method: 'get', path: '/v2.1/os-hypervisors/detail', rule: may.hypervisors, run: hosts.hypervisorsDetail },
-  { method: 'get', path: '/v2.1/os-hypervisors/:id', rule: may.hypervisors, run: hosts.hypervisor },
-  { method: 'get', path: '/v2.1/os-services', rule: may.services, run: hosts.services },
   { method: 'get', path: '/v2.1/extensions', rule: may.extensions, run: extensions.index },
   { method: 'get', path: '/v2.1/extensions/:alias', rule: may.extensions, run: extensions.show },
 ]
@@ -145,10 +147,63 @@ const flavorRoutes: readonly Route[] = [
   },
 ]
 
+const hostRoutes: readonly Route[] = [
+  { method: 'get', path: '/v2.1/os-availability-zone', rule: may.zones, run: zones.index },
+  { method: 'get', path: '/v2.1/os-availability-zone/detail', rule: may.zonesDetail, run: zones.detail },
+  { method: 'get', path: '/v2.1/os-hypervisors', rule: may.hypervisors, run: hypervisors.index },
+  { method: 'get', path: '/v2.1/os-hypervisors/detail', rule: may.hypervisors, run: hypervisors.detail },
+  {
+    method: 'get',
+    path: '/v2.1/os-hypervisors/statistics',
+    until: '2.88',
+    rule: may.hypervisors,
+    run: hypervisors.statistics,
+  },
+  { method: 'get', path: '/v2.1/os-hypervisors/:id', rule: may.hypervisors, run: hypervisors.show },
+  {
+    method: 'get',
+    path: '/v2.1/os-hypervisors/:id/uptime',
+    until: '2.88',
+    rule: may.hypervisors,
+    run: hypervisors.uptime,
+  },
+  {
+    method: 'get',
+    path: '/v2.1/os-hypervisors/:id/search',
+    until: '2.53',
+    rule: may.hypervisors,
+    run: hypervisors.search,
+  },
+  {
+    method: 'get',
+    path: '/v2.1/os-hypervisors/:id/servers',
+    until: '2.53',
+    rule: may.hypervisors,
+    run: hypervisors.servers,
+  },
+  { method: 'get', path: '/v2.1/os-services', rule: may.services, run: services.index },
+  { method: 'put', path: '/v2.1/os-services/:action', until: '2.53', rule: may.setServices, run: services.act },
+  { method: 'put', path: '/v2.1/os-services/:id', since: '2.53', rule: may.setServices, run: services.update },
+  { method: 'delete', path: '/v2.1/os-services/:id', rule: may.removeServices, run: services.remove },
+  { method: 'get', path: '/v2.1/os-hosts', until: '2.43', rule: may.hosts, run: hosts.index },
+  { method: 'get', path: '/v2.1/os-hosts/:name', until: '2.43', rule: may.hosts, run: hosts.show },
+  { method: 'put', path: '/v2.1/os-hosts/:name', until: '2.43', rule: may.hosts, run: hosts.update },
+  { method: 'get', path: '/v2.1/os-hosts/:name/startup', until: '2.43', rule: may.hosts, run: hosts.power },
+  { method: 'get', path: '/v2.1/os-hosts/:name/shutdown', until: '2.43', rule: may.hosts, run: hosts.power },
+  { method: 'get', path: '/v2.1/os-hosts/:name/reboot', until: '2.43', rule: may.hosts, run: hosts.power },
+  { method: 'get', path: '/v2.1/os-aggregates', rule: may.aggregates, run: aggregates.index },
+  { method: 'post', path: '/v2.1/os-aggregates', rule: may.aggregates, run: aggregates.create },
+  { method: 'get', path: '/v2.1/os-aggregates/:id', rule: may.aggregates, run: aggregates.show },
+  { method: 'put', path: '/v2.1/os-aggregates/:id', rule: may.aggregates, run: aggregates.update },
+  { method: 'delete', path: '/v2.1/os-aggregates/:id', rule: may.aggregates, run: aggregates.remove },
+  { method: 'post', path: '/v2.1/os-aggregates/:id/action', rule: may.aggregates, run: aggregates.act },
+]
+
 export const computeRoutes: readonly Route[] = [
   ...versionRoutes,
   ...serverRoutes,
   ...flavorRoutes,
   ...quotaRoutes,
+  ...hostRoutes,
   ...otherRoutes,
 ]

@@ -4,6 +4,7 @@ import type { Filter } from './filter.ts'
 const silentSecondsAllowed = 60
 
 export const alive: Filter = (host) => {
+  if (host.isForcedDown) return 'an administrator has declared it down'
   if (host.silentSeconds > silentSecondsAllowed)
     return `its agent has been silent for ${Math.round(host.silentSeconds)} s`
   return host.problem

@@ -13,7 +13,7 @@ export interface ServerParts {
   readonly addresses: readonly ServerAddress[]
   readonly securityGroups: readonly string[]
   readonly fault: Fault | null
-  readonly hostStatus: 'UP' | 'UNKNOWN' | 'MAINTENANCE' | ''
+  readonly hostStatus: 'UP' | 'DOWN' | 'UNKNOWN' | 'MAINTENANCE' | ''
 }
 
 export interface Shown {
