@@ -1,11 +1,13 @@
 /** The frame of every change that this host carries out: guarded, recorded as an event, ended by one guarded UPDATE. */
 import { GuestFailed, messageOf, Superseded } from '../core/errors.ts'
+import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import { changes, powerStates, type Change, type ChangeName, type PowerState, type VmState } from '../core/states.ts'
 import { withEvent } from '../db/action-events.ts'
 import { abandon, fail, findServer, finish } from '../db/servers.ts'
 import type { Host } from './host.ts'
+import { isWorthAnother } from './passing.ts'
 
 interface Options {
   /**
@@ -43,21 +45,24 @@ export async function carryOut<N extends ChangeName>(
   work: (server: Server) => Promise<void>,
   { onFailure = 'error', end }: Options = {},
 ): Promise<void> {
-  const { db, log } = host
+  const { config, db, log } = host
   const change: Change = changes[name]
   const { during, to, verb } = change
   const { serverId, requestId } = payload
   const server = await findServer(db, serverId)
   if (server?.host !== host.name || server.taskState !== during) return
+  reach(config, 'agent.change.begun')
   try {
     await withEvent(db, payload, { event: `compute_${verb}_instance`, host: host.name }, async () => {
       await work(server)
       if (end) await end(server)
       else await finish(db, server.id, to, during, { powerState: powerOf[to] ?? powerStates.shutdown })
+      reach(config, 'agent.change.finished')
     })
     log.info({ serverId, requestId, change: name }, 'server changed')
   } catch (error) {
     if (error instanceof Superseded) return
+    if (await isWorthAnother(host, server, error)) throw error
     const failed = new GuestFailed(serverId, verb, messageOf(error), { cause: error })
     log.error({ serverId, requestId, err: failed }, 'server not changed')
     await settle(host, server, { change, message: failed.message, onFailure })

@@ -1,4 +1,5 @@
 import { CloudError, GuestFailed, messageOf, Superseded } from '../core/errors.ts'
+import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import { powerStates } from '../core/states.ts'
@@ -11,6 +12,7 @@ import { enqueue } from '../jobs/enqueue.ts'
 import { chooseCpus } from './dedicated-cpus.ts'
 import { guestSpec, type GuestParts } from './guest-spec.ts'
 import type { Host } from './host.ts'
+import { isWorthAnother } from './passing.ts'
 import { removeSpecFile, writeSpecFile } from './spec-file.ts'
 import { ensureGateways, plugAll } from './wire.ts'
 
@@ -34,6 +36,7 @@ async function prepare(
 ): Promise<void> {
   const pulling = driver.ensureImage(server.imageReference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000))
   const image = await step(server.id, 'image', pulling)
+  reach(config, 'agent.create.image')
   const make = async (cpuset: string | null): Promise<void> => {
     const spec = guestSpec({ server, vifs, image, namespace, adminPassword, cpuset, config, enforcesDisk })
     await step(server.id, 'container', driver.create(spec))
@@ -44,7 +47,9 @@ async function prepare(
     await turns.at('dedicated cpus', async () =>
       make(await step(server.id, 'cpus', chooseCpus(driver, server.id, vcpus))),
     )
+  reach(config, 'agent.create.container')
   await writeSpecFile(config.home, server, vifs)
+  reach(config, 'agent.create.spec')
 }
 
 /** Namespace; then wires and container side by side; then init, which runs when this returns. */
@@ -53,10 +58,14 @@ async function build(host: Host, server: Server, adminPassword: string | null, u
   const vifs = await vifsOf(db, server.id)
   undo.add('namespace', () => wires.removeNamespace(server.id))
   const namespace = await step(server.id, 'namespace', wires.ensureNamespace(server.id))
+  reach(config, 'agent.create.namespace')
   for (const vif of vifs) undo.add(`port ${vif.portId}`, () => wires.unplug(vif.portId))
   undo.add('guest', () => driver.remove(server.id))
   undo.add('spec file', () => removeSpecFile(config.home, server.id))
-  const plugging = ensureGateways(host).then(() => plugAll(host, server.id, vifs))
+  const plugging = ensureGateways(host).then(async () => {
+    await plugAll(host, server.id, vifs)
+    reach(config, 'agent.create.wires')
+  })
   // Both must have settled before anything is undone.
   const [wired, prepared] = await Promise.allSettled([
     step(server.id, 'wires', plugging),
@@ -65,6 +74,7 @@ async function build(host: Host, server: Server, adminPassword: string | null, u
   if (wired.status === 'rejected') throw wired.reason
   if (prepared.status === 'rejected') throw prepared.reason
   await turns.starting(() => step(server.id, 'start', driver.start(server.id)))
+  reach(config, 'agent.create.start')
 }
 
 /** A host's failure goes back to the scheduler, with its reason, until hosts or attempts run out; bad input ends it at once. */
@@ -89,14 +99,16 @@ async function giveUp(
 
 /** Makes the guest of a new server. A job that comes twice or late does nothing; what a crash left is taken up. */
 export async function create(host: Host, payload: JobPayload<'server.create'>): Promise<void> {
-  const { db, log } = host
+  const { config, db, log } = host
   const server = await findServer(db, payload.serverId)
   if (server?.host !== host.name || server.vmState !== 'building' || server.taskState !== 'spawning') return
+  reach(config, 'agent.create.begun')
   const undo = new Undo()
   try {
     await withEvent(db, payload, { event: 'compute__do_build_and_run_instance', host: host.name }, async () => {
       await build(host, server, payload.adminPassword, undo)
       await finish(db, server.id, 'active', 'spawning', { powerState: powerStates.running, launched: true })
+      reach(config, 'agent.create.finished')
     })
     undo.commit()
     log.info({ serverId: server.id, requestId: payload.requestId }, 'guest created')
@@ -104,6 +116,7 @@ export async function create(host: Host, payload: JobPayload<'server.create'>): 
     for (const left of await undo.rollback())
       log.error({ serverId: server.id, left: left.what, err: left.error }, 'not undone')
     if (error instanceof Superseded) return
+    if (await isWorthAnother(host, server, error)) throw error
     log.error({ serverId: server.id, requestId: payload.requestId, err: error }, 'guest not created')
     await giveUp(host, server, payload, error).catch((superseded: unknown) => {
       if (!(superseded instanceof Superseded)) throw superseded

@@ -1,3 +1,4 @@
+import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import { withEvent } from '../db/action-events.ts'
 import { findServer } from '../db/servers.ts'
@@ -13,16 +14,21 @@ export async function demolish(
   portIds: readonly string[],
 ): Promise<void> {
   await driver.remove(serverId)
+  reach(config, 'agent.delete.guest')
   for (const portId of portIds) await wires.unplug(portId)
+  reach(config, 'agent.delete.wires')
   await wires.removeNamespace(serverId)
+  reach(config, 'agent.delete.namespace')
   await removeSpecFile(config.home, serverId)
+  reach(config, 'agent.delete.spec')
 }
 
 /** Deletes a server: first all that stands on the host, then, in one transaction, its addresses, ports, claim and row. */
 export async function remove(host: Host, payload: JobPayload<'server.delete'>): Promise<void> {
-  const { db, log } = host
+  const { config, db, log } = host
   const server = await findServer(db, payload.serverId)
   if (server?.taskState !== 'deleting') return
+  reach(config, 'agent.delete.begun')
   await withEvent(db, payload, { event: 'compute_terminate_instance', host: host.name }, async () => {
     const vifs = await vifsOf(db, server.id)
     await demolish(
@@ -31,6 +37,7 @@ export async function remove(host: Host, payload: JobPayload<'server.delete'>): 
       vifs.map((vif) => vif.portId),
     )
     await db.transaction((trx) => giveBack(trx, server.id))
+    reach(config, 'agent.delete.committed')
   })
   log.info({ serverId: server.id, requestId: payload.requestId }, 'guest deleted')
 }

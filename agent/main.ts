@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { loadConfig, type Config } from '../core/config.ts'
 import { Invalid } from '../core/errors.ts'
+import { endOpenEvents } from '../db/action-events.ts'
 import { connect } from '../db/connect.ts'
 import { registerHost } from '../db/hosts.ts'
 import { takeLock } from '../db/locks.ts'
@@ -91,7 +92,13 @@ await registerHost(db, {
 await reconcile(host, { isStart: true })
 
 const ending = new AbortController()
-const running = await runJobs(handlersOf(host), { databaseUrl, host: name, concurrency: 16, log })
+const running = await runJobs(handlersOf(host), {
+  databaseUrl,
+  host: name,
+  concurrency: 16,
+  log,
+  onDone: (payload) => endOpenEvents(db, payload),
+})
 const loops = Promise.all([
   watchGuests(host, ending.signal),
   reconcileOften(host, ending.signal),

@@ -1,4 +1,5 @@
 /** Start, stop and reboot of a guest that exists. */
+import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { carryOut } from './change.ts'
@@ -7,10 +8,17 @@ import { ensureGateways, plugAll } from './wire.ts'
 
 /** The guest runs, with all of its wires, when this returns. */
 export async function startGuest(host: Host, serverId: string): Promise<void> {
-  const { db, driver, turns } = host
+  const { config, db, driver, turns } = host
   await ensureGateways(host)
   await plugAll(host, serverId, await vifsOf(db, serverId))
+  reach(config, 'agent.power.wires')
   await turns.starting(() => driver.start(serverId))
+  reach(config, 'agent.power.started')
+}
+
+async function stopGuest({ config, driver }: Host, serverId: string, graceSeconds: number): Promise<void> {
+  await driver.stop(serverId, graceSeconds)
+  reach(config, 'agent.power.stopped')
 }
 
 export async function start(host: Host, payload: JobPayload<'server.start'>): Promise<void> {
@@ -18,14 +26,14 @@ export async function start(host: Host, payload: JobPayload<'server.start'>): Pr
 }
 
 export async function stop(host: Host, payload: JobPayload<'server.stop'>): Promise<void> {
-  await carryOut(host, 'server.stop', payload, ({ id }) => host.driver.stop(id, host.config.stopGraceSeconds))
+  await carryOut(host, 'server.stop', payload, ({ id }) => stopGuest(host, id, host.config.stopGraceSeconds))
 }
 
 /** Soft: init shuts down in its own time. Hard: the plug is pulled. Either way the guest comes up with the same wires. */
 export async function reboot(host: Host, payload: JobPayload<'server.reboot'>, how: 'soft' | 'hard'): Promise<void> {
   const name = how === 'soft' ? 'server.reboot' : 'server.reboot-hard'
   await carryOut(host, name, payload, async ({ id }) => {
-    await host.driver.stop(id, how === 'soft' ? host.config.stopGraceSeconds : 0)
+    await stopGuest(host, id, how === 'soft' ? host.config.stopGraceSeconds : 0)
     await startGuest(host, id)
   })
 }

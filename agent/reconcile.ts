@@ -8,6 +8,7 @@ import { powerStates } from '../core/states.ts'
 import { findServer, observe, serversOnHost } from '../db/servers.ts'
 import { portIdsOnHost, vifsOf } from '../db/vifs.ts'
 import { exitPoweroff, type Guest } from '../driver/driver.ts'
+import { recover } from '../jobs/lost.ts'
 import { demolish } from './delete.ts'
 import { reportCrash, settleExit, startAgain } from './exits.ts'
 import type { Host } from './host.ts'
@@ -153,5 +154,6 @@ export async function reconcile(host: Host, { isStart }: { readonly isStart: boo
   await sweepGuests(host, await driver.list())
   await sweepWires(host)
   await sweepGateways(host)
+  for (const text of await recover(db, name)) log.warn({ text }, 'job or task taken up')
   if (isStart) await rm(heldPath(config.home), { force: true })
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../core/errors.ts'
 import { heartbeat } from '../db/hosts.ts'
+import { Health } from './health.ts'
 import { settleExit } from './exits.ts'
 import type { Host } from './host.ts'
 import { reconcile } from './reconcile.ts'
@@ -50,22 +51,12 @@ export async function reconcileOften(host: Host, signal: AbortSignal): Promise<v
   }
 }
 
-/** What is wrong with the host's own parts, or null. */
-async function problemOf({ driver, wires }: Host): Promise<string | null> {
-  try {
-    await driver.capacity()
-    await wires.list()
-    return null
-  } catch (error) {
-    return messageOf(error)
-  }
-}
-
 export async function beat(host: Host, signal: AbortSignal): Promise<void> {
   const { db, name, config, log } = host
+  const health = new Health(host)
   while (!signal.aborted) {
     try {
-      await heartbeat(db, name, await problemOf(host))
+      await heartbeat(db, name, await health.problem())
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'sign of life not written')
     }

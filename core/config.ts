@@ -189,6 +189,14 @@ export const settings = z.strictObject({
     .positive()
     .default(30)
     .describe('seconds between two full comparisons of rows with the host'),
+  failpointDirectory: z
+    .string()
+    .startsWith('/')
+    .nullable()
+    .default(null)
+    .describe(
+      'directory: a file there kills the process that reaches the failpoint of that name; null = never, for tests',
+    ),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warn', 'error'])
     .default('info')

@@ -69,6 +69,9 @@ export class Unavailable extends CloudError {
   }
 }
 
+/** A part broke off or does not answer in time: the same call may well succeed in a moment. */
+export class PartSilent extends Unavailable {}
+
 /** This host, driver or datapath cannot do what was asked. */
 export class Unsupported extends CloudError {
   constructor(message: string, options?: ErrorOptions) {

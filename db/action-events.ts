@@ -6,6 +6,31 @@ interface Request {
   readonly requestId: string
 }
 
+/** The event of a job that was cut short before is gone on with. */
+async function openEvent(
+  db: Db,
+  { actionId, event, host }: { readonly actionId: number; readonly event: string; readonly host: string },
+): Promise<{ readonly id: number } | null> {
+  const open = await db('server_action_events').where({ actionId, event, host }).whereNull('finishedAt').first('id')
+  if (open) return open
+  const [row] = await db('server_action_events').insert({ actionId, event, host }).returning('id')
+  return row ?? null
+}
+
+/**
+ * Ends what a job of this request left open: it was killed between its last change of the row and its word about it, or a later request
+ * took the server over. The row tells how it ended.
+ */
+export async function endOpenEvents(db: Db, { serverId, requestId }: Request): Promise<void> {
+  await db.raw(
+    `update server_action_events e
+     set finished_at = now(), result = case when s.vm_state = 'error' then 'Error' else 'Success' end
+     from server_actions a join servers s on s.id = a.server_id
+     where e.action_id = a.id and e.finished_at is null and a.server_id = ? and a.request_id = ?`,
+    [serverId, requestId],
+  )
+}
+
 /**
  * Records what a job does as an event of the user's action (`openstack server event show`), with its result. An action that is not
  * there gets no event; the work is done all the same.
@@ -17,9 +42,7 @@ export async function withEvent<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const action = await db('server_actions').where({ serverId, requestId }).orderBy('id', 'desc').first('id')
-  const [row] = action
-    ? await db('server_action_events').insert({ actionId: action.id, event, host }).returning('id')
-    : []
+  const row = action ? await openEvent(db, { actionId: action.id, event, host }) : null
   const end = async (result: 'Success' | 'Error', details: string | null): Promise<void> => {
     if (!action || !row) return
     await db('server_action_events').where({ id: row.id }).update({ finishedAt: db.fn.now(), result, details })

@@ -34,6 +34,9 @@ function camelResult(result: unknown): unknown {
   return camelRow(result)
 }
 
+/** Nothing we ask takes seconds: a server that is silent for longer is asleep. */
+const usualAnswerMs = 25_000
+
 /** bigint counts stay far below 2^53 here, so they are numbers. */
 const overrides = new pg.TypeOverrides()
 overrides.setTypeParser(pg.types.builtins.INT8, Number)
@@ -44,8 +47,16 @@ const types = { getTypeParser: (oid: number) => overrides.getTypeParser(oid, 'te
  *
  * @param url  postgres://user:password@host:port/database
  * @param size the most connections that the pool opens
+ * @param answerMs silence of the server that counts as a failed statement; 0 = none does
  */
-export function connect(url: string, { size, name }: { readonly size: number; readonly name: string }): Knex {
+export function connect(
+  url: string,
+  {
+    size,
+    name,
+    answerMs = usualAnswerMs,
+  }: { readonly size: number; readonly name: string; readonly answerMs?: number },
+): Knex {
   return knex({
     client: 'pg',
     connection: {
@@ -54,7 +65,9 @@ export function connect(url: string, { size, name }: { readonly size: number; re
       types,
       keepAlive: true,
       connectionTimeoutMillis: 10_000,
-      statement_timeout: 60_000,
+      // The server gives a statement up before the client does, so that nothing goes on behind a failed call.
+      statement_timeout: Math.round(answerMs * 0.8),
+      query_timeout: answerMs,
       idle_in_transaction_session_timeout: 30_000,
     },
     // One connection stays warm: opening one takes tens of milliseconds, which a request would wait for.
@@ -71,4 +84,17 @@ export type Transaction = Knex.Transaction
 /** A list for a jsonb column: as it is, the client would send an array of Postgres. */
 export function jsonb(db: Db, list: readonly unknown[]): Knex.Raw {
   return db.raw('?::jsonb', [JSON.stringify(list)])
+}
+
+/** Postgres' words for going down and coming up, and Node's for a connection that broke. Source: PostgreSQL manual, appendix A */
+const passingCodes: readonly unknown[] = ['57P01', '57P02', '57P03', '08000', '08003', '08006', '25P03', '53300']
+const passingNames: readonly unknown[] = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT']
+const passingMessages =
+  /^(Connection terminated|Client has encountered|Query read timeout|timeout expired|Knex: Timeout)/
+
+/** Whether a statement failed because the database is down, restarting or asleep: the same may succeed in a moment. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code: unknown = 'code' in error ? error.code : undefined
+  return passingCodes.includes(code) || passingNames.includes(code) || passingMessages.test(error.message)
 }

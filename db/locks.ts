@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { Conflict } from '../core/errors.ts'
+import { isDatabaseAway } from './connect.ts'
 
 export interface Lock {
   /** Rejects when the session that holds the lock is lost: the holder must end. */
@@ -13,6 +15,33 @@ export function keyOf(name: string): string {
   return (createHash('sha256').update(name).digest().readBigUInt64BE() >> 1n).toString()
 }
 
+/** A database that starts, or sleeps, is waited for: who ended because it went away has nothing else to do. */
+const startMs = 120_000
+const retryMs = 300
+const answerMs = 10_000
+
+/** A session of its own, opened as soon as the database takes one. */
+async function openSession(databaseUrl: string, name: string): Promise<pg.Client> {
+  const deadline = performance.now() + startMs
+  for (;;) {
+    const client = new pg.Client({
+      connectionString: databaseUrl,
+      application_name: name.slice(0, 63),
+      keepAlive: true,
+      connectionTimeoutMillis: answerMs,
+    })
+    // The holder learns of a broken session by `lost`; until then this listener keeps it from ending the process.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      if (!isDatabaseAway(error) || performance.now() > deadline) throw error
+      await sleep(retryMs)
+    }
+  }
+}
+
 /**
  * Takes a lock that lives as long as this process's own session with the database: who is killed loses it.
  *
@@ -21,17 +50,12 @@ export function keyOf(name: string): string {
  * @throws       Conflict naming the present holder
  */
 export async function takeLock(databaseUrl: string, name: string, holder: string): Promise<Lock> {
-  const client = new pg.Client({
-    connectionString: databaseUrl,
-    application_name: `lock ${holder}`.slice(0, 63),
-    keepAlive: true,
-  })
+  const client = await openSession(databaseUrl, `lock ${holder}`)
   const lost = new Promise<never>((_resolve, reject) => {
     client.on('error', (error) => reject(new Conflict(`lock ${name} was lost: ${error.message}`, { cause: error })))
     client.on('end', () => reject(new Conflict(`lock ${name} was lost: the database closed the session`)))
   })
   lost.catch(() => undefined)
-  await client.connect()
   const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1::bigint) as taken', [
     keyOf(name),
   ])

@@ -55,9 +55,9 @@ export async function findServer(db: Db, id: string): Promise<ServerRow | null> 
   return (await db('servers').where({ id }).first()) ?? null
 }
 
-/** Servers that have, or are to have, a guest on this host. */
+/** Servers that have, or are to have, a guest on this host, the oldest first: in this order they start with the host. */
 export async function serversOnHost(db: Db, host: string): Promise<readonly Server[]> {
-  return await db('servers').where({ host }).whereNull('deletedAt')
+  return await db('servers').where({ host }).whereNull('deletedAt').orderBy(['createdAt', 'id'])
 }
 
 function guardOf(change: Change): { readonly states: readonly string[]; readonly tasks: readonly string[] | 'any' } {
@@ -207,4 +207,13 @@ export async function markDeleted(trx: Transaction, id: string): Promise<void> {
     deletedAt: trx.fn.now(),
     updatedAt: trx.fn.now(),
   })
+}
+
+/** For how long the task of a server has lasted, by the database's clock; 0 when there is none. */
+export async function secondsInTask(db: Db, id: string): Promise<number> {
+  const row = await db('servers')
+    .where({ id })
+    .whereNotNull('taskState')
+    .first<{ seconds: number } | undefined>(db.raw('extract(epoch from now() - updated_at)::float as seconds'))
+  return row?.seconds ?? 0
 }

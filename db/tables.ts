@@ -297,6 +297,15 @@ export interface RegionRow {
   readonly createdAt: Date
 }
 
+export interface RepeatableRequestRow {
+  readonly userId: string
+  readonly projectId: string
+  readonly key: string
+  readonly digest: Buffer
+  readonly serverId: string | null
+  readonly createdAt: Date
+}
+
 export interface RoleAssignmentRow {
   readonly userId: string | null
   readonly projectId: string | null
@@ -520,6 +529,7 @@ declare module 'knex/types/tables.js' {
     quota_classes: QuotaClassRow
     quotas: QuotaRow
     regions: RegionRow
+    repeatable_requests: RepeatableRequestRow
     role_assignments: RoleAssignmentRow
     roles: RoleRow
     security_group_rules: SecurityGroupRuleRow

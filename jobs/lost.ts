@@ -6,6 +6,9 @@ import { keyOf } from '../db/locks.ts'
 import type { Db, Transaction } from '../db/connect.ts'
 import { taskName } from './enqueue.ts'
 
+/** Handing a task over from job to job takes far less. */
+const lostAfterSeconds = 60
+
 /** A server whose task no job will end. */
 export interface LostTask {
   readonly serverId: string
@@ -141,4 +144,22 @@ export async function spentJobs(db: Db): Promise<readonly SpentJob[]> {
 /** A spent job goes; its task, if any still waits, is found by `lostTasks`. */
 export async function dropJob(db: Db, jobId: string): Promise<void> {
   await db.raw('delete from graphile_worker._private_jobs where id = ? and locked_at is null', [jobId])
+}
+
+/**
+ * What a crash or a bad hour left: jobs held by the dead wait again, tasks without a job are taken up.
+ *
+ * @param host whose tasks; null = those of servers without one
+ * @returns    what was done, a line each
+ */
+export async function recover(db: Db, host: string | null): Promise<readonly string[]> {
+  const dead = await lockedByTheDead(db)
+  for (const lock of dead) await freeJob(db, lock)
+  const lost = await lostTasks(db, { host, graceSeconds: lostAfterSeconds })
+  const done: string[] = dead.map(({ jobId, lockedBy }) => `job ${jobId} freed, ${lockedBy} is dead`)
+  for (const task of lost) {
+    const how = await db.transaction((trx) => takeUp(trx, task))
+    done.push(`task ${task.taskState} of server ${task.serverId} had no job: ${how}`)
+  }
+  return done
 }

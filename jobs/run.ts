@@ -1,6 +1,6 @@
 import { Logger, run, type Task } from 'graphile-worker'
 import pg from 'pg'
-import { jobs, type Handlers, type JobName } from '../core/jobs.ts'
+import { jobs, type Handlers, type JobName, type JobPayload } from '../core/jobs.ts'
 import { messageOf } from '../core/errors.ts'
 import { taskName } from './enqueue.ts'
 
@@ -24,6 +24,8 @@ interface RunOptions {
   readonly host?: string
   readonly concurrency: number
   readonly log: JobLog
+  /** after each job that ended well: what it left open is closed */
+  readonly onDone?: (payload: JobPayload<JobName>) => Promise<void>
 }
 
 function isJobName(name: string): name is JobName {
@@ -69,7 +71,7 @@ function quietLogger(log: JobLog): Logger {
  */
 export async function runJobs<N extends JobName>(
   handlers: Handlers<N>,
-  { databaseUrl, host, concurrency, log }: RunOptions,
+  { databaseUrl, host, concurrency, log, onDone }: RunOptions,
 ): Promise<Running> {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
@@ -81,7 +83,7 @@ export async function runJobs<N extends JobName>(
   const taskList: Record<string, Task> = {}
   for (const name of Object.keys(handlers)) {
     if (!isJobName(name)) continue
-    taskList[taskName(name, host)] = toTask(name, dispatch(handlers, name), log)
+    taskList[taskName(name, host)] = toTask(name, dispatch(handlers, name, onDone), log)
   }
   const freed = await unlockLeftovers(pool, Object.keys(taskList))
   if (freed > 0) log.warn({ host }, 'jobs of a dead predecessor freed')
@@ -106,10 +108,13 @@ export async function runJobs<N extends JobName>(
 function dispatch<N extends JobName>(
   handlers: Handlers<N>,
   name: JobName,
+  onDone: RunOptions['onDone'],
 ): (payload: unknown, signal: AbortSignal) => Promise<void> {
   const handler: unknown = Reflect.get(handlers, name)
   if (typeof handler !== 'function') throw new TypeError(`no handler for ${name}`)
   return async (payload, signal) => {
-    await Reflect.apply(handler, handlers, [jobs[name].parse(payload), signal])
+    const parsed = jobs[name].parse(payload)
+    await Reflect.apply(handler, handlers, [parsed, signal])
+    await onDone?.(parsed)
   }
 }

@@ -164,10 +164,15 @@ program
 const suite = program
   .command('test')
   .description('the whole test suite, in namespaces and a home of its own')
-  .argument('[paths...]')
-  .action(async (paths: readonly string[]) => {
+  .argument(
+    '[paths...]',
+    "files, folders or patterns; 'faults' = every fault, with a table; 'chaos' = a random run of faults",
+  )
+  .option('--seed <number>', 'of the random run: the same faults in the same order')
+  .option('--minutes <number>', 'length of the random run')
+  .action(async (paths: readonly string[], options: { seed?: string; minutes?: string }) => {
     const { test } = await import('./test.ts')
-    process.exitCode = await test(paths)
+    process.exitCode = await test({ paths, ...options })
   })
 suite
   .command('conformance')

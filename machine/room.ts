@@ -20,30 +20,31 @@ function environmentIn({ config, layout }: Site): Record<string, string> {
 }
 
 /** Namespaces for network, mounts, processes and shared memory; all in them is killed when this process ends, however it ends. */
-function spawnIn(site: Site, command: readonly string[]): ChildProcess {
+function spawnIn(site: Site, command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
   const { project, home } = site.layout
   const room = ['unshare', '--net', '--mount', '--pid', '--ipc', '--fork', '--kill-child', '--mount-proc']
   const words = ['--pdeathsig', 'KILL', ...room, join(project, 'machine', 'test-room.sh'), home, ...command]
-  return spawn('setpriv', words, { cwd: project, env: environmentIn(site), stdio: 'inherit' })
+  return spawn('setpriv', words, { cwd: project, env: { ...environmentIn(site), ...env }, stdio: 'inherit' })
 }
 
 /**
  * Runs a command in a room, until it ends or this process is asked to.
  *
+ * @param env   more of the environment
  * @param watch called every half second with the way to end the room at once
  * @returns     whether the command ended well, by itself
  */
 export async function runInRoom(
   site: Site,
   command: readonly string[],
-  watch: (kill: () => void) => void = () => undefined,
+  { env = {}, watch }: { env?: Readonly<Record<string, string>>; watch?: (kill: () => void) => void } = {},
 ): Promise<boolean> {
-  const room = spawnIn(site, command)
+  const room = spawnIn(site, command, env)
   const kill = (): void => void room.kill('SIGKILL')
   process.on('SIGINT', kill)
   process.on('SIGTERM', kill)
   const watching = setInterval(() => {
-    watch(kill)
+    watch?.(kill)
   }, 500)
   try {
     return await new Promise((resolve, reject) => {

@@ -103,6 +103,10 @@ async function start(spec: PartSpec): Promise<void> {
   if (present?.isWanted && present.id && isAlive(present.id)) {
     if (isDeepStrictEqual(present.spec, spec)) return
     await stop(spec.name)
+  } else if (present) {
+    // It is about to be started again: that would make a second one.
+    present.isWanted = false
+    if (present.timer) clearTimeout(present.timer)
   }
   const part: Kept = { spec, id: adopt(spec.name), restarts: 0, startedAt: Date.now(), isWanted: true, timer: null }
   kept.set(spec.name, part)

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Unsupported } from '../core/errors.ts'
+import { faultTable } from './fault-table.ts'
 import { installPackages, testPackages } from './packages.ts'
 import type { Site } from './parts/part.ts'
 import { step } from './progress.ts'
@@ -23,11 +24,36 @@ const results = z.object({
   numRuntimeErrorTestSuites: z.number(),
 })
 
+/** Two words stand for more than paths: 'faults' tries every fault, 'chaos' a random run of them. */
+export interface TestWords {
+  readonly paths: readonly string[]
+  /** of the random run; printed by it when not given */
+  readonly seed?: string
+  /** length of the random run */
+  readonly minutes?: string
+}
+
+/** What the tests in test/faults/ read of it. */
+function environmentOf({ paths, seed, minutes }: TestWords, { layout }: Site): Record<string, string> {
+  return {
+    BERTH_FAILPOINT_DIRECTORY: join(layout.home, 'tmp', 'failpoints'),
+    ...(paths.includes('faults') ? { BERTH_TEST_FAULTS: 'full' } : {}),
+    ...(seed === undefined ? {} : { BERTH_TEST_SEED: seed }),
+    ...(minutes === undefined ? {} : { BERTH_TEST_MINUTES: minutes }),
+  }
+}
+
+function pathOf(word: string): string {
+  if (word === 'faults') return 'test/faults/'
+  if (word === 'chaos') return 'test/faults/chaos'
+  return existsSync(word) ? resolve(word) : word
+}
+
 function resultsPath({ layout }: Site): string {
   return join(layout.home, 'results.json')
 }
 
-function jestCommand(site: Site, paths: readonly string[]): readonly string[] {
+function jestCommand(site: Site, { paths }: TestWords): readonly string[] {
   const { project } = site.layout
   return [
     process.execPath,
@@ -38,21 +64,22 @@ function jestCommand(site: Site, paths: readonly string[]): readonly string[] {
     '--json',
     `--outputFile=${resultsPath(site)}`,
     `--cacheDirectory=${join(project, 'node_modules', '.cache', 'jest')}`,
-    ...paths,
+    ...paths.map(pathOf),
   ]
 }
 
 /** @returns whether jest ended well, by itself */
-async function runJest(site: Site, paths: readonly string[]): Promise<boolean> {
+async function runJest(site: Site, words: TestWords): Promise<boolean> {
   let finishedAt: number | null = null
   let isTold = false
-  return await runInRoom(site, jestCommand(site, paths), (kill) => {
+  const watch = (kill: () => void): void => {
     if (existsSync(resultsPath(site))) finishedAt ??= performance.now()
     if (finishedAt === null || isTold || performance.now() - finishedAt < lingerMs) return
     isTold = true
     process.stdout.write('\nA test left something open: jest did not end after the last test.\n')
     kill()
-  })
+  }
+  return await runInRoom(site, jestCommand(site, words), { env: environmentOf(words, site), watch })
 }
 
 /** The last line that `test` prints. */
@@ -76,18 +103,17 @@ async function prepare(site: Site): Promise<void> {
 /**
  * Runs the tests and prints `N passed, N failed[, N skipped]` as the last line.
  *
- * @param paths files, folders or patterns of tests; none = all
+ * @param words files, folders or patterns of tests, none = all; or 'faults', or 'chaos'
  * @returns     the exit code
  */
-export async function test(paths: readonly string[]): Promise<number> {
+export async function test(words: TestWords): Promise<number> {
   if (process.getuid?.() !== 0) throw new Unsupported('the tests run real guests and networks: run as root')
   await removeAbandonedHomes()
   const site = await makeTestHome()
   try {
     await prepare(site)
-    const wanted = paths.map((path) => (existsSync(path) ? resolve(path) : path))
-    const { line, isGood } = await summary(site, await runJest(site, wanted))
-    process.stdout.write(`\n${line}\n`)
+    const { line, isGood } = await summary(site, await runJest(site, words))
+    process.stdout.write(`\n${faultTable(site.layout)}\n${line}\n`)
     return isGood ? 0 : 1
   } finally {
     await removeTestHome(site)

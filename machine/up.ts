@@ -86,7 +86,7 @@ async function prepareDatabase(
   parts: Parts,
   { password, images }: { readonly password: string; readonly images: Promise<readonly BuiltImage[]> },
 ): Promise<void> {
-  const db = connect(parts.postgres.where, { size: 4, name: 'up' })
+  const db = connect(parts.postgres.where, { size: 4, name: 'up', answerMs: 0 })
   try {
     await step('database', async () => {
       await migrate(db)

@@ -292,6 +292,15 @@ create table regions (
   created_at timestamp with time zone not null default now()
 );
 
+create table repeatable_requests (
+  user_id text not null,
+  project_id text not null,
+  key text not null,
+  digest bytea not null,
+  server_id uuid,
+  created_at timestamp with time zone not null default now()
+);
+
 create table role_assignments (
   user_id text,
   project_id text,
@@ -520,6 +529,10 @@ CREATE INDEX ports_device ON public.ports USING btree (device_id);
 CREATE INDEX ports_network ON public.ports USING btree (network_id);
 
 CREATE INDEX projects_parent ON public.projects USING btree (parent_id) WHERE (parent_id IS NOT NULL);
+
+CREATE INDEX repeatable_requests_age ON public.repeatable_requests USING btree (created_at);
+
+CREATE INDEX repeatable_requests_server ON public.repeatable_requests USING btree (server_id);
 
 CREATE INDEX role_assignments_domain ON public.role_assignments USING btree (domain_id) WHERE (domain_id IS NOT NULL);
 
@@ -935,6 +948,12 @@ alter table quotas add constraint quotas_project_id_fkey FOREIGN KEY (project_id
 alter table regions add constraint regions_parent_region_id_fkey FOREIGN KEY (parent_region_id) REFERENCES regions(id);
 
 alter table regions add constraint regions_pkey PRIMARY KEY (id);
+
+alter table repeatable_requests add constraint repeatable_requests_pkey PRIMARY KEY (user_id, project_id, key);
+
+alter table repeatable_requests add constraint repeatable_requests_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
+
+alter table repeatable_requests add constraint repeatable_requests_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
 
 alter table role_assignments add constraint role_assignments_check CHECK ((num_nonnulls(user_id, group_id) = 1));
 

@@ -1,7 +1,7 @@
 /** The integration bridge: its ports, each change confirmed by ovs-vswitchd before anyone relies on it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { Unavailable } from '../core/errors.ts'
+import { PartSilent, Unavailable } from '../core/errors.ts'
 import { Ovsdb, OvsdbRefusal, ovsMap, shapes, type Operation } from './ovsdb.ts'
 
 export type Datapath = 'system' | 'netdev'
@@ -200,6 +200,11 @@ export class Bridge {
     ])
   }
 
+  /** ovs-vswitchd answers. @throws PartSilent when it does not apply a change of nothing in time */
+  async confirm(): Promise<void> {
+    await this.#apply(() => [])
+  }
+
   /** The bridge and all of its ports go. */
   async destroy(): Promise<void> {
     const [row] = await this.#ovsdb.select('Bridge', [['name', '==', this.name]], z.object({ _uuid: shapes.uuid }), [
@@ -262,7 +267,7 @@ export class Bridge {
       if (row && row.cur_cfg >= wanted) return
       await sleep(pollMs)
     }
-    throw new Unavailable(`ovs-vswitchd did not apply a change within ${this.#applyTimeoutMs / 1000} s: is it running?`)
+    throw new PartSilent(`ovs-vswitchd did not apply a change within ${this.#applyTimeoutMs / 1000} s: is it running?`)
   }
 }
 

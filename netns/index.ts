@@ -116,6 +116,11 @@ export class Wires {
       .map(({ device }) => device)
   }
 
+  /** The switch and its database answer. @throws PartSilent */
+  async confirm(): Promise<void> {
+    await this.#bridge.confirm()
+  }
+
   close(): void {
     this.#spares.close()
     this.#bridge.close()

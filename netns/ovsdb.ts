@@ -1,7 +1,7 @@
 /** JSON-RPC with ovsdb-server over its unix socket. The only user of Open vSwitch. Source: RFC 7047. */
 import { connect, type Socket } from 'node:net'
 import { z } from 'zod'
-import { Unavailable } from '../core/errors.ts'
+import { PartSilent, Unavailable } from '../core/errors.ts'
 
 const callTimeoutMs = 10_000
 
@@ -124,7 +124,7 @@ export class Ovsdb {
     return await new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.delete(id)
-        reject(new Unavailable(`Open vSwitch did not answer within ${callTimeoutMs / 1000} s (${this.#path})`))
+        reject(new PartSilent(`Open vSwitch did not answer within ${callTimeoutMs / 1000} s (${this.#path})`))
       }, callTimeoutMs)
       const settle =
         <A extends readonly unknown[]>(then: (...value: A) => void) =>
@@ -145,7 +145,7 @@ export class Ovsdb {
       socket.once('connect', () => resolve(socket))
       socket.on('data', (chunk) => splitter.push(chunk.toString()).forEach((text) => this.#receive(socket, text)))
       socket.on('error', (error) =>
-        reject(new Unavailable(`Open vSwitch does not answer at ${this.#path}: ${error.message}`, { cause: error })),
+        reject(new PartSilent(`Open vSwitch does not answer at ${this.#path}: ${error.message}`, { cause: error })),
       )
       socket.on('close', () => this.#lost(opened))
     })
@@ -157,7 +157,7 @@ export class Ovsdb {
     if (this.#socket !== null && this.#socket !== opened) return
     this.#socket = null
     for (const { reject } of this.#waiting.values())
-      reject(new Unavailable(`Open vSwitch closed the connection (${this.#path})`))
+      reject(new PartSilent(`Open vSwitch closed the connection (${this.#path})`))
     this.#waiting.clear()
   }
 

@@ -5,6 +5,8 @@ import { loadConfig } from '../core/config.ts'
 import type { Handlers } from '../core/jobs.ts'
 import { connect } from '../db/connect.ts'
 import { takeLock } from '../db/locks.ts'
+import { forgetOldRequests } from '../db/repeatable-requests.ts'
+import { recover } from '../jobs/lost.ts'
 import { runJobs } from '../jobs/run.ts'
 import { deleteUnplaced } from './delete.ts'
 import { schedule } from './schedule.ts'
@@ -16,18 +18,26 @@ if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher
 const db = connect(databaseUrl, { size: config.databaseConnections, name: 'scheduler' })
 const lock = await takeLock(databaseUrl, 'scheduler', `scheduler of ${config.hostName} (pid ${process.pid})`)
 const handlers: Handlers<'schedule' | 'server.delete'> = {
-  schedule: (payload) => schedule(db, payload),
-  'server.delete': (payload) => deleteUnplaced(db, payload),
+  schedule: (payload) => schedule({ db, config }, payload),
+  'server.delete': (payload) => deleteUnplaced({ db, config }, payload),
 }
 const running = await runJobs(handlers, { databaseUrl, concurrency: 8, log })
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', 'scheduler.ready'), String(process.pid))
+const recovery = setInterval(() => {
+  forgetOldRequests(db).catch((error: unknown) => log.warn({ err: error }, 'old requests not forgotten'))
+  recover(db, null).then(
+    (done) => done.forEach((text) => log.warn({ text }, 'job or task taken up')),
+    (error: unknown) => log.warn({ err: error }, 'lost jobs not looked for'),
+  )
+}, config.reconcileSeconds * 1000)
 log.info({ pid: process.pid }, 'scheduler ready')
 
 const stopping = new AbortController()
 async function stop(): Promise<void> {
   if (stopping.signal.aborted) return
   stopping.abort()
+  clearInterval(recovery)
   await running.stop()
   await db.destroy()
   await lock.release()

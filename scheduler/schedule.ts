@@ -1,12 +1,13 @@
 import { NoValidHost, Superseded } from '../core/errors.ts'
+import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
-import type { Db } from '../db/connect.ts'
 import { claim, hostsWithUse, releaseClaims, type HostUse } from '../db/hosts.ts'
 import { placeOn } from '../db/placement.ts'
 import { fail, findServer } from '../db/servers.ts'
 import { enqueue } from '../jobs/enqueue.ts'
 import { filters } from './filters/index.ts'
+import type { Site } from './site.ts'
 import { weigh } from './weigh.ts'
 
 interface Choice {
@@ -35,13 +36,18 @@ export function choose(hosts: readonly HostUse[], server: Server): Choice {
 }
 
 /** In one transaction: the place is promised, the host stands on the row, and its agent has the job. */
-async function place(db: Db, server: Server, host: HostUse, payload: JobPayload<'schedule'>): Promise<boolean> {
+async function place(
+  { db, config }: Site,
+  server: Server,
+  { host, payload }: { readonly host: HostUse; readonly payload: JobPayload<'schedule'> },
+): Promise<boolean> {
   const { vcpus, memoryMiB, diskGiB } = server.flavor
   return await db.transaction(async (trx) => {
     await releaseClaims(trx, server.id)
     if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
     await placeOn(trx, server.id, host.name)
     await enqueue(trx, 'server.create', payload, host.name)
+    reach(config, 'scheduler.create.written')
     return true
   })
 }
@@ -50,14 +56,19 @@ async function place(db: Db, server: Server, host: HostUse, payload: JobPayload<
  * Finds a host for a new server, or ends it in error with every host's reason.
  * A job that comes twice or late finds the row no longer waiting, and does nothing.
  */
-export async function schedule(db: Db, payload: JobPayload<'schedule'>): Promise<void> {
+export async function schedule(site: Site, payload: JobPayload<'schedule'>): Promise<void> {
+  const { db, config } = site
   const server = await findServer(db, payload.serverId)
   if (server?.vmState !== 'building' || server.taskState !== 'scheduling') return
   const { fitting, reasons } = choose(await hostsWithUse(db), server)
+  reach(config, 'scheduler.create.chosen')
   const lost: Record<string, string> = {}
   try {
     for (const host of fitting) {
-      if (await place(db, server, host, payload)) return
+      if (await place(site, server, { host, payload })) {
+        reach(config, 'scheduler.create.committed')
+        return
+      }
       lost[host.name] = 'another server took the last place'
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Check } from '../check.ts'
 
@@ -10,6 +10,14 @@ function removeGroup(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true }))
     if (entry.isDirectory()) removeGroup(join(directory, entry.name))
   rmdirSync(directory)
+}
+
+/** In the group itself and below it. */
+function processes(directory: string): number {
+  if (!existsSync(directory)) return 0
+  const own = readFileSync(join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).length
+  const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return below.reduce((sum, { name }) => sum + processes(join(directory, name)), own)
 }
 
 /** Every group below our parent, in each hierarchy. */
@@ -30,7 +38,7 @@ export const cgroups: Check = {
     const stray = groups(config.namePrefix).filter(({ name }) => /^[0-9a-f]{64}$/.test(name) && !known.has(name))
     return Promise.resolve(
       stray.map(({ directory }) => ({
-        text: `control group ${directory} is of no container`,
+        text: `control group ${directory} is of no container, ${processes(directory)} processes are in it`,
         remedy: 'it is removed when no process is in it',
         repair: () => removeGroup(directory),
       })),

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { z } from 'zod'
-import { messageOf, NotFound, Unavailable } from '../../core/errors.ts'
+import { messageOf, NotFound, PartSilent, Unavailable } from '../../core/errors.ts'
 import {
   exitPoweroff,
   exitReboot,
@@ -19,7 +19,7 @@ import { containerName, containerOf, limitsOf, type ContainerSettings } from './
 import { followExits } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
-import { alreadyThus, isMissing, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
+import { alreadyThus, isMissing, isSilence, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
 import { ensureLocal, type LocalImage } from './images.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
 import { layersOf } from './upper.ts'
@@ -261,7 +261,8 @@ export class DockerDriver implements ComputeDriver {
       return await this.#docker.createContainer(options)
     } catch (error) {
       this.#images.clear()
-      throw new Unavailable(`Docker made no container for server ${serverId}: ${messageOf(error)}`, { cause: error })
+      const message = `Docker made no container for server ${serverId}: ${messageOf(error)}`
+      throw isSilence(error) ? new PartSilent(message, { cause: error }) : new Unavailable(message, { cause: error })
     }
   }
 
@@ -274,7 +275,7 @@ export class DockerDriver implements ComputeDriver {
       return await this.#docker.getContainer(idOrName).inspect()
     } catch (error) {
       if (isMissing(error)) return null
-      throw new Unavailable(`Docker does not answer: ${messageOf(error)}`, { cause: error })
+      throw new PartSilent(`Docker does not answer: ${messageOf(error)}`, { cause: error })
     }
   }
 

@@ -1,5 +1,5 @@
 import type { ContainerInspectInfo } from 'dockerode'
-import { CloudError, Conflict, messageOf, NotFound, Unavailable } from '../../core/errors.ts'
+import { CloudError, Conflict, messageOf, NotFound, PartSilent, Unavailable } from '../../core/errors.ts'
 import type { Guest, GuestState } from '../driver.ts'
 
 export type Inspected = ContainerInspectInfo
@@ -30,12 +30,18 @@ export function isUnchanged(error: unknown, refusal: RegExp): boolean {
   return statusOf(error) === 304 || (error instanceof Error && refusal.test(error.message))
 }
 
+/** The engine gave no answer at all: it is down, or broke off. */
+export function isSilence(error: unknown): boolean {
+  return error instanceof Error && statusOf(error) === null && 'code' in error
+}
+
 /** What the engine's answer means for a guest. */
 export function toCloudError(error: unknown, serverId: string): CloudError {
   if (error instanceof CloudError) return error
   if (isMissing(error)) return new NotFound('Guest', serverId, { cause: error })
   const message = `Guest of server ${serverId}: ${messageOf(error)}`
-  return statusOf(error) === 409 ? new Conflict(message, { cause: error }) : new Unavailable(message, { cause: error })
+  if (statusOf(error) === 409) return new Conflict(message, { cause: error })
+  return isSilence(error) ? new PartSilent(message, { cause: error }) : new Unavailable(message, { cause: error })
 }
 
 function stateOf({ Status, Running, Paused }: Inspected['State']): GuestState {

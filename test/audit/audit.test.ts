@@ -93,7 +93,9 @@ test('a task without a job is begun again by a repair', async () => {
 
 test('a job that a dead worker holds is free after a repair', async () => {
   const payload = JSON.stringify({ serverId: randomUUID(), requestId: 'req-1' })
-  await db.raw(`select graphile_worker.add_job('server.delete', ?::json, run_at => now() + interval '1 hour')`, [payload])
+  await db.raw(`select graphile_worker.add_job('server.delete', ?::json, run_at => now() + interval '1 hour')`, [
+    payload,
+  ])
   try {
     await db.raw(
       `update graphile_worker._private_jobs set locked_at = now() - interval '1 hour', locked_by = 'worker-dead' where payload::text = ?`,

@@ -65,6 +65,22 @@ test('a part that runs is not started twice', async () => {
   expect(await startSleeper()).toBe(await startSleeper())
 })
 
+test('a part that waits to be started again is started once, at once, when it is asked for', async () => {
+  let pid = await startSleeper()
+  for (let deaths = 0; deaths < 3; deaths++) {
+    const dead = pid
+    process.kill(dead, 'SIGKILL')
+    await until(() => identify(dead) === null)
+    pid = await startSleeper()
+  }
+  // Had a delayed start of an earlier death still been to come, it would be here by now.
+  const started = performance.now()
+  await until(() => performance.now() - started > 2500)
+  const supervisorPid = String(supervisor.pid)
+  const children = readFileSync(`/proc/${supervisorPid}/task/${supervisorPid}/children`, 'utf8').trim().split(' ')
+  expect(children).toEqual([String(pid)])
+})
+
 test('a stopped part stays stopped', async () => {
   const id = identify(await startSleeper())
   await ask(layout.supervisorSocket, { op: 'stop', name: 'sleeper' })

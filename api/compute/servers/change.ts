@@ -1,5 +1,6 @@
 /** Every change of a server begins here: the guarded UPDATE, the user's action and the job, in one transaction. */
 import { Conflict } from '../../../core/errors.ts'
+import { reach } from '../../../core/failpoints.ts'
 import type { HostJob } from '../../../core/jobs.ts'
 import type { Server } from '../../../core/server.ts'
 import { insertAction, type ActionName } from '../../../db/actions.ts'
@@ -23,12 +24,14 @@ export type PlainChange = Exclude<HostJob, 'server.create'>
  * @throws Conflict when the server is locked or has no host; ServerInvalidState; NotFound
  */
 export async function change(call: Call, server: Server, name: PlainChange, action: ActionName): Promise<void> {
-  const { db, requestId, caller } = call
+  const { db, config, requestId, caller } = call
   refuseIfLocked(call, server)
   await db.transaction(async (trx) => {
     const { id, host, projectId } = await begin(trx, server.id, name)
     if (host === null && name !== 'server.delete') throw new Conflict(`Instance ${id} is not ready`)
     await insertAction(trx, { serverId: id, requestId, action, userId: caller.userId, projectId })
     await enqueue(trx, name, { serverId: id, requestId }, host ?? undefined)
+    reach(config, 'api.change.written')
   })
+  reach(config, 'api.change.committed')
 }

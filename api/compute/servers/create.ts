@@ -1,6 +1,7 @@
 /** POST /servers: rows and jobs in one transaction. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { Invalid, OverQuota } from '../../../core/errors.ts'
+import { reach } from '../../../core/failpoints.ts'
 import type { Server } from '../../../core/server.ts'
 import { insertAction } from '../../../db/actions.ts'
 import type { Transaction } from '../../../db/connect.ts'
@@ -14,6 +15,7 @@ import { resolveBoot, resolveGroups, resolveZone, type BootSource } from './boot
 import { parseCreate, type CreateServer } from './create-body.ts'
 import { hostnameOf } from './hostname.ts'
 import { makePorts, resolveNics, type Nic } from './nics.ts'
+import { once } from './repeatable.ts'
 
 /** Without signs that are mistaken for others: Nova's alphabet. */
 const passwordSigns = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
@@ -131,20 +133,29 @@ function reply({ root }: Call, { wanted, reservationId, adminPassword }: Plan, f
   return { status: 202, body: { server }, headers: { Location: `${root}/compute/v2.1/servers/${first.id}` } }
 }
 
-export async function create(call: Call): Promise<Reply> {
-  const wanted = parseCreate(call.body, call.version)
+async function createAll(
+  trx: Transaction,
+  call: Call,
+  wanted: CreateServer,
+): Promise<{ readonly first: Server; readonly reply: Reply }> {
   const { projectId } = viewerOf(call.caller)
   const owner = { projectId, userId: call.caller.userId }
-  return await call.db.transaction(async (trx) => {
-    const plan = await planFor(trx, call, wanted)
-    const servers: Server[] = []
-    for (let index = 0; index < plan.count; index++)
-      servers.push(await createOne(trx, call, plan, rowOf(plan, owner, index)))
-    const { vcpus, memoryMiB } = plan.boot.flavor
-    const { count } = plan
-    await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB }, owner.userId)
-    const [first] = servers
-    if (!first) throw new Invalid('min_count must be >= 1')
-    return reply(call, plan, first)
-  })
+  const plan = await planFor(trx, call, wanted)
+  const servers: Server[] = []
+  for (let index = 0; index < plan.count; index++)
+    servers.push(await createOne(trx, call, plan, rowOf(plan, owner, index)))
+  const { vcpus, memoryMiB } = plan.boot.flavor
+  const { count } = plan
+  await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB }, owner.userId)
+  const [first] = servers
+  if (!first) throw new Invalid('min_count must be >= 1')
+  reach(call.config, 'api.create.written')
+  return { first, reply: reply(call, plan, first) }
+}
+
+export async function create(call: Call): Promise<Reply> {
+  const wanted = parseCreate(call.body, call.version)
+  const made = await call.db.transaction((trx) => once(trx, call, () => createAll(trx, call, wanted)))
+  reach(call.config, 'api.create.committed')
+  return made
 }
