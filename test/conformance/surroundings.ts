@@ -25,6 +25,7 @@ export interface Surroundings {
   readonly microversions: { readonly least: string; readonly most: string; readonly placement: string | null }
   /** the last address of its pool, which is handed out only when asked for */
   readonly address: string
+  readonly hypervisorType: string
   /** how many hosts run servers */
   readonly hostCount: number
 }
@@ -41,6 +42,7 @@ const versions = z.object({
   versions: z.array(z.object({ id: z.string(), min_version: z.string(), version: z.string() })),
 })
 const placement = z.object({ versions: z.array(z.object({ max_version: z.string() })) })
+const hypervisors = z.object({ hypervisors: z.array(z.object({ hypervisor_type: z.string() })) })
 const services = z.object({
   services: z.array(z.object({ binary: z.string(), state: z.string(), status: z.string() })),
 })
@@ -60,6 +62,7 @@ export async function surroundingsOf(cloud: TestCloud): Promise<Surroundings> {
   const { extensions: allExtensions } = await api.get(extensions, '/networking/v2.0/extensions')
   const compute = (await api.get(versions, '/compute/')).versions.find(({ id }) => id === 'v2.1')
   const { services: allServices } = await api.get(services, '/compute/v2.1/os-services')
+  const { hypervisors: allHypervisors } = await api.get(hypervisors, '/compute/v2.1/os-hypervisors/detail')
   const network = pick('network', allNetworks, cloud.site.config.networkName)
   const { subnets: itsSubnets } = await api.get(subnets, `/networking/v2.0/subnets?network_id=${network.id}`)
   const address = itsSubnets[0]?.allocation_pools.at(-1)?.end
@@ -80,6 +83,7 @@ export async function surroundingsOf(cloud: TestCloud): Promise<Surroundings> {
       most: compute?.version ?? '2.1',
       placement: (await api.get(placement, '/placement/')).versions[0]?.max_version ?? null,
     },
+    hypervisorType: allHypervisors[0]?.hypervisor_type ?? '',
     hostCount: allServices.filter(
       ({ binary, state, status }) => binary === 'nova-compute' && state === 'up' && status === 'enabled',
     ).length,

@@ -39,6 +39,7 @@ function whoAndWhere({
   flavor,
   flavorAlt,
   network,
+  hypervisorType,
   hostCount,
 }: Surroundings): Sections {
   const endpoint = { endpoint_type: 'public', region }
@@ -76,7 +77,7 @@ function whoAndWhere({
       build_timeout: timeoutSeconds,
       shelved_offload_time: 0,
       min_compute_nodes: hostCount,
-      hypervisor_type: 'QEMU',
+      hypervisor_type: hypervisorType,
       min_microversion: microversions.least,
       max_microversion: microversions.most,
     },

@@ -35,6 +35,10 @@ function tell(verdicts: Verdicts, started: number): void {
   process.stdout.write(`    ${ended} of ${known} in ${Math.round((performance.now() - started) / 1000)} s\n`)
 }
 
+function tellFailure(test: string, said: string): void {
+  process.stdout.write(`  ✗ ${withoutAttributes(test)}\n      ${gist(said).slice(0, 300)}\n`)
+}
+
 /**
  * Runs the tests whose name and attributes match.
  *
@@ -85,7 +89,7 @@ export async function runTempest(
       continue
     }
     verdicts.add(event)
-    if (event.status === 'fail') process.stdout.write(`  ✗ ${withoutAttributes(event.test)}\n`)
+    if (event.status === 'fail') tellFailure(event.test, verdicts.saidOf(event.test))
     const { ended } = verdicts.progress()
     if (ended < toldAt + progressEvery) continue
     toldAt = ended
@@ -96,7 +100,5 @@ export async function runTempest(
   // 0: all passed, 1: some failed. Anything else is no judgement.
   if (all.length === 0 || (exit !== 0 && exit !== 1))
     throw new Error(`tempest ended with ${exit} after ${all.length} tests, see ${errors}`)
-  for (const { test, said } of all.filter(({ outcome }) => outcome === 'failed'))
-    process.stdout.write(`  ✗ ${test}\n      ${gist(said).slice(0, 300)}\n`)
   return all
 }

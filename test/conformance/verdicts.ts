@@ -56,6 +56,11 @@ export class Verdicts {
     return { known: tests.length, ended: tests.filter(([, { status }]) => isEnded(status)).length }
   }
 
+  /** What was said in a test so far. */
+  saidOf(test: string): string {
+    return this.#seen.get(test)?.said ?? ''
+  }
+
   /**
    * One for each test, in the order of their names. The tests of a class whose set-up skipped or failed share its outcome; a test
    * that never ended has failed, and so has a fixture without tests.
