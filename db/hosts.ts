@@ -93,6 +93,10 @@ export async function releaseClaim(db: Db, serverId: string, host: string): Prom
   await db('allocations').where({ serverId, host }).delete()
 }
 
+export async function hostExists(db: Db, name: string): Promise<boolean> {
+  return (await db('hosts').where({ name }).first('name')) !== undefined
+}
+
 /** What administrators decide of a host. */
 export type HostWish = Partial<Pick<HostRow, 'isEnabled' | 'disabledReason' | 'isForcedDown'>>
 

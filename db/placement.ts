@@ -7,7 +7,12 @@ export async function placeOn(trx: Transaction, serverId: string, host: string):
   const changed = await trx('servers')
     .where({ id: serverId, vmState: 'building', taskState: 'scheduling' })
     .whereNull('deletedAt')
-    .update({ host, taskState: 'spawning', updatedAt: trx.fn.now() })
+    .update({
+      host,
+      taskState: 'spawning',
+      availabilityZone: trx.raw('coalesce((select zone from hosts where name = ?), availability_zone)', [host]),
+      updatedAt: trx.fn.now(),
+    })
   if (changed === 0) throw new Superseded(serverId)
   await trx('ports').where({ serverId }).update({ host, status: 'BUILD', updatedAt: trx.fn.now() })
 }

@@ -30,6 +30,15 @@ export async function getServerGroup(db: Db, id: string, projectId: string | nul
   return row
 }
 
+export async function findServerGroup(db: Db, id: string): Promise<ServerGroupRow | null> {
+  return (await db('server_groups').where({ id }).first()) ?? null
+}
+
+/** Whoever adds to the group waits until this transaction ends. */
+export async function lockServerGroup(trx: Transaction, id: string): Promise<void> {
+  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`server group ${id}`])
+}
+
 /** Oldest first. */
 export async function listServerGroups(
   db: Db,

@@ -22,6 +22,11 @@ export type NewServer = Pick<
   | 'metadata'
   | 'configDrive'
   | 'availabilityZone'
+  | 'pinnedZone'
+  | 'requestedHost'
+  | 'hints'
+  | 'diskConfig'
+  | 'serverGroupId'
   | 'reservationId'
   | 'launchIndex'
   | 'accessIpv4'
@@ -185,7 +190,9 @@ export async function faultsOf(db: Db, serverIds: readonly string[]): Promise<Re
 export async function updateServer(
   trx: Transaction,
   id: string,
-  fields: Partial<Pick<Server, 'name' | 'description' | 'hostname' | 'accessIpv4' | 'accessIpv6' | 'metadata'>>,
+  fields: Partial<
+    Pick<Server, 'name' | 'description' | 'hostname' | 'accessIpv4' | 'accessIpv6' | 'metadata' | 'diskConfig'>
+  >,
 ): Promise<Server> {
   const [row] = await trx('servers')
     .where({ id })

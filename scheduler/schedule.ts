@@ -2,11 +2,15 @@ import { NoValidHost, Superseded } from '../core/errors.ts'
 import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
+import type { Transaction } from '../db/connect.ts'
 import { claim, hostsWithUse, releaseClaims, type HostUse } from '../db/hosts.ts'
 import { placeOn } from '../db/placement.ts'
+import { lockServerGroup } from '../db/server-groups.ts'
 import { fail, findServer } from '../db/servers.ts'
 import { enqueue } from '../jobs/enqueue.ts'
-import { filters } from './filters/index.ts'
+import { filters, groupFilters } from './filters/index.ts'
+import type { Filter } from './filters/filter.ts'
+import { neighboursOf, nobody, type Neighbours } from './neighbours.ts'
 import type { Site } from './site.ts'
 import { weigh } from './weigh.ts'
 
@@ -16,23 +20,35 @@ interface Choice {
   readonly reasons: Readonly<Record<string, string>>
 }
 
-function refusalOf(host: HostUse, server: Server): string | null {
-  for (const filter of filters) {
-    const reason = filter(host, server)
+interface Question {
+  readonly server: Server
+  readonly neighbours: Neighbours
+}
+
+function refusalOf(asked: readonly Filter[], host: HostUse, { server, neighbours }: Question): string | null {
+  for (const filter of asked) {
+    const reason = filter(host, server, neighbours)
     if (reason !== null) return reason
   }
   return null
 }
 
 /** Which hosts could take the server, and why the others could not. */
-export function choose(hosts: readonly HostUse[], server: Server): Choice {
+export function choose(hosts: readonly HostUse[], server: Server, neighbours: Neighbours = nobody): Choice {
   const reasons: Record<string, string> = { ...server.failedHosts }
   const fitting = hosts.filter((host) => {
-    const reason = refusalOf(host, server)
+    const reason = refusalOf(filters, host, { server, neighbours })
     if (reason !== null) reasons[host.name] = reason
     return reason === null
   })
-  return { fitting: weigh(fitting), reasons }
+  return { fitting: weigh(fitting, neighbours), reasons }
+}
+
+/** Others of the group may have found places in the meantime; from now on they wait for this transaction. */
+async function stillSuits(trx: Transaction, server: Server, host: HostUse): Promise<boolean> {
+  if (server.serverGroupId === null) return true
+  await lockServerGroup(trx, server.serverGroupId)
+  return refusalOf(groupFilters, host, { server, neighbours: await neighboursOf(trx, server) }) === null
 }
 
 /** In one transaction: the place is promised, the host stands on the row, and its agent has the job. */
@@ -43,6 +59,7 @@ async function place(
 ): Promise<boolean> {
   const { vcpus, memoryMiB, diskGiB } = server.flavor
   return await db.transaction(async (trx) => {
+    if (!(await stillSuits(trx, server, host))) return false
     await releaseClaims(trx, server.id)
     if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
     await placeOn(trx, server.id, host.name)
@@ -60,7 +77,7 @@ export async function schedule(site: Site, payload: JobPayload<'schedule'>): Pro
   const { db, config } = site
   const server = await findServer(db, payload.serverId)
   if (server?.vmState !== 'building' || server.taskState !== 'scheduling') return
-  const { fitting, reasons } = choose(await hostsWithUse(db), server)
+  const { fitting, reasons } = choose(await hostsWithUse(db), server, await neighboursOf(db, server))
   reach(config, 'scheduler.create.chosen')
   const lost: Record<string, string> = {}
   try {

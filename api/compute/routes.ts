@@ -12,6 +12,7 @@ import * as keypairs from './keypairs.ts'
 import { limits } from './limits.ts'
 import * as quotaClasses from './quota-classes.ts'
 import * as quotas from './quotas.ts'
+import * as serverGroups from './server-groups.ts'
 import { create } from './servers/create.ts'
 import { remove } from './servers/delete.ts'
 import * as attached from './servers/interfaces.ts'
@@ -57,6 +58,9 @@ const may = {
   hosts: 'os_compute_api:os-hosts',
   aggregates: 'os_compute_api:os-aggregates',
   extensions: 'os_compute_api:extensions',
+  serverGroups: 'os_compute_api:os-server-groups:show',
+  createServerGroup: 'os_compute_api:os-server-groups:create',
+  removeServerGroup: 'os_compute_api:os-server-groups:delete',
 } as const
 
 const versionRoutes: readonly Route[] = [
@@ -199,11 +203,19 @@ const hostRoutes: readonly Route[] = [
   { method: 'post', path: '/v2.1/os-aggregates/:id/action', rule: may.aggregates, run: aggregates.act },
 ]
 
+const groupRoutes: readonly Route[] = [
+  { method: 'get', path: '/v2.1/os-server-groups', rule: may.serverGroups, run: serverGroups.index },
+  { method: 'post', path: '/v2.1/os-server-groups', rule: may.createServerGroup, run: serverGroups.create },
+  { method: 'get', path: '/v2.1/os-server-groups/:id', rule: may.serverGroups, run: serverGroups.show },
+  { method: 'delete', path: '/v2.1/os-server-groups/:id', rule: may.removeServerGroup, run: serverGroups.remove },
+]
+
 export const computeRoutes: readonly Route[] = [
   ...versionRoutes,
   ...serverRoutes,
   ...flavorRoutes,
   ...quotaRoutes,
   ...hostRoutes,
+  ...groupRoutes,
   ...otherRoutes,
 ]

@@ -1,4 +1,5 @@
 import type { Filter } from './filter.ts'
 
-export const zone: Filter = (host, server) =>
-  host.zone === server.availabilityZone ? null : `it is in zone ${host.zone}, not ${server.availabilityZone}`
+/** A server whose owner asked for no zone may go into any. */
+export const zone: Filter = (host, { pinnedZone }) =>
+  pinnedZone === null || host.zone === pinnedZone ? null : `it is in zone ${host.zone}, not ${pinnedZone}`

@@ -2,7 +2,6 @@
 import { Invalid, NotFound } from '../../../core/errors.ts'
 import type { ServerFlavor } from '../../../core/server.ts'
 import type { Transaction } from '../../../db/connect.ts'
-import { listZones } from '../../../db/host-status.ts'
 import { getImage, type Viewer } from '../../../db/images.ts'
 import { getKeypair } from '../../../db/keypairs.ts'
 import { defaultGroup, listSecurityGroups } from '../../../db/security-groups.ts'
@@ -89,19 +88,4 @@ export async function resolveGroups(
     return group.id
   })
   return [...new Set(ids)]
-}
-
-/** Nova's name for the zone of hosts that are in none. */
-export const defaultZone = 'nova'
-
-/** @throws Invalid when no host is in the zone, or a host is named, which needs a right that nobody has yet */
-export async function resolveZone(trx: Transaction, wanted: CreateServer): Promise<string> {
-  if (wanted.host !== undefined || wanted.hypervisor_hostname !== undefined || wanted.availability_zone?.includes(':'))
-    throw new Invalid('To name the host of a server is not supported.')
-  const { availability_zone: zone } = wanted
-  if (!zone) return defaultZone
-  const zones = await listZones(trx)
-  if (zone !== defaultZone && !zones.some(({ name }) => name === zone))
-    throw new Invalid('The requested availability zone is not available')
-  return zone
 }

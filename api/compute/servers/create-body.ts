@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Invalid } from '../../../core/errors.ts'
 import { parseBody } from '../../body.ts'
 import { minorOf, type Microversion } from '../../microversion.ts'
+import { hints, type Hints } from './hints.ts'
 
 const trimmed = (text: string): boolean => text.trim() === text
 export const serverName = z
@@ -87,10 +88,18 @@ const server = z.strictObject({
     .optional(),
 })
 
-const hints = z.record(z.string(), z.unknown()).optional()
-const body = z.strictObject({ server, 'os:scheduler_hints': hints, 'OS-SCH-HNT:scheduler_hints': hints })
+const body = z.strictObject({
+  server,
+  'os:scheduler_hints': hints.optional(),
+  'OS-SCH-HNT:scheduler_hints': hints.optional(),
+})
 
 export type CreateServer = z.output<typeof server>
+
+export interface Asked {
+  readonly wanted: CreateServer
+  readonly hints: Hints
+}
 
 /** The microversion that brought a property. */
 const brought = {
@@ -101,21 +110,6 @@ const brought = {
   hypervisor_hostname: '2.74',
   hostname: '2.90',
 } as const
-
-/** Hints that Nova's filters act on; to take them and do nothing would be a lie. */
-const placementHints: readonly string[] = [
-  'group',
-  'same_host',
-  'different_host',
-  'query',
-  'target_cell',
-  'build_near_host_ip',
-]
-
-function checkHints(hint: Readonly<Record<string, unknown>>): void {
-  const unmet = Object.keys(hint).find((name) => placementHints.includes(name))
-  if (unmet !== undefined) throw new Invalid(`The scheduler hint '${unmet}' is not supported.`)
-}
 
 function checkVersion(wanted: CreateServer, version: Microversion): void {
   for (const [name, since] of Object.entries(brought))
@@ -134,9 +128,8 @@ function checkVersion(wanted: CreateServer, version: Microversion): void {
 }
 
 /** @throws Invalid naming the field and what is wrong with it */
-export function parseCreate(given: unknown, version: Microversion): CreateServer {
+export function parseCreate(given: unknown, version: Microversion): Asked {
   const { server: wanted, ...rest } = parseBody(body, given)
   checkVersion(wanted, version)
-  checkHints({ ...rest['os:scheduler_hints'], ...rest['OS-SCH-HNT:scheduler_hints'] })
-  return wanted
+  return { wanted, hints: rest['os:scheduler_hints'] ?? rest['OS-SCH-HNT:scheduler_hints'] ?? {} }
 }

@@ -11,8 +11,11 @@ import { enqueue } from '../../../jobs/enqueue.ts'
 import { viewerOf } from '../../caller.ts'
 import type { Call, Reply } from '../../route.ts'
 import { linksOf } from '../links.ts'
-import { resolveBoot, resolveGroups, resolveZone, type BootSource } from './boot-source.ts'
-import { parseCreate, type CreateServer } from './create-body.ts'
+import { resolveBoot, resolveGroups, type BootSource } from './boot-source.ts'
+import { parseCreate, type Asked, type CreateServer } from './create-body.ts'
+import type { Hints } from './hints.ts'
+import { checkMembers, resolveGroup, resolveTarget, type Target } from './target.ts'
+import { defaultZone } from '../../../db/aggregates.ts'
 import { hostnameOf } from './hostname.ts'
 import { makePorts, resolveNics, type Nic } from './nics.ts'
 import { once } from './repeatable.ts'
@@ -31,7 +34,10 @@ interface Plan {
   readonly boot: BootSource
   readonly nics: readonly Nic[]
   readonly securityGroupIds: readonly string[]
+  readonly hints: Hints
+  readonly target: Target
   readonly availabilityZone: string
+  readonly serverGroupId: string | null
   readonly reservationId: string
   readonly adminPassword: string
 }
@@ -54,7 +60,7 @@ function checkCount(count: number, { nics, wanted }: { nics: readonly Nic[]; wan
   if (wanted.hostname !== undefined) throw new Invalid('Unable to allocate a single hostname to multiple instances')
 }
 
-async function planFor(trx: Transaction, call: Call, wanted: CreateServer): Promise<Plan> {
+async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): Promise<Plan> {
   const viewer = viewerOf(call.caller)
   const { metadata_items: most } = await quotasOf(trx, viewer.projectId)
   if (most >= 0 && Object.keys(wanted.metadata ?? {}).length > most)
@@ -63,13 +69,17 @@ async function planFor(trx: Transaction, call: Call, wanted: CreateServer): Prom
   const nics = await resolveNics(trx, wanted.networks, viewer)
   const count = countOf(wanted)
   checkCount(count, { nics, wanted })
+  const target = await resolveTarget(trx, wanted, call.caller)
   return {
     wanted,
     count,
     boot,
     nics,
     securityGroupIds: await resolveGroups(trx, wanted.security_groups, viewer.projectId),
-    availabilityZone: await resolveZone(trx, wanted),
+    hints,
+    target,
+    availabilityZone: target.pinnedZone ?? defaultZone,
+    serverGroupId: await resolveGroup(trx, hints, call.caller),
     reservationId: `r-${randomBytes(4).toString('hex')}`,
     adminPassword: wanted.adminPass ?? newPassword(),
   }
@@ -98,6 +108,10 @@ function rowOf(
     metadata: wanted.metadata ?? {},
     configDrive: wanted.config_drive ?? false,
     availabilityZone: plan.availabilityZone,
+    ...plan.target,
+    hints: plan.hints,
+    diskConfig: wanted['OS-DCF:diskConfig'] ?? 'MANUAL',
+    serverGroupId: plan.serverGroupId,
     reservationId: plan.reservationId,
     launchIndex,
     accessIpv4: wanted.accessIPv4 ?? null,
@@ -136,17 +150,18 @@ function reply({ root }: Call, { wanted, reservationId, adminPassword }: Plan, f
 async function createAll(
   trx: Transaction,
   call: Call,
-  wanted: CreateServer,
+  asked: Asked,
 ): Promise<{ readonly first: Server; readonly reply: Reply }> {
   const { projectId } = viewerOf(call.caller)
   const owner = { projectId, userId: call.caller.userId }
-  const plan = await planFor(trx, call, wanted)
+  const plan = await planFor(trx, call, asked)
   const servers: Server[] = []
   for (let index = 0; index < plan.count; index++)
     servers.push(await createOne(trx, call, plan, rowOf(plan, owner, index)))
   const { vcpus, memoryMiB } = plan.boot.flavor
   const { count } = plan
   await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB }, owner.userId)
+  if (plan.serverGroupId !== null) await checkMembers(trx, plan.serverGroupId, projectId)
   const [first] = servers
   if (!first) throw new Invalid('min_count must be >= 1')
   reach(call.config, 'api.create.written')
@@ -154,8 +169,8 @@ async function createAll(
 }
 
 export async function create(call: Call): Promise<Reply> {
-  const wanted = parseCreate(call.body, call.version)
-  const made = await call.db.transaction((trx) => once(trx, call, () => createAll(trx, call, wanted)))
+  const asked = parseCreate(call.body, call.version)
+  const made = await call.db.transaction((trx) => once(trx, call, () => createAll(trx, call, asked)))
   reach(call.config, 'api.create.committed')
   return made
 }

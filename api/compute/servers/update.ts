@@ -33,9 +33,10 @@ export async function update(call: Call): Promise<Reply> {
     if (Object.hasOwn(wanted, field) && call.version < minorOf(since))
       throw new Invalid(`Additional properties are not allowed ('${field}' was unexpected)`)
   const server = await serverOf(call, call.params.id)
-  const { name, description, hostname, accessIPv4, accessIPv6 } = wanted
+  const { name, description, hostname, accessIPv4, accessIPv6, 'OS-DCF:diskConfig': disk } = wanted
   const changed = await call.db.transaction((trx) =>
     updateServer(trx, server.id, {
+      ...(disk === undefined ? {} : { diskConfig: disk }),
       ...(name === undefined ? {} : { name }),
       ...(description === undefined ? {} : { description }),
       ...(hostname === undefined ? {} : { hostname }),

@@ -86,7 +86,7 @@ function basic(parts: ServerParts, shown: Shown): Json {
     accessIPv4: server.accessIpv4 ?? '',
     accessIPv6: server.accessIpv6 ?? '',
     links: linksOf(root, 'servers', server.id),
-    'OS-DCF:diskConfig': 'MANUAL',
+    'OS-DCF:diskConfig': server.diskConfig,
     ...(progressing.includes(status) ? { progress: 0 } : {}),
     ...faultField(parts, shown),
   }
@@ -137,9 +137,11 @@ function later({ server }: ServerParts, { version, as }: Shown): Json {
     ...(version >= 19 ? { description: server.description } : {}),
     ...(version >= 26 ? { tags: server.tags } : {}),
     ...(version >= 63 ? { trusted_image_certificates: null } : {}),
-    ...(version >= 71 && as !== 'detail' ? { server_groups: [] } : {}),
+    ...(version >= 71 && as !== 'detail'
+      ? { server_groups: server.serverGroupId === null ? [] : [server.serverGroupId] }
+      : {}),
     ...(version >= 73 ? { locked_reason: server.lockedReason } : {}),
-    ...(version >= 96 ? { pinned_availability_zone: null } : {}),
+    ...(version >= 96 ? { pinned_availability_zone: server.pinnedZone } : {}),
   }
 }
 

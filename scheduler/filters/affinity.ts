@@ -1,0 +1,7 @@
+import type { Filter } from './filter.ts'
+
+/** The first server of a group may go anywhere. */
+export const affinity: Filter = (host, _server, { group, members }) =>
+  group?.policy !== 'affinity' || members.size === 0 || members.has(host.name)
+    ? null
+    : 'the other servers of the group are elsewhere'

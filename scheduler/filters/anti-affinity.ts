@@ -1,0 +1,8 @@
+import type { Filter } from './filter.ts'
+
+export const antiAffinity: Filter = (host, _server, { group, members }) => {
+  if (group?.policy !== 'anti-affinity') return null
+  const present = members.get(host.name) ?? 0
+  const most = group.maxServerPerHost ?? 1
+  return present < most ? null : `${present} of the group's servers stand on it, ${most} at most may`
+}
