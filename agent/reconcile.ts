@@ -152,6 +152,7 @@ export async function reconcile(host: Host, { isStart }: { readonly isStart: boo
     }),
   )
   await sweepGuests(host, await driver.list())
+  for (const guestId of await driver.sweep()) log.warn({ guestId }, 'what was left of a removed guest is gone')
   await sweepWires(host)
   await sweepGateways(host)
   for (const text of await recover(db, name)) log.warn({ text }, 'job or task taken up')

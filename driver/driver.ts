@@ -132,6 +132,8 @@ export interface ComputeDriver {
   ): Promise<{ readonly exitCode: number; readonly output: string }>
   /** The last `lines` lines of the console, all when null; text is UTF-8, '' for a guest that never ran. */
   consoleLog(serverId: string, lines: number | null): Promise<string>
+  /** Takes away what is left of guests whose removal was broken off. @returns the ids that were theirs */
+  sweep(): Promise<readonly string[]>
   capacity(): Promise<Capacity>
   /** Calls `onExit` for every end of a PID 1 from now on, until `signal` aborts; rejects with Unavailable when the stream breaks. */
   watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void>

@@ -24,6 +24,7 @@ import { ensureLocal, type LocalImage } from './images.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
 import { layersOf } from './upper.ts'
 import { hasOciSpec, removeOciSpec, writeOciSpec } from './oci-spec.ts'
+import { sweepRemains } from './sweep.ts'
 
 export interface DockerSettings {
   /** path of the engine's unix socket */
@@ -214,6 +215,13 @@ export class DockerDriver implements ComputeDriver {
       container.logs({ stdout: true, stderr: true, follow: false, ...tail }),
     )
     return log.toString('utf8').replaceAll('\r\n', '\n')
+  }
+
+  async sweep(): Promise<readonly string[]> {
+    return await sweepRemains(this.#settings, async () => {
+      const rows = await this.#docker.listContainers({ all: true })
+      return new Set(rows.map(({ Id }) => Id))
+    })
   }
 
   async capacity(): Promise<Capacity> {

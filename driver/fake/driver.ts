@@ -145,6 +145,10 @@ export class FakeDriver implements ComputeDriver {
     return Promise.resolve(lines === 0 ? '' : `${all.slice(-lines).join('\n')}\n`)
   }
 
+  sweep(): Promise<readonly string[]> {
+    return Promise.resolve([])
+  }
+
   capacity(): Promise<Capacity> {
     return Promise.resolve(this.#settings.capacity)
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import Docker from 'dockerode'
@@ -51,6 +51,16 @@ test('a guest that a killed agent left half made is made anew', async () => {
   expect(again.guestId).not.toBe(guestId)
   await site.driver.start(spec.serverId)
   expect((await site.driver.exec(spec.serverId, ['cat', '/root/.ssh/authorized_keys'], 5000)).output).toBe('key')
+})
+
+test('what a broken-off removal left is swept away, and a guest that is there keeps its own', async () => {
+  const [gone, kept] = [await specOf(), await specOf()]
+  const { guestId } = await site.driver.create(gone)
+  const { guestId: keptId } = await site.driver.create(kept)
+  await containerOf(gone).remove()
+  expect(await site.driver.sweep()).toEqual([guestId])
+  expect(await readdir(site.engine.ociDirectory)).toEqual([keptId])
+  expect(await site.driver.sweep()).toEqual([])
 })
 
 test('directories of the image keep their owner and mode when files are put into them', async () => {
