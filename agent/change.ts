@@ -5,7 +5,8 @@ import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import { changes, powerStates, type Change, type ChangeName, type PowerState, type VmState } from '../core/states.ts'
 import { withEvent } from '../db/action-events.ts'
-import { abandon, fail, findServer, finish } from '../db/servers.ts'
+import type { Transaction } from '../db/connect.ts'
+import { abandon, fail, findServer, finish, type Outcome } from '../db/servers.ts'
 import type { Host } from './host.ts'
 import { isWorthAnother } from './passing.ts'
 
@@ -17,6 +18,10 @@ interface Options {
   readonly onFailure?: 'error' | 'unchanged'
   /** ends the change otherwise than by the table of changes; throws Superseded as `finish` does */
   readonly end?: (server: Server) => Promise<void>
+  /** written with the end that the table of changes says */
+  readonly outcome?: Partial<Outcome>
+  /** takes back, in the transaction that records the failure, what the change had reserved */
+  readonly takeBack?: ((trx: Transaction, server: Server) => Promise<void>) | undefined
 }
 
 const powerOf: Readonly<Partial<Record<VmState, PowerState>>> = {
@@ -28,10 +33,11 @@ const powerOf: Readonly<Partial<Record<VmState, PowerState>>> = {
 async function settle(
   { db, name: host }: Host,
   server: Server,
-  { change, message, onFailure }: { change: Change; message: string; onFailure: 'error' | 'unchanged' },
+  { change, message, onFailure, takeBack }: Options & { readonly change: Change; readonly message: string },
 ): Promise<void> {
   const fault = { code: 500, message, details: '', host }
   await db.transaction(async (trx) => {
+    await takeBack?.(trx, server)
     if (onFailure === 'error') await fail(trx, server.id, fault)
     else await abandon(trx, server.id, change.during, fault)
   })
@@ -43,7 +49,7 @@ export async function carryOut<N extends ChangeName>(
   name: N,
   payload: JobPayload<N>,
   work: (server: Server) => Promise<void>,
-  { onFailure = 'error', end }: Options = {},
+  { onFailure = 'error', end, takeBack, outcome }: Options = {},
 ): Promise<void> {
   const { config, db, log } = host
   const change: Change = changes[name]
@@ -56,7 +62,7 @@ export async function carryOut<N extends ChangeName>(
     await withEvent(db, payload, { event: `compute_${verb}_instance`, host: host.name }, async () => {
       await work(server)
       if (end) await end(server)
-      else await finish(db, server.id, to, during, { powerState: powerOf[to] ?? powerStates.shutdown })
+      else await finish(db, server.id, to, during, { powerState: powerOf[to] ?? powerStates.shutdown, ...outcome })
       reach(config, 'agent.change.finished')
     })
     log.info({ serverId, requestId, change: name }, 'server changed')
@@ -65,6 +71,6 @@ export async function carryOut<N extends ChangeName>(
     if (await isWorthAnother(host, server, error)) throw error
     const failed = new GuestFailed(serverId, verb, messageOf(error), { cause: error })
     log.error({ serverId, requestId, err: failed }, 'server not changed')
-    await settle(host, server, { change, message: failed.message, onFailure })
+    await settle(host, server, { change, message: failed.message, onFailure, takeBack })
   }
 }

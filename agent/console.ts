@@ -1,11 +1,12 @@
-/** The small listener through which the API reads what only this host has: the console of a guest. */
+/** The small listener through which the API reads what only this host has: the console of a guest, and its figures. */
 import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
+import { diagnose } from './diagnose.ts'
 import type { Host } from './host.ts'
 
-const consolePath = /^\/servers\/([0-9a-f-]{36})\/console$/
+const path = /^\/servers\/([0-9a-f-]{36})\/(console|diagnostics)$/
 const query = z.object({ lines: z.coerce.number().int().min(0).nullable().default(null) })
 
 function isAuthorized(request: IncomingMessage, token: string): boolean {
@@ -14,12 +15,13 @@ function isAuthorized(request: IncomingMessage, token: string): boolean {
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
-async function answer({ driver }: Host, url: URL): Promise<{ readonly status: number; readonly text: string }> {
-  const serverId = consolePath.exec(url.pathname)?.[1]
+async function answer(host: Host, url: URL): Promise<{ readonly status: number; readonly text: string }> {
+  const [, serverId, what] = path.exec(url.pathname) ?? []
   const parsed = query.safeParse(Object.fromEntries(url.searchParams))
   if (serverId === undefined) return { status: 404, text: 'not found' }
+  if (what === 'diagnostics') return { status: 200, text: JSON.stringify(await diagnose(host, serverId)) }
   if (!parsed.success) return { status: 400, text: 'lines: a whole number' }
-  return { status: 200, text: await driver.consoleLog(serverId, parsed.data.lines) }
+  return { status: 200, text: await host.driver.consoleLog(serverId, parsed.data.lines) }
 }
 
 async function respond(

@@ -1,9 +1,13 @@
 import type { HostJob, Handlers } from '../core/jobs.ts'
 import { create } from './create.ts'
+import { changePassword } from './change-password.ts'
 import { remove } from './delete.ts'
 import { pause, resume, suspend, unpause } from './freeze.ts'
 import type { Host } from './host.ts'
+import { injectNetwork } from './inject-network.ts'
+import { confirmResize, resize, revertResize } from './resize.ts'
 import { reboot, start, stop } from './power.ts'
+import { restore, softDelete } from './soft-delete.ts'
 
 /** What this host does for each job; each in its server's turn, so that reconciliation never looks at half-done work. */
 export function handlersOf(host: Host): Handlers<HostJob> {
@@ -19,5 +23,12 @@ export function handlersOf(host: Host): Handlers<HostJob> {
     'server.unpause': (payload) => turns.at(payload.serverId, () => unpause(host, payload)),
     'server.suspend': (payload) => turns.at(payload.serverId, () => suspend(host, payload)),
     'server.resume': (payload) => turns.at(payload.serverId, () => resume(host, payload)),
+    'server.resize': (payload) => turns.at(payload.serverId, () => resize(host, payload)),
+    'server.confirm-resize': (payload) => turns.at(payload.serverId, () => confirmResize(host, payload)),
+    'server.revert-resize': (payload) => turns.at(payload.serverId, () => revertResize(host, payload)),
+    'server.change-password': (payload) => turns.at(payload.serverId, () => changePassword(host, payload)),
+    'server.soft-delete': (payload) => turns.at(payload.serverId, () => softDelete(host, payload)),
+    'server.restore': (payload) => turns.at(payload.serverId, () => restore(host, payload)),
+    'server.inject-network': (payload) => turns.at(payload.serverId, () => injectNetwork(host, payload)),
   }
 }

@@ -12,6 +12,7 @@ import { recover } from '../jobs/lost.ts'
 import { demolish } from './delete.ts'
 import { reportCrash, settleExit, startAgain } from './exits.ts'
 import type { Host } from './host.ts'
+import { fitGuest } from './resize.ts'
 import { wantedOf } from './wanted.ts'
 import { ensureGateways, plugAll, sweepGateways } from './wire.ts'
 
@@ -70,6 +71,10 @@ async function converge(host: Host, server: Server, { guest, isStart, isHeld }: 
   const wanted = wantedOf(server)
   const { id } = server
   const isOff = guest.state === 'stopped' || guest.state === 'created'
+  if (guest.memoryMiB !== server.flavor.memoryMiB && guest.state !== 'paused') {
+    await fitGuest(host, id, server.flavor)
+    log.warn({ serverId: id }, 'limits of a guest set to those of its flavor')
+  }
   if (wanted === 'running' && guest.state === 'running') await checkWires(host, server)
   else if (wanted === 'running' && guest.state === 'paused') await startAgain(host, server, 'it was found paused')
   else if (wanted === 'running' && isStart) await settleMissedExit(host, server, { guest, isHeld })

@@ -5,6 +5,7 @@ import { heartbeat } from '../db/hosts.ts'
 import { Health } from './health.ts'
 import { settleExit } from './exits.ts'
 import type { Host } from './host.ts'
+import { reclaim } from './reclaim.ts'
 import { reconcile } from './reconcile.ts'
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -48,6 +49,7 @@ export async function reconcileOften(host: Host, signal: AbortSignal): Promise<v
     await reconcile(host, { isStart: false }).catch((error: unknown) =>
       host.log.error({ err: error }, 'host not reconciled'),
     )
+    await reclaim(host).catch((error: unknown) => host.log.error({ err: error }, 'deleted servers not reclaimed'))
   }
 }
 

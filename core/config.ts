@@ -183,6 +183,12 @@ export const settings = z.strictObject({
     .min(1)
     .default(4)
     .describe('guests started at once on a host: container starts are CPU-bound'),
+  reclaimSeconds: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe("seconds that a deleted server can still be restored; 0 = deleted at once: Nova's default"),
   heartbeatSeconds: z.coerce.number().positive().default(5).describe('seconds between two signs of life of an agent'),
   reconcileSeconds: z.coerce
     .number()

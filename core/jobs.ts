@@ -16,6 +16,14 @@ export const jobs = {
   'server.unpause': z.object(server),
   'server.suspend': z.object(server),
   'server.resume': z.object(server),
+  'server.resize': z.object(server),
+  'server.confirm-resize': z.object(server),
+  'server.revert-resize': z.object(server),
+  'server.change-password': z.object({ ...server, password: z.string() }),
+  'server.soft-delete': z.object(server),
+  'server.restore': z.object(server),
+  /** no change of the server: its wires are made as its row says */
+  'server.inject-network': z.object(server),
 } as const
 
 export type JobName = keyof typeof jobs
@@ -33,6 +41,13 @@ export const hostJobs = [
   'server.unpause',
   'server.suspend',
   'server.resume',
+  'server.resize',
+  'server.confirm-resize',
+  'server.revert-resize',
+  'server.change-password',
+  'server.soft-delete',
+  'server.restore',
+  'server.inject-network',
 ] as const satisfies readonly JobName[]
 export type HostJob = (typeof hostJobs)[number]
 

@@ -61,6 +61,21 @@ export interface Server {
   readonly deletedAt: Date | null
 }
 
+/** What a vif has carried, as the guest sees it. */
+export interface NicFigures {
+  readonly device: string
+  readonly mac: string
+  readonly received: Traffic
+  readonly sent: Traffic
+}
+
+export interface Traffic {
+  readonly bytes: number
+  readonly packets: number
+  readonly errors: number
+  readonly dropped: number
+}
+
 /** What went wrong last. */
 export interface Fault {
   readonly serverId: string

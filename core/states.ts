@@ -69,6 +69,23 @@ export const changes = {
   'server.unpause': { from: ['paused'], during: 'unpausing', to: 'active', verb: 'unpause' },
   'server.suspend': { from: ['active'], during: 'suspending', to: 'suspended', verb: 'suspend' },
   'server.resume': { from: ['suspended'], during: 'resuming', to: 'active', verb: 'resume' },
+  'server.resize': { from: ['active', 'stopped'], during: 'resize_prep', to: 'resized', verb: 'resize' },
+  'server.confirm-resize': { from: ['resized'], during: 'resize_confirming', to: 'active', verb: 'confirmResize' },
+  'server.revert-resize': { from: ['resized'], during: 'resize_reverting', to: 'active', verb: 'revertResize' },
+  'server.change-password': {
+    from: ['active'],
+    during: 'updating_password',
+    to: 'active',
+    verb: 'changePassword',
+  },
+  'server.soft-delete': {
+    from: vmStates.filter((state) => state !== 'building' && state !== 'soft-delete' && state !== 'deleted'),
+    during: 'soft-deleting',
+    to: 'soft-delete',
+    verb: 'delete',
+    interrupts: taskStates.filter((task) => task !== 'deleting'),
+  },
+  'server.restore': { from: ['soft-delete'], during: 'restoring', to: 'active', verb: 'restore' },
   'server.delete': {
     from: vmStates.filter((state) => state !== 'deleted'),
     during: 'deleting',

@@ -84,6 +84,33 @@ export async function claim(trx: Transaction, wanted: Claim): Promise<boolean> {
   return rowCount === 1
 }
 
+/**
+ * A server that has a place on the host is to have this much there, or as much as it has if that is more.
+ *
+ * @returns false when the host has no room for the difference
+ */
+export async function widenClaim(trx: Transaction, wanted: Claim): Promise<boolean> {
+  await trx('hosts').where({ name: wanted.host }).forUpdate().select('name')
+  const { rowCount } = await trx.raw<{ rowCount: number }>(
+    `update allocations a set vcpus = greatest(a.vcpus, :vcpus), memory_mib = greatest(a.memory_mib, :memoryMiB),
+                              disk_gib = greatest(a.disk_gib, :diskGiB)
+     from hosts h left join lateral (select coalesce(sum(vcpus), 0) as vcpus, coalesce(sum(memory_mib), 0) as memory_mib,
+                                            coalesce(sum(disk_gib), 0) as disk_gib
+                                     from allocations where host = h.name and server_id <> :serverId) others on true
+     where h.name = :host and a.host = h.name and a.server_id = :serverId
+       and (:vcpus <= a.vcpus or others.vcpus + :vcpus <= h.vcpus * h.cpu_ratio)
+       and (:memoryMiB <= a.memory_mib or others.memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio)
+       and (:diskGiB <= a.disk_gib or others.disk_gib + :diskGiB <= h.disk_gib * h.disk_ratio)`,
+    { ...wanted },
+  )
+  return rowCount === 1
+}
+
+/** The place of a server on its host is as large as this again. */
+export async function settleClaim(trx: Transaction, { serverId, host, ...size }: Claim): Promise<void> {
+  await trx('allocations').where({ serverId, host }).update(size)
+}
+
 export async function releaseClaims(trx: Transaction, serverId: string): Promise<void> {
   await trx('allocations').where({ serverId }).delete()
 }

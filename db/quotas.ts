@@ -96,7 +96,7 @@ export async function removeQuotas(trx: Transaction, projectId: string, userId: 
   if (userId === null) await trx('quotas').where({ projectId }).delete()
 }
 
-/** What a project's servers take. */
+/** What a project's servers take; one that is being resized takes the larger size, until that is confirmed or reverted. */
 export interface ProjectUse {
   readonly instances: number
   readonly cores: number
@@ -105,9 +105,14 @@ export interface ProjectUse {
 
 export async function useOf(db: Db, projectId: string, userId: string | null = null): Promise<ProjectUse> {
   const { rows } = await db.raw<{ rows: ProjectUse[] }>(
-    `select count(*)::int as instances, coalesce(sum((flavor->>'vcpus')::int), 0)::int as cores,
-            coalesce(sum((flavor->>'memoryMiB')::int), 0)::int as ram
-     from servers where project_id = :projectId and deleted_at is null and coalesce(user_id = :userId::text, true)`,
+    `select count(*)::int as instances,
+            coalesce(sum(greatest((s.flavor->>'vcpus')::int, (m.old_flavor->>'vcpus')::int, (m.new_flavor->>'vcpus')::int)), 0)::int
+              as cores,
+            coalesce(sum(greatest((s.flavor->>'memoryMiB')::int, (m.old_flavor->>'memoryMiB')::int,
+                                  (m.new_flavor->>'memoryMiB')::int)), 0)::int as ram
+     from servers s left join server_migrations m on m.server_id = s.id and m.status in ('migrating', 'finished')
+     where s.project_id = :projectId and s.deleted_at is null
+       and (s.vm_state <> 'soft-delete' or s.task_state = 'restoring') and coalesce(s.user_id = :userId::text, true)`,
     { projectId, userId },
   )
   return rows[0] ?? { instances: 0, cores: 0, ram: 0 }
@@ -118,7 +123,7 @@ const counted = ['instances', 'cores', 'ram'] as const
 function refuseExcess(quotas: Quotas, now: ProjectUse, asked: ProjectUse): void {
   for (const resource of counted) {
     const limit = quotas[resource]
-    if (limit < 0 || now[resource] <= limit) continue
+    if (limit < 0 || asked[resource] <= 0 || now[resource] <= limit) continue
     throw new OverQuota(
       `Quota exceeded for ${resource}: Requested ${asked[resource]}, but already used ` +
         `${now[resource] - asked[resource]} of ${limit} ${resource}`,

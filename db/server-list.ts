@@ -70,6 +70,8 @@ function whereStates(query: Query, filter: ServerFilter): void {
   if (filter.deleted === 'only') void query.whereNotNull('deletedAt')
   if (filter.statuses !== null)
     void query.whereRaw(`vm_state || '/' || coalesce(task_state, '') = any(?)`, [[...statePairs(filter.statuses)]])
+  const asksForSoft = filter.statuses?.includes('SOFT_DELETED') === true || filter.vmState === 'soft-delete'
+  if (filter.deleted === 'no' && !asksForSoft) void query.whereNot({ vmState: 'soft-delete' })
   if (filter.vmState !== null) void query.where({ vmState: filter.vmState })
   if (filter.taskState !== null) void query.where({ taskState: filter.taskState })
   if (filter.powerState !== null) void query.where({ powerState: filter.powerState })

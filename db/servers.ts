@@ -1,7 +1,7 @@
 /** Servers: every change of state is one guarded UPDATE, allowed by core/states.ts. */
 import { changes, type Change, type ChangeName, type PowerState, type TaskState, type VmState } from '../core/states.ts'
 import { NotFound, ServerInvalidState, Superseded } from '../core/errors.ts'
-import type { Fault, Server } from '../core/server.ts'
+import type { Fault, Server, ServerFlavor } from '../core/server.ts'
 import type { Db, Transaction } from './connect.ts'
 import type { ServerRow } from './tables.ts'
 
@@ -99,6 +99,9 @@ export async function begin(trx: Transaction, id: string, name: ChangeName): Pro
 export interface Outcome {
   readonly powerState: PowerState
   readonly launched?: true
+  readonly flavor?: ServerFlavor
+  /** whether it can still be restored, counted from now */
+  readonly softDeleted?: boolean
 }
 
 /**
@@ -115,6 +118,8 @@ export async function finish(db: Db, id: string, to: VmState, during: TaskState,
       taskState: null,
       powerState: outcome.powerState,
       updatedAt: db.fn.now(),
+      ...(outcome.softDeleted === undefined ? {} : { softDeletedAt: outcome.softDeleted ? db.fn.now() : null }),
+      ...(outcome.flavor ? { flavor: outcome.flavor } : {}),
       ...(outcome.launched ? { launchedAt: db.raw('coalesce(launched_at, now())') } : {}),
     })
     .returning('*')
@@ -156,6 +161,17 @@ export async function abandon(
 
 export async function addFault(db: Db, serverId: string, fault: Omit<Fault, 'serverId' | 'createdAt'>): Promise<void> {
   await db('faults').insert({ serverId, ...fault })
+}
+
+/** An administrator says what the server is; whatever was going on finds itself superseded. @throws NotFound */
+export async function resetState(trx: Transaction, id: string, vmState: 'active' | 'error'): Promise<Server> {
+  const [row] = await trx('servers')
+    .where({ id })
+    .whereNull('deletedAt')
+    .update({ vmState, taskState: null, softDeletedAt: null, updatedAt: trx.fn.now() })
+    .returning('*')
+  if (!row) throw new NotFound('Instance', id)
+  return row
 }
 
 /** What the guest turned out to be, seen by the agent when no change is running. 0 rows changed when one is. */

@@ -435,6 +435,8 @@ export interface ServerRow {
   readonly hints: Readonly<Record<string, unknown>>
   readonly diskConfig: 'AUTO' | 'MANUAL'
   readonly serverGroupId: string | null
+  readonly softDeletedAt: Date | null
+  readonly sealedPassword: string
 }
 
 export interface ServiceRow {

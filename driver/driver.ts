@@ -79,6 +79,21 @@ export interface GuestLimits {
   readonly pidsLimit: number
 }
 
+/** What a running or paused guest has used since its start. */
+export interface GuestStats {
+  readonly cpuNanoseconds: number
+  readonly memoryUsedMiB: number
+  readonly memoryLimitMiB: number
+  /** of all its disks together */
+  readonly disk: {
+    readonly readBytes: number
+    readonly readRequests: number
+    readonly writeBytes: number
+    readonly writeRequests: number
+  }
+  readonly uptimeSeconds: number
+}
+
 export const exitReboot = 129
 export const exitPoweroff = 130
 
@@ -124,16 +139,19 @@ export interface ComputeDriver {
   list(): Promise<readonly Guest[]>
   /** Changes limits of a guest, running or not. */
   setLimits(serverId: string, limits: GuestLimits): Promise<void>
-  /** Runs a command in the running guest as its root. @throws Unavailable when it does not end in time, Conflict when the guest does not run */
+  /** Runs a command in the running guest as its root; `input`, if any, is all that it reads. @throws Unavailable when it does not end in time, Conflict when the guest does not run */
   exec(
     serverId: string,
     command: readonly string[],
     timeoutMs: number,
+    input?: string,
   ): Promise<{ readonly exitCode: number; readonly output: string }>
   /** The last `lines` lines of the console, all when null; text is UTF-8, '' for a guest that never ran. */
   consoleLog(serverId: string, lines: number | null): Promise<string>
   /** Takes away what is left of guests whose removal was broken off. @returns the ids that were theirs */
   sweep(): Promise<readonly string[]>
+  /** null when there is no guest of this server, or it is off */
+  stats(serverId: string): Promise<GuestStats | null>
   capacity(): Promise<Capacity>
   /** Calls `onExit` for every end of a PID 1 from now on, until `signal` aborts; rejects with Unavailable when the stream breaks. */
   watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void>

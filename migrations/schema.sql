@@ -429,7 +429,9 @@ create table servers (
   requested_host text,
   hints jsonb not null default '{}'::jsonb,
   disk_config text not null default 'MANUAL'::text,
-  server_group_id uuid
+  server_group_id uuid,
+  soft_deleted_at timestamp with time zone,
+  sealed_password text not null default ''::text
 );
 
 create table services (
@@ -557,6 +559,8 @@ CREATE INDEX servers_group ON public.servers USING btree (server_group_id) WHERE
 CREATE INDEX servers_host ON public.servers USING btree (host) WHERE (deleted_at IS NULL);
 
 CREATE INDEX servers_project ON public.servers USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX servers_soft_deleted ON public.servers USING btree (host, soft_deleted_at) WHERE ((soft_deleted_at IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX servers_updated ON public.servers USING btree (updated_at);
 
@@ -766,6 +770,8 @@ CREATE UNIQUE INDEX addresses_reserved_for ON public.addresses USING btree (subn
 CREATE UNIQUE INDEX security_group_rules_once ON public.security_group_rules USING btree (security_group_id, direction, ethertype, protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id) NULLS NOT DISTINCT;
 
 CREATE UNIQUE INDEX security_groups_default ON public.security_groups USING btree (project_id) WHERE (name = 'default'::text);
+
+CREATE UNIQUE INDEX server_migrations_open ON public.server_migrations USING btree (server_id) WHERE (status = ANY (ARRAY['migrating'::text, 'finished'::text]));
 
 alter table address_history add constraint address_history_pkey PRIMARY KEY (id);
 

@@ -1,6 +1,7 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
 import { hostDevice, type Vif } from '../core/network.ts'
 import { Bridge, type BridgePort, type Datapath } from './bridge.ts'
+import { countersOf, type VifCounters } from './counters.ts'
 import { ensureGateway, type Gateway } from './gateway.ts'
 import {
   ensureNamespace,
@@ -14,6 +15,7 @@ import { RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
 import { devicesOf, ovs } from './vifs/ovs.ts'
 
+export type { VifCounters } from './counters.ts'
 export type { Gateway } from './gateway.ts'
 export type { Namespace } from './namespace.ts'
 
@@ -99,6 +101,11 @@ export class Wires {
     const inSwitch = ports.flatMap((port) => toPluggedPort(port, devices))
     const known = new Set(inSwitch.map(({ portId }) => portId))
     return [...inSwitch, ...devices.filter((portId) => !known.has(portId)).map(strayPort)]
+  }
+
+  /** What has passed through a vif since it was plugged; null when it does not stand here. */
+  async counters(portId: string): Promise<VifCounters | null> {
+    return await countersOf(hostDevice(portId))
   }
 
   async ensureGateway(gateway: Gateway): Promise<void> {

@@ -1,5 +1,6 @@
 /** The tree of /compute: which path, who may, and what answers it. */
 import type { Route } from '../route.ts'
+import { remoteConsoles } from './actions/consoles.ts'
 import { act } from './actions/index.ts'
 import * as aggregates from './aggregates.ts'
 import * as extensions from './extensions.ts'
@@ -15,9 +16,11 @@ import * as quotas from './quotas.ts'
 import * as serverGroups from './server-groups.ts'
 import { create } from './servers/create.ts'
 import { remove } from './servers/delete.ts'
+import { diagnostics } from './servers/diagnostics.ts'
 import * as attached from './servers/interfaces.ts'
 import * as servers from './servers/list.ts'
 import * as metadata from './servers/metadata.ts'
+import { clearPassword, showPassword } from './servers/password.ts'
 import { show } from './servers/show.ts'
 import { update } from './servers/update.ts'
 import * as services from './services.ts'
@@ -61,6 +64,10 @@ const may = {
   serverGroups: 'os_compute_api:os-server-groups:show',
   createServerGroup: 'os_compute_api:os-server-groups:create',
   removeServerGroup: 'os_compute_api:os-server-groups:delete',
+  diagnostics: 'os_compute_api:os-server-diagnostics',
+  showPassword: 'os_compute_api:os-server-password:show',
+  clearPassword: 'os_compute_api:os-server-password:clear',
+  consoles: 'os_compute_api:os-remote-consoles',
 } as const
 
 const versionRoutes: readonly Route[] = [
@@ -98,6 +105,13 @@ const serverRoutes: readonly Route[] = [
     rule: may.actions,
     run: instanceActions.show,
   },
+]
+
+const inspectionRoutes: readonly Route[] = [
+  { method: 'get', path: '/v2.1/servers/:id/diagnostics', rule: may.diagnostics, run: diagnostics },
+  { method: 'get', path: '/v2.1/servers/:id/os-server-password', rule: may.showPassword, run: showPassword },
+  { method: 'delete', path: '/v2.1/servers/:id/os-server-password', rule: may.clearPassword, run: clearPassword },
+  { method: 'post', path: '/v2.1/servers/:id/remote-consoles', rule: may.consoles, since: '2.6', run: remoteConsoles },
 ]
 
 const otherRoutes: readonly Route[] = [
@@ -213,6 +227,7 @@ const groupRoutes: readonly Route[] = [
 export const computeRoutes: readonly Route[] = [
   ...versionRoutes,
   ...serverRoutes,
+  ...inspectionRoutes,
   ...flavorRoutes,
   ...quotaRoutes,
   ...hostRoutes,

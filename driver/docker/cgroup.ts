@@ -31,6 +31,16 @@ export async function readGroup({ path }: Group, file: string): Promise<string> 
   return (await readFile(join(path, file), 'utf8')).trim()
 }
 
+/** '' where the kernel does not count it. */
+export async function readGroupIfAny(group: Group, file: string): Promise<string> {
+  try {
+    return await readGroup(group, file)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw error
+  }
+}
+
 export async function writeGroup({ path }: Group, file: string, value: string): Promise<void> {
   await writeFile(join(path, file), value)
 }

@@ -13,6 +13,7 @@ import {
   type GuestExit,
   type GuestLimits,
   type GuestSpec,
+  type GuestStats,
 } from '../driver.ts'
 import { hostCapacity } from './capacity.ts'
 import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
@@ -22,6 +23,7 @@ import { putFiles } from './files.ts'
 import { alreadyThus, isMissing, isSilence, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
 import { ensureLocal, type LocalImage } from './images.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
+import { statsOf } from './stats.ts'
 import { layersOf } from './upper.ts'
 import { hasOciSpec, removeOciSpec, writeOciSpec } from './oci-spec.ts'
 import { sweepRemains } from './sweep.ts'
@@ -204,8 +206,8 @@ export class DockerDriver implements ComputeDriver {
     await this.#call(serverId, (container) => container.update({ ...limitsOf(limits), CpusetCpus }))
   }
 
-  async exec(serverId: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
-    return await this.#call(serverId, (container) => execIn(container, command, timeoutMs))
+  async exec(serverId: string, command: readonly string[], timeoutMs: number, input?: string): Promise<ExecResult> {
+    return await this.#call(serverId, (container) => execIn(container, command, timeoutMs, input))
   }
 
   async consoleLog(serverId: string, lines: number | null): Promise<string> {
@@ -222,6 +224,11 @@ export class DockerDriver implements ComputeDriver {
       const rows = await this.#docker.listContainers({ all: true })
       return new Set(rows.map(({ Id }) => Id))
     })
+  }
+
+  async stats(serverId: string): Promise<GuestStats | null> {
+    const guest = await this.inspect(serverId)
+    return guest?.pid == null ? null : await statsOf(guest, guest.pid)
   }
 
   async capacity(): Promise<Capacity> {

@@ -10,7 +10,8 @@ export interface CommandResult {
 
 const exitNotFound = 127
 
-function cat({ files }: GuestSpec, path: string): CommandResult {
+function cat({ files }: GuestSpec, path: string | undefined, input: string): CommandResult {
+  if (path === undefined) return { exitCode: 0, output: input }
   const file = files.find((one) => one.path === path)
   if (!file) return { exitCode: 1, output: `cat: ${path}: No such file or directory\n` }
   return { exitCode: 0, output: Buffer.from(file.content).toString('utf8') }
@@ -20,11 +21,11 @@ function cat({ files }: GuestSpec, path: string): CommandResult {
 export async function runCommand(
   spec: GuestSpec,
   [name = '', ...words]: readonly string[],
-  timeoutMs: number,
+  { timeoutMs, input }: { readonly timeoutMs: number; readonly input: string },
 ): Promise<CommandResult> {
   switch (name) {
     case 'cat':
-      return cat(spec, words[0] ?? '')
+      return cat(spec, words[0], input)
     case 'hostname':
       return { exitCode: 0, output: `${spec.hostname}\n` }
     case 'echo':

@@ -10,6 +10,7 @@ import {
   type GuestExit,
   type GuestLimits,
   type GuestSpec,
+  type GuestStats,
 } from '../driver.ts'
 import { runCommand, type CommandResult } from './commands.ts'
 
@@ -128,14 +129,14 @@ export class FakeDriver implements ComputeDriver {
     })
   }
 
-  async exec(serverId: string, command: readonly string[], timeoutMs: number): Promise<CommandResult> {
+  async exec(serverId: string, command: readonly string[], timeoutMs: number, input = ''): Promise<CommandResult> {
     const spec = await this.#with(serverId, (one) => {
       if (one.guest.state !== 'running') throw notRunning(serverId)
       return one.spec
     })
     if (command[0] === 'reboot') this.#end(serverId, exitReboot)
     if (command[0] === 'poweroff') this.#end(serverId, exitPoweroff)
-    return await runCommand(spec, command, timeoutMs)
+    return await runCommand(spec, command, { timeoutMs, input })
   }
 
   consoleLog(serverId: string, lines: number | null): Promise<string> {
@@ -147,6 +148,15 @@ export class FakeDriver implements ComputeDriver {
 
   sweep(): Promise<readonly string[]> {
     return Promise.resolve([])
+  }
+
+  stats(serverId: string): Promise<GuestStats | null> {
+    const guest = this.#guests.get(serverId)?.guest
+    if (guest?.pid == null) return Promise.resolve(null)
+    const disk = { readBytes: 4096, readRequests: 1, writeBytes: 4096, writeRequests: 1 }
+    const uptimeSeconds = Math.floor((Date.now() - (guest.startedAt?.getTime() ?? Date.now())) / 1000)
+    const used = { cpuNanoseconds: 1_000_000, memoryUsedMiB: 1, memoryLimitMiB: guest.memoryMiB }
+    return Promise.resolve({ ...used, disk, uptimeSeconds })
   }
 
   capacity(): Promise<Capacity> {

@@ -1,7 +1,5 @@
+import { silentSecondsAllowed } from '../../db/host-status.ts'
 import type { Filter } from './filter.ts'
-
-/** Nova's service_down_time: an agent silent for longer counts as down. */
-const silentSecondsAllowed = 60
 
 export const alive: Filter = (host) => {
   if (host.isForcedDown) return 'an administrator has declared it down'

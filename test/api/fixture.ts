@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { z } from 'zod'
 import { createApp } from '../../api/app.ts'
-import { settings } from '../../core/config.ts'
+import { settings, type Config } from '../../core/config.ts'
 import type { PowerState, VmState } from '../../core/states.ts'
 import type { Db } from '../../db/connect.ts'
 import { createDefaults } from '../../db/defaults.ts'
@@ -51,8 +51,11 @@ function isPort(address: string | AddressInfo | null): address is AddressInfo {
   return typeof address === 'object' && address !== null
 }
 
-async function listen(db: Db): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
-  const config = settings.parse({ home: '/nowhere' })
+async function listen(
+  db: Db,
+  changed: Partial<Config>,
+): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
+  const config = settings.parse({ home: '/nowhere', ...changed })
   const server = createApp({ db, config, log: pino({ level: 'silent' }) }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const address = server.address()
@@ -116,7 +119,7 @@ async function addUser(db: Db, name: string, project: string, role: string): Pro
   await db('role_assignments').insert({ userId: `user-${name}`, projectId, roleId })
 }
 
-export async function startApi(): Promise<TestApi> {
+export async function startApi(changed: Partial<Config> = {}): Promise<TestApi> {
   const { db, drop } = await freshDatabase()
   const adminProject = await createDefaults(db, { adminPassword: password, region: 'RegionOne' })
   const networkId = await createDefaultNetwork(db, {
@@ -138,7 +141,7 @@ export async function startApi(): Promise<TestApi> {
   await addUser(db, 'rita', 'shop', 'reader')
   await addUser(db, 'otto', 'elsewhere', 'member')
   for (const resource of ['instances', 'cores', 'ram'] as const) await setQuota(db, 'project-shop', resource, -1)
-  const { url, close } = await listen(db)
+  const { url, close } = await listen(db, changed)
   const as = async (user: string, project: string): Promise<Client> => clientOf(url, await tokenOf(url, user, project))
   return {
     url,

@@ -250,6 +250,12 @@ export function keepsTheDriverContract(site: () => DriverSite): void {
     await expect(driver.exec(serverId, ['sleep', '60'], 300)).rejects.toMatchObject({ kind: 'unavailable' })
   })
 
+  test('a command reads what it is given, to the end', async () => {
+    const serverId = await running()
+    const input = 'root:geheim\nmia:naïve\n'
+    expect(await site().driver.exec(serverId, ['cat'], 5000, input)).toEqual({ exitCode: 0, output: input })
+  })
+
   test('limits of a guest are changed, running or not', async () => {
     const { driver } = site()
     const { serverId } = await created()
@@ -258,6 +264,22 @@ export function keepsTheDriverContract(site: () => DriverSite): void {
     await driver.start(serverId)
     await driver.setLimits(serverId, { vcpus: 1, cpuset: '0', memoryMiB: 512, pidsLimit: 400 })
     expect(await driver.inspect(serverId)).toMatchObject({ state: 'running', memoryMiB: 512, cpuset: '0' })
+  })
+
+  test('a running guest has used CPU, memory and time; one that is off has no figures', async () => {
+    const { driver } = site()
+    const serverId = await booted()
+    const stats = await driver.stats(serverId)
+    expect(stats).toMatchObject({ memoryLimitMiB: 256 })
+    expect(stats?.cpuNanoseconds).toBeGreaterThan(0)
+    expect(stats?.memoryUsedMiB).toBeGreaterThan(0)
+    expect(stats?.memoryUsedMiB).toBeLessThanOrEqual(256)
+    expect(stats?.uptimeSeconds).toBeLessThan(300)
+    await driver.pause(serverId)
+    expect(await driver.stats(serverId)).not.toBeNull()
+    await driver.stop(serverId, 0)
+    expect(await driver.stats(serverId)).toBeNull()
+    expect(await driver.stats(randomUUID())).toBeNull()
   })
 
   test('the console of a guest is empty before it boots, and shows its last lines after', async () => {

@@ -1,8 +1,8 @@
 /** The console of a guest, asked of the agent of its host. */
 import { z } from 'zod'
-import { Conflict, messageOf, Unavailable } from '../../../core/errors.ts'
-import { findAgent, type Agent } from '../../../db/agents.ts'
+import { Conflict } from '../../../core/errors.ts'
 import { parseBody } from '../../body.ts'
+import { askAgent } from '../ask-agent.ts'
 import type { Action } from './action.ts'
 
 /** '', null and -1 ask for all of it, as Nova has it. */
@@ -17,26 +17,9 @@ const body = z.strictObject({
     .nullable(),
 })
 
-const timeoutMs = 5000
-
-async function read({ url, token }: Agent, serverId: string, lines: number | null): Promise<string> {
-  const target = `${url}/servers/${serverId}/console${lines === null ? '' : `?lines=${lines}`}`
-  const response = await fetch(target, {
-    headers: { Authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(timeoutMs),
-  })
-  if (!response.ok) throw new Error(`the agent answered ${response.status}`)
-  return await response.text()
-}
-
 export const consoleOutput: Action = async ({ db, body: given }, { id, host }) => {
   const lines = parseBody(body, given)['os-getConsoleOutput']?.length ?? null
   if (host === null) throw new Conflict(`Instance ${id} is not ready`)
-  const agent = await findAgent(db, host)
-  if (!agent) throw new Unavailable(`The console of ${id} cannot be read: host ${host} has no agent.`)
-  try {
-    return { status: 200, body: { output: await read(agent, id, lines) } }
-  } catch (error) {
-    throw new Unavailable(`The console of ${id} cannot be read now: ${messageOf(error)}`, { cause: error })
-  }
+  const path = `/servers/${id}/console${lines === null ? '' : `?lines=${lines}`}`
+  return { status: 200, body: { output: await askAgent(db, host, { path, what: `The console of ${id}` }) } }
 }

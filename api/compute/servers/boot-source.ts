@@ -20,7 +20,7 @@ async function known<T>(found: Promise<T>, sentence: string | null): Promise<T> 
 }
 
 /** References are ids, or, from old clients, URLs that end in one. */
-function idIn(reference: string): string {
+export function idIn(reference: string): string {
   return reference.slice(reference.lastIndexOf('/') + 1)
 }
 
@@ -32,7 +32,8 @@ export interface BootSource {
 
 const bytesPerGiB = 1024 ** 3
 
-function checkFit(flavor: FlavorRow, image: ImageRow): void {
+/** @throws Invalid when the image asks for more than the flavor has */
+export function checkFit(flavor: FlavorRow, image: ImageRow): void {
   if (flavor.memoryMiB < image.minMemoryMiB) throw new Invalid("Flavor's memory is too small for requested image.")
   if (flavor.diskGiB === 0) return
   if (flavor.diskGiB < image.minDiskGiB)

@@ -1,9 +1,11 @@
 /** Every change of a server begins here: the guarded UPDATE, the user's action and the job, in one transaction. */
-import { Conflict } from '../../../core/errors.ts'
+import { Conflict, ServerInvalidState } from '../../../core/errors.ts'
 import { reach } from '../../../core/failpoints.ts'
 import type { HostJob } from '../../../core/jobs.ts'
 import type { Server } from '../../../core/server.ts'
+import type { ChangeName, VmState } from '../../../core/states.ts'
 import { insertAction, type ActionName } from '../../../db/actions.ts'
+import type { Transaction } from '../../../db/connect.ts'
 import { begin } from '../../../db/servers.ts'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { isAllowed } from '../../policy.ts'
@@ -15,8 +17,54 @@ export function refuseIfLocked({ caller }: Call, { id, lockedBy }: Server): void
     throw new Conflict(`Instance ${id} is locked`)
 }
 
+/** When a request is allowed that begins no change. */
+export interface Guard {
+  readonly verb: string
+  readonly from: readonly VmState[]
+}
+
+/**
+ * The guards of db/servers.ts, `begin`, for requests that only refuse or only ask.
+ *
+ * @returns the server's host
+ * @throws  Conflict when the server is locked or has no host; ServerInvalidState
+ */
+export function checkState(call: Call, server: Server, { verb, from }: Guard): string {
+  refuseIfLocked(call, server)
+  const { id, vmState, taskState, host } = server
+  if (!from.includes(vmState)) throw new ServerInvalidState(id, verb, `vm_state ${vmState}`)
+  if (taskState !== null) throw new ServerInvalidState(id, verb, `task_state ${taskState}`)
+  if (host === null) throw new Conflict(`Instance ${id} is not ready`)
+  return host
+}
+
 /** Changes whose job takes nothing but the server. */
-export type PlainChange = Exclude<HostJob, 'server.create'>
+export type PlainChange = Exclude<HostJob, 'server.create' | 'server.change-password' | 'server.inject-network'>
+
+/** A server whose change has begun. */
+export type Begun = Server & { readonly host: string }
+
+/**
+ * Begins a change in one transaction: the guarded UPDATE, the user's action, and what `then` adds, the job at least.
+ *
+ * @throws Conflict when the server is locked or has no host; ServerInvalidState; NotFound
+ */
+export async function begun(
+  call: Call,
+  server: Server,
+  { name, action }: { readonly name: ChangeName; readonly action: ActionName },
+  then: (trx: Transaction, server: Begun) => Promise<void>,
+): Promise<void> {
+  const { db, requestId, caller } = call
+  refuseIfLocked(call, server)
+  await db.transaction(async (trx) => {
+    const row = await begin(trx, server.id, name)
+    const { id, host, projectId } = row
+    if (host === null) throw new Conflict(`Instance ${id} is not ready`)
+    await insertAction(trx, { serverId: id, requestId, action, userId: caller.userId, projectId })
+    await then(trx, { ...row, host })
+  })
+}
 
 /**
  * Begins a change that an agent carries out. A delete of a server without a host goes to the scheduler.

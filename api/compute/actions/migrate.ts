@@ -1,0 +1,81 @@
+/** migrate, os-migrateLive, evacuate: a guest stays on the host that it was made on, so all three end in Nova's refusals. */
+import { z } from 'zod'
+import { Invalid, NoValidHost, NotFound } from '../../../core/errors.ts'
+import { hostNames } from '../../../db/host-names.ts'
+import { hostStatuses } from '../../../db/host-status.ts'
+import { parseBody } from '../../body.ts'
+import type { Call } from '../../route.ts'
+import { checkState } from '../servers/change.ts'
+import type { Action } from './action.ts'
+
+const host = z.string().min(1).max(255)
+const flag = z.union([z.boolean(), z.enum(['true', 'True', 'false', 'False'])])
+
+/** Why no host takes it. */
+async function refuse({ db }: Call, own: string): Promise<never> {
+  const others = (await hostNames(db)).filter((name) => name !== own)
+  const reasons = others.map((name) => [name, 'guests do not move between hosts yet'] as const)
+  throw new NoValidHost({ [own]: 'the server is on it', ...Object.fromEntries(reasons) })
+}
+
+async function checkTarget({ db }: Call, target: string | null, own: string, sentence: string): Promise<void> {
+  if (target === null) return
+  if (target === own) throw new Invalid(sentence)
+  if (!(await hostNames(db)).includes(target)) throw new Invalid(`Compute host ${target} could not be found.`)
+}
+
+/** Since 2.56; before, Nova looks at nothing beside the key. */
+const coldBody = z.strictObject({
+  migrate: z.union([z.null(), z.strictObject({ host: host.nullable().optional() })]),
+})
+
+export const migrate: Action = async (call, server) => {
+  const wanted = call.version >= 56 ? parseBody(coldBody, call.body).migrate : null
+  const own = checkState(call, server, { verb: 'migrate', from: ['active', 'stopped'] })
+  await checkTarget(call, wanted?.host ?? null, own, 'Cannot migrate to the host where the server exists.')
+  return await refuse(call, own)
+}
+
+/** The keys that came and went: 2.25 (block_migration 'auto', no disk_over_commit), 2.30 (force), 2.68 (no force). */
+function liveBody(version: number) {
+  const block = version >= 25 ? z.union([flag, z.literal('auto')]) : flag
+  return z.strictObject({
+    'os-migrateLive': z.strictObject({
+      host: host.nullable(),
+      block_migration: block,
+      ...(version < 25 ? { disk_over_commit: flag } : {}),
+      ...(version >= 30 && version < 68 ? { force: flag.optional() } : {}),
+    }),
+  })
+}
+
+export const migrateLive: Action = async (call, server) => {
+  const wanted = parseBody(liveBody(call.version), call.body)['os-migrateLive']
+  const own = checkState(call, server, { verb: 'os-migrateLive', from: ['active', 'paused'] })
+  await checkTarget(call, wanted.host, own, `Unable to migrate instance (${server.id}) to current host (${own}).`)
+  return await refuse(call, own)
+}
+
+/** The keys that came and went: 2.14 (no onSharedStorage), 2.29 (force), 2.68 (no force). */
+function evacuateBody(version: number) {
+  return z.strictObject({
+    evacuate: z.strictObject({
+      host: host.optional(),
+      adminPass: z.string().optional(),
+      ...(version < 14 ? { onSharedStorage: flag } : {}),
+      ...(version >= 29 && version < 68 ? { force: flag.optional() } : {}),
+    }),
+  })
+}
+
+/** Only from a host that is down: two guests of one server must never run. */
+export const evacuate: Action = async (call, server) => {
+  const wanted = parseBody(evacuateBody(call.version), call.body).evacuate
+  const own = checkState(call, server, { verb: 'evacuate', from: ['active', 'stopped', 'error'] })
+  const { host: target } = wanted
+  if (target !== undefined && !(await hostNames(call.db)).includes(target)) throw new NotFound('Compute host', target)
+  if (target === own) throw new Invalid("The target host can't be the same one.")
+  const status = (await hostStatuses(call.db, [own])).get(own)
+  if (status === 'UP' || status === 'MAINTENANCE') throw new Invalid(`Compute service of ${own} is still in use.`)
+  return await refuse(call, own)
+}

@@ -1,0 +1,10 @@
+import type { Db, Transaction } from './connect.ts'
+
+/** '' when the guest has left none. */
+export async function sealedPasswordOf(db: Db, serverId: string): Promise<string> {
+  return (await db('servers').where({ id: serverId }).first('sealedPassword'))?.sealedPassword ?? ''
+}
+
+export async function clearSealedPassword(trx: Transaction, serverId: string): Promise<void> {
+  await trx('servers').where({ id: serverId }).update({ sealedPassword: '' })
+}

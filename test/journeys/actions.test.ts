@@ -1,0 +1,126 @@
+/** What users do to a running machine, with the unmodified client: frozen, locked, resized, given a password. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { startCloud, until, type TestCloud } from '../world/index.ts'
+import { Client } from './client.ts'
+
+let cloud: TestCloud
+let client: Client
+/** when init began; the time stamps of /proc are younger after memory was given up */
+const bootTime = "awk '{print $22}' /proc/1/stat"
+const patience = { timeoutMs: 120_000 }
+
+beforeAll(async () => {
+  cloud = await startCloud()
+  client = new Client(cloud)
+  const keyFile = join(cloud.site.layout.home, 'tmp', 'actions.pub')
+  await writeFile(keyFile, cloud.publicKey)
+  await client.run('keypair', 'create', '--public-key', keyFile, 'actions')
+}, 600_000)
+afterAll(async () => {
+  await client.try('keypair', 'delete', 'actions')
+})
+
+async function create(name: string, image = 'debian-12-small', flavor = 'm1.nano'): Promise<string> {
+  const place = ['--network', 'private', '--key-name', 'actions', '--wait']
+  await client.run('server', 'create', '--image', image, '--flavor', flavor, ...place, name)
+  const addresses = await client.value('addresses', 'server', 'show', name)
+  const address = addresses.replace(/^.*?(\d+\.\d+\.\d+\.\d+).*$/s, '$1')
+  await until(() => client.ssh(address, 'true').then((said) => said !== null), patience)
+  return address
+}
+
+async function reaches(name: string, status: string): Promise<void> {
+  const seen = async (): Promise<boolean> => (await client.value('status', 'server', 'show', name)) === status
+  await until(seen, { ...patience, what: `${name} to be ${status}` })
+}
+
+async function powerState(name: string): Promise<string> {
+  return await client.value('OS-EXT-STS:power_state', 'server', 'show', name)
+}
+
+/** The supervisor brings it up again; it looks at every server of its host before it takes jobs. */
+async function restartAgent(): Promise<void> {
+  const before = await readPid()
+  process.kill(before, 'SIGTERM')
+  await until(async () => (await readPid()) !== before, { ...patience, what: 'a new agent' })
+}
+
+async function readPid(): Promise<number> {
+  return Number(await readFile(join(cloud.site.layout.run, 'agent.ready'), 'utf8'))
+}
+
+test('a paused server answers nobody, also after its agent was restarted, and goes on where it was when unpaused', async () => {
+  const address = await create('frozen')
+  try {
+    const boot = await client.ssh(address, bootTime)
+    await client.run('server', 'pause', 'frozen')
+    await reaches('frozen', 'PAUSED')
+    expect(await powerState('frozen')).toBe('3')
+    expect(await client.ssh(address, 'true').catch(() => null)).toBeNull()
+    await restartAgent()
+    expect(await client.value('status', 'server', 'show', 'frozen')).toBe('PAUSED')
+    expect(await client.ssh(address, 'true').catch(() => null)).toBeNull()
+    expect((await client.try('server', 'stop', 'frozen')).error).toMatch(
+      /Cannot 'stop' instance .* while it is in vm_state paused \(HTTP 409\)/,
+    )
+    expect(await client.run('console', 'log', 'show', 'frozen')).toMatch(/\S/)
+    await client.run('server', 'unpause', 'frozen')
+    await reaches('frozen', 'ACTIVE')
+    expect(await until(() => client.ssh(address, bootTime))).toBe(boot)
+
+    await client.run('server', 'suspend', 'frozen')
+    await reaches('frozen', 'SUSPENDED')
+    expect(await powerState('frozen')).toBe('7')
+    expect(await client.ssh(address, 'true').catch(() => null)).toBeNull()
+    await restartAgent()
+    expect(await client.value('status', 'server', 'show', 'frozen')).toBe('SUSPENDED')
+    await client.run('server', 'resume', 'frozen')
+    await reaches('frozen', 'ACTIVE')
+    expect(await until(() => client.ssh(address, bootTime))).toBe(boot)
+
+    await client.run('server', 'pause', 'frozen')
+    await reaches('frozen', 'PAUSED')
+    await client.run('server', 'reboot', '--hard', '--wait', 'frozen')
+    const again = await until(() => client.ssh(address, bootTime), patience)
+    expect(again).not.toBe(boot)
+    const actions = (await client.value('Action', 'server', 'event', 'list', 'frozen')).split('\n')
+    expect(actions).toEqual(['reboot', 'pause', 'resume', 'suspend', 'unpause', 'pause', 'create'])
+  } finally {
+    await client.run('server', 'delete', '--wait', 'frozen')
+  }
+}, 400_000)
+
+const memory = "free -m | awk '/^Mem/ {print $2}'"
+
+test('a resized server has its new memory while it runs on, keeps it when confirmed, and loses it when reverted', async () => {
+  const address = await create('sized')
+  try {
+    const boot = await client.ssh(address, bootTime)
+    expect(await client.ssh(address, memory)).toBe('128')
+    await client.run('server', 'resize', '--flavor', 'm1.tiny', '--wait', 'sized')
+    expect(await client.value('status', 'server', 'show', 'sized')).toBe('VERIFY_RESIZE')
+    expect(await client.ssh(address, memory)).toBe('512')
+    await client.run('server', 'resize', 'revert', 'sized')
+    await reaches('sized', 'ACTIVE')
+    expect(await client.ssh(address, memory)).toBe('128')
+    expect(await client.value('flavor', 'server', 'show', 'sized')).toMatch(/m1\.nano/)
+
+    await client.run('server', 'resize', '--flavor', 'm1.tiny', '--wait', 'sized')
+    await restartAgent()
+    await client.run('server', 'resize', 'confirm', 'sized')
+    await reaches('sized', 'ACTIVE')
+    expect(await client.ssh(address, memory)).toBe('512')
+    expect(await client.ssh(address, bootTime)).toBe(boot)
+
+    await client.run('server', 'reboot', '--hard', '--wait', 'sized')
+    expect(await until(() => client.ssh(address, memory), patience)).toBe('512')
+    const same = await client.try('server', 'resize', '--flavor', 'm1.tiny', 'sized')
+    expect(same.error).toMatch(/When resizing, instances must change flavor! \(HTTP 400\)/)
+    const actions = (await client.value('Action', 'server', 'event', 'list', 'sized')).split('\n')
+    expect(actions).toEqual(['reboot', 'confirmResize', 'resize', 'revertResize', 'resize', 'create'])
+  } finally {
+    await client.run('server', 'delete', '--wait', 'sized')
+  }
+}, 400_000)
