@@ -48,6 +48,7 @@ export class DockerSite {
 
   /** Namespaces and files of the tests are gone when this returns. */
   async close(): Promise<void> {
+    await this.driver.sweep()
     for (const name of listNamespaces(this.#namespaces())) removeNamespace(this.#namespaces(), name)
     await rm(this.directory, { recursive: true })
   }
