@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Logger } from 'pino'
 import { publicUrl, type Config } from '../core/config.ts'
 import type { Db } from '../db/connect.ts'
+import { allowByRules } from './access-rules.ts'
 import { authenticate } from './auth.ts'
 import type { Caller } from './caller.ts'
 import { HttpFault } from './faults.ts'
@@ -113,6 +114,7 @@ async function answer(route: Route, call: OpenCall, response: Response): Promise
   const caller = await authenticate(call.db, call.header('x-auth-token'))
   response.locals.userId = caller.userId
   response.locals.projectId = caller.projectId
+  allowByRules(caller.accessRules, { method: route.method.toUpperCase(), path: call.path })
   allow(caller, route.rule)
   return await route.run({ ...call, caller })
 }

@@ -7,7 +7,7 @@ import type { Call, Reply } from '../route.ts'
 import { allowIn, filterOf, found, listReply, self, type Json } from './answer.ts'
 import { descriptionField, nameField, newId, noOptions, tagsField } from './bodies.ts'
 
-function view(call: Call, { id, name, description, enabled, tags }: DomainRow): Json {
+export function domainView(call: Call, { id, name, description, enabled, tags }: DomainRow): Json {
   return { id, name, description, enabled, tags, options: {}, links: self(call, `domains/${id}`) }
 }
 
@@ -19,7 +19,7 @@ export async function index(call: Call): Promise<Reply> {
   return listReply(
     call,
     'domains',
-    seen.map((row) => view(call, row)),
+    seen.map((row) => domainView(call, row)),
   )
 }
 
@@ -30,7 +30,7 @@ async function find({ db, params: { id = '' } }: Call): Promise<DomainRow> {
 export async function show(call: Call): Promise<Reply> {
   const row = await find(call)
   allowIn(call, row.id)
-  return { status: 200, body: { domain: view(call, row) } }
+  return { status: 200, body: { domain: domainView(call, row) } }
 }
 
 const fields = {
@@ -49,7 +49,10 @@ export async function create(call: Call): Promise<Reply> {
   const id = domain.explicit_domain_id ?? newId()
   const { name, description, enabled = true, tags = [] } = domain
   await rows.insertDomain(call.db, { id, name, description: description ?? '', enabled, tags })
-  return { status: 201, body: { domain: view(call, found(await rows.findDomain(call.db, { id }), 'domain', id)) } }
+  return {
+    status: 201,
+    body: { domain: domainView(call, found(await rows.findDomain(call.db, { id }), 'domain', id)) },
+  }
 }
 
 export async function update(call: Call): Promise<Reply> {
@@ -60,7 +63,7 @@ export async function update(call: Call): Promise<Reply> {
   const change = { name, description: description === null ? '' : description, enabled, tags }
   return {
     status: 200,
-    body: { domain: view(call, found(await rows.updateDomain(call.db, id, change), 'domain', id)) },
+    body: { domain: domainView(call, found(await rows.updateDomain(call.db, id, change), 'domain', id)) },
   }
 }
 

@@ -5,9 +5,12 @@ import * as domains from './domains.ts'
 import { grantRoutes } from './grants.ts'
 import * as projects from './projects.ts'
 import * as assignments from './role-assignments.ts'
+import * as places from './places.ts'
+import * as implied from './implied-roles.ts'
+import * as tags from './project-tags.ts'
 import * as roles from './roles.ts'
 import { check, issue, revoke, validate } from './tokens.ts'
-import * as users from './users.ts'
+import { userRoutes } from './user-routes.ts'
 import { allVersions, version } from './versions.ts'
 
 const own = 'identity:own'
@@ -21,6 +24,8 @@ const tokenRoutes: readonly Route[] = [
   { method: 'get', path: '/v3/auth/tokens', rule: own, run: validate },
   { method: 'delete', path: '/v3/auth/tokens', rule: own, run: revoke },
   { method: 'get', path: '/v3/auth/projects', rule: own, run: projects.indexOf },
+  { method: 'get', path: '/v3/auth/domains', rule: own, run: places.domains },
+  { method: 'get', path: '/v3/auth/system', rule: own, run: places.system },
 ]
 
 const directoryRoutes: readonly Route[] = [
@@ -34,12 +39,13 @@ const directoryRoutes: readonly Route[] = [
   { method: 'get', path: '/v3/projects/:id', rule: own, run: projects.show },
   { method: 'patch', path: '/v3/projects/:id', rule: 'identity:update_project', run: projects.update },
   { method: 'delete', path: '/v3/projects/:id', rule: 'identity:delete_project', run: projects.remove },
-  { method: 'get', path: '/v3/users', rule: 'identity:list_users', run: users.index },
-  { method: 'post', path: '/v3/users', rule: 'identity:create_user', run: users.create },
-  { method: 'get', path: '/v3/users/:id', rule: own, run: users.show },
-  { method: 'patch', path: '/v3/users/:id', rule: 'identity:update_user', run: users.update },
-  { method: 'delete', path: '/v3/users/:id', rule: 'identity:delete_user', run: users.remove },
-  { method: 'get', path: '/v3/users/:id/projects', rule: own, run: projects.indexOf },
+  { method: 'get', path: '/v3/projects/:id/tags', rule: 'identity:list_projects', run: tags.index },
+  { method: 'put', path: '/v3/projects/:id/tags', rule: 'identity:update_project', run: tags.replace },
+  { method: 'delete', path: '/v3/projects/:id/tags', rule: 'identity:update_project', run: tags.clear },
+  { method: 'get', path: '/v3/projects/:id/tags/:tag', rule: 'identity:list_projects', run: tags.check },
+  { method: 'head', path: '/v3/projects/:id/tags/:tag', rule: 'identity:list_projects', run: tags.check },
+  { method: 'put', path: '/v3/projects/:id/tags/:tag', rule: 'identity:update_project', run: tags.add },
+  { method: 'delete', path: '/v3/projects/:id/tags/:tag', rule: 'identity:update_project', run: tags.remove },
 ]
 
 const roleRoutes: readonly Route[] = [
@@ -48,12 +54,24 @@ const roleRoutes: readonly Route[] = [
   { method: 'get', path: '/v3/roles/:id', rule: 'identity:get_role', run: roles.show },
   { method: 'patch', path: '/v3/roles/:id', rule: 'identity:update_role', run: roles.update },
   { method: 'delete', path: '/v3/roles/:id', rule: 'identity:delete_role', run: roles.remove },
+  { method: 'get', path: '/v3/roles/:id/implies', rule: 'identity:list_implied_roles', run: implied.index },
+  { method: 'head', path: '/v3/roles/:id/implies/:implied', rule: 'identity:list_implied_roles', run: implied.check },
+  { method: 'get', path: '/v3/roles/:id/implies/:implied', rule: 'identity:list_implied_roles', run: implied.show },
+  { method: 'put', path: '/v3/roles/:id/implies/:implied', rule: 'identity:create_implied_role', run: implied.create },
+  {
+    method: 'delete',
+    path: '/v3/roles/:id/implies/:implied',
+    rule: 'identity:delete_implied_role',
+    run: implied.remove,
+  },
+  { method: 'get', path: '/v3/role_inferences', rule: 'identity:list_implied_roles', run: implied.inferences },
   { method: 'get', path: '/v3/role_assignments', rule: 'identity:list_role_assignments', run: assignments.index },
 ]
 
 export const identityRoutes: readonly Route[] = [
   ...tokenRoutes,
   ...directoryRoutes,
+  ...userRoutes,
   ...roleRoutes,
   ...grantRoutes,
   ...catalogueRoutes,

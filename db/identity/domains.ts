@@ -39,3 +39,20 @@ export async function updateDomain(db: Db, id: string, change: Change<DomainRow>
 export async function deleteDomain(trx: Transaction, id: string): Promise<boolean> {
   return (await trx('domains').where({ id, enabled: false }).delete()) > 0
 }
+
+/** The enabled domains in which a user has a role. */
+export async function listDomainsOf(db: Db, userId: string): Promise<readonly DomainRow[]> {
+  const { rows } = await db.raw<{ rows: DomainRow[] }>(
+    'select * from domains where enabled and id in (select domain_id from effective_assignments(?)) order by name',
+    [userId],
+  )
+  return rows
+}
+
+/** Whether a user has a role on the whole cloud. */
+export async function hasSystemRole(db: Db, userId: string): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: unknown[] }>('select from effective_assignments(?) where is_system limit 1', [
+    userId,
+  ])
+  return rows.length > 0
+}
