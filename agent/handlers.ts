@@ -6,6 +6,7 @@ import { pause, resume, suspend, unpause } from './freeze.ts'
 import type { Host } from './host.ts'
 import { injectNetwork } from './inject-network.ts'
 import { confirmResize, resize, revertResize } from './resize.ts'
+import { detach, wire } from './interfaces.ts'
 import { reboot, start, stop } from './power.ts'
 import { restore, softDelete } from './soft-delete.ts'
 
@@ -30,5 +31,7 @@ export function handlersOf(host: Host): Handlers<HostJob> {
     'server.soft-delete': (payload) => turns.at(payload.serverId, () => softDelete(host, payload)),
     'server.restore': (payload) => turns.at(payload.serverId, () => restore(host, payload)),
     'server.inject-network': (payload) => turns.at(payload.serverId, () => injectNetwork(host, payload)),
+    'server.wire': (payload) => turns.at(payload.serverId, () => wire(host, payload)),
+    'server.detach': (payload) => turns.at(payload.serverId, () => detach(host, payload)),
   }
 }

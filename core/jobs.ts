@@ -24,6 +24,13 @@ export const jobs = {
   'server.restore': z.object(server),
   /** no change of the server: its wires are made as its row says */
   'server.inject-network': z.object(server),
+  /** the wires of the guest become what the rows say; these addresses are its no more */
+  'server.wire': z.object({
+    ...server,
+    gone: z.array(z.object({ portId: z.uuid(), address: z.string(), prefixLength: z.int() })),
+  }),
+  /** a port leaves the guest, and then the server */
+  'server.detach': z.object({ ...server, portId: z.uuid() }),
 } as const
 
 export type JobName = keyof typeof jobs
@@ -48,6 +55,8 @@ export const hostJobs = [
   'server.soft-delete',
   'server.restore',
   'server.inject-network',
+  'server.wire',
+  'server.detach',
 ] as const satisfies readonly JobName[]
 export type HostJob = (typeof hostJobs)[number]
 

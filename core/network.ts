@@ -24,6 +24,13 @@ export interface AddressPair {
   readonly mac: string | null
 }
 
+/** An address that a port has no more, and its guest is to lose. */
+export interface GoneAddress {
+  readonly portId: string
+  readonly address: string
+  readonly prefixLength: number
+}
+
 /** A port as it is to stand on a host. The name of the host's end of the veth pair is `hostDevice(portId)`. */
 export interface Vif {
   readonly portId: string

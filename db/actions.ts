@@ -21,6 +21,8 @@ export type ActionName =
   | 'changePassword'
   | 'resetState'
   | 'restore'
+  | 'attach_interface'
+  | 'detach_interface'
 
 export interface NewAction {
   readonly serverId: string

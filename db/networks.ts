@@ -1,5 +1,6 @@
 /** Networks and subnets. Addresses are `ipam`'s. */
-import { Conflict, NotFound } from '../core/errors.ts'
+import { NotFound } from '../core/errors.ts'
+import { NetworkError } from '../core/network-errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import { jsonb, type Db, type Transaction } from './connect.ts'
 import type { IpRangeRow, NetworkRow, SubnetRow } from './tables.ts'
@@ -65,28 +66,55 @@ export async function freeVlan(trx: Transaction): Promise<number> {
   )
   const vlan = rows[0]?.vlan
   if (vlan === undefined)
-    throw new Conflict('Unable to create the network. No tenant network is available for allocation.')
+    throw new NetworkError(
+      'NoNetworkAvailable',
+      'Unable to create the network. No tenant network is available for allocation.',
+    )
   return vlan
 }
 
 export type NewNetwork = Omit<NetworkRow, Kept | 'portSecurityEnabled'> &
   Partial<Pick<NetworkRow, 'portSecurityEnabled'>>
 
-/** @throws Conflict when the VLAN tag is taken */
+/** @throws NetworkError when the VLAN tag is taken */
 export async function insertNetwork(trx: Transaction, network: NewNetwork): Promise<NetworkRow> {
   const [row] = await trx('networks').insert(network).onConflict('vlan').ignore().returning('*')
   if (!row)
-    throw new Conflict(`Unable to create the network. The VLAN ${String(network.vlan)} on physical network is in use.`)
+    throw new NetworkError(
+      'VlanIdInUse',
+      `Unable to create the network. The VLAN ${String(network.vlan)} on physical network is in use.`,
+    )
   return row
 }
 
-/** The network with its subnets, whose ranges the caller has dropped. @throws Conflict when ports are on it; NotFound */
+export type NetworkChange = Pick<NetworkRow, 'name' | 'description' | 'adminStateUp' | 'shared' | 'portSecurityEnabled'>
+
+/** @throws NetworkError when it would be shared no more, and another project has a port on it; NotFound */
+export async function updateNetwork(trx: Transaction, id: string, change: NetworkChange): Promise<void> {
+  const network = await trx('networks').where({ id }).forUpdate().first()
+  if (!network) throw new NotFound('Network', id)
+  const foreign =
+    network.shared && !change.shared
+      ? await trx('ports').where({ networkId: id }).whereNot({ projectId: network.projectId }).first('id')
+      : undefined
+  if (foreign)
+    throw new NetworkError(
+      'InvalidSharedSetting',
+      `Unable to reconfigure sharing settings for network ${id}. Multiple tenants are using it.`,
+    )
+  await trx('networks')
+    .where({ id })
+    .update({ ...change, updatedAt: trx.fn.now() })
+}
+
+/** The network with its subnets, whose ranges the caller has dropped. @throws NetworkError when ports are on it; NotFound */
 export async function deleteNetwork(trx: Transaction, id: string): Promise<void> {
   const network = await trx('networks').where({ id }).forUpdate().first('id')
   if (!network) throw new NotFound('Network', id)
   const port = await trx('ports').where({ networkId: id }).first('id')
   if (port)
-    throw new Conflict(
+    throw new NetworkError(
+      'NetworkInUse',
       `Unable to complete operation on network ${id}. There are one or more ports still in use on the network.`,
     )
   await trx('subnets').where({ networkId: id }).delete()
@@ -142,7 +170,7 @@ export async function getSubnet(db: Db, id: string, viewer: Viewer): Promise<Sub
 
 export type NewSubnet = Omit<SubnetRow, Kept | 'hostRoutes' | 'warnPercent'> & Partial<Pick<SubnetRow, 'hostRoutes'>>
 
-/** @throws Conflict when it overlaps another subnet of the network */
+/** @throws NetworkError when it overlaps another subnet of the network */
 export async function insertSubnet(trx: Transaction, { hostRoutes = [], ...subnet }: NewSubnet): Promise<SubnetRow> {
   await trx('networks').where({ id: subnet.networkId }).forUpdate().first('id')
   const overlapping = await trx('subnets')
@@ -150,7 +178,8 @@ export async function insertSubnet(trx: Transaction, { hostRoutes = [], ...subne
     .whereRaw('cidr && ?::cidr', [subnet.cidr])
     .first('id')
   if (overlapping)
-    throw new Conflict(
+    throw new NetworkError(
+      'InvalidInput',
       `Invalid input for operation: Requested subnet with cidr: ${subnet.cidr} for network: ${subnet.networkId} overlaps with another subnet.`,
     )
   const [row] = await trx('subnets')
@@ -160,13 +189,44 @@ export async function insertSubnet(trx: Transaction, { hostRoutes = [], ...subne
   return row
 }
 
-/** The subnet's row is locked, and no port has an address on it. @throws Conflict, NotFound */
+export type SubnetChange = Pick<SubnetRow, 'name' | 'description' | 'gateway' | 'dhcp' | 'dnsServers' | 'hostRoutes'>
+
+/** @throws NetworkError when a port has the new gateway's address */
+export async function updateSubnet(
+  trx: Transaction,
+  { id }: Pick<SubnetRow, 'id'>,
+  { hostRoutes, dnsServers, ...change }: SubnetChange,
+): Promise<void> {
+  const holder =
+    change.gateway === null
+      ? undefined
+      : await trx('addresses')
+          .where({ subnetId: id, state: 'used' })
+          .whereRaw('address = ?::inet', [change.gateway])
+          .first('portId')
+  if (holder)
+    throw new NetworkError(
+      'GatewayIpInUse',
+      `Current gateway ip ${String(change.gateway)} already in use by port ${String(holder.portId)}. Unable to update.`,
+    )
+  await trx('subnets')
+    .where({ id })
+    .update({
+      ...change,
+      dnsServers: [...dnsServers],
+      hostRoutes: jsonb(trx, hostRoutes),
+      updatedAt: trx.fn.now(),
+    })
+}
+
+/** The subnet's row is locked, and no port has an address on it. @throws NetworkError, NotFound */
 export async function deleteSubnet(trx: Transaction, id: string): Promise<void> {
   const gone = await trx('subnets').where({ id }).forUpdate().first('id')
   if (!gone) throw new NotFound('Subnet', id)
   const used = await trx('addresses').where({ subnetId: id, state: 'used' }).first('address')
   if (used)
-    throw new Conflict(
+    throw new NetworkError(
+      'SubnetInUse',
       `Unable to complete operation on subnet ${id}: One or more ports have an IP allocation from this subnet.`,
     )
   await trx('subnets').where({ id }).delete()

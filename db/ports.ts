@@ -1,7 +1,8 @@
 /** Ports with what hangs on them: addresses and security groups. Which addresses, `ipam` decides. */
 import { Conflict, NotFound } from '../core/errors.ts'
+import { NetworkError } from '../core/network-errors.ts'
 import { isUuid } from '../core/uuid.ts'
-import type { Db, Transaction } from './connect.ts'
+import { jsonb, type Db, type Transaction } from './connect.ts'
 import type { Viewer } from './images.ts'
 import type { PortRow } from './tables.ts'
 
@@ -96,15 +97,20 @@ export type NewPort = Pick<
   | 'serverId'
   | 'position'
   | 'isOwnedByServer'
->
+> &
+  Partial<Pick<PortRow, 'portSecurityEnabled' | 'allowedAddressPairs' | 'dnsName' | 'deviceTag' | 'host' | 'status'>>
 
 /** @returns false when another port has this MAC address */
 export async function insertPort(
   trx: Transaction,
-  port: NewPort,
+  { allowedAddressPairs = [], ...port }: NewPort,
   securityGroupIds: readonly string[],
 ): Promise<boolean> {
-  const [row] = await trx('ports').insert(port).onConflict('mac').ignore().returning('id')
+  const [row] = await trx('ports')
+    .insert({ ...port, allowedAddressPairs: jsonb(trx, allowedAddressPairs) })
+    .onConflict('mac')
+    .ignore()
+    .returning('id')
   if (!row) return false
   if (securityGroupIds.length > 0)
     await trx('port_security_groups').insert(
@@ -113,11 +119,56 @@ export async function insertPort(
   return true
 }
 
+export type PortChange = Pick<
+  PortRow,
+  | 'name'
+  | 'description'
+  | 'adminStateUp'
+  | 'deviceId'
+  | 'deviceOwner'
+  | 'dnsName'
+  | 'mac'
+  | 'portSecurityEnabled'
+  | 'allowedAddressPairs'
+>
+
+/** @throws NetworkError when another port has the MAC address */
+export async function updatePort(
+  trx: Transaction,
+  id: string,
+  { allowedAddressPairs, ...change }: PortChange,
+): Promise<void> {
+  const other = await trx('ports').where({ mac: change.mac }).whereNot({ id }).first('networkId')
+  if (other)
+    throw new NetworkError(
+      'MacAddressInUse',
+      `Unable to complete operation for network ${other.networkId}. The mac address ${change.mac} is in use.`,
+    )
+  await trx('ports')
+    .where({ id })
+    .update({ ...change, allowedAddressPairs: jsonb(trx, allowedAddressPairs), updatedAt: trx.fn.now() })
+}
+
+/** These groups from now on, and no others. */
+export async function setPortGroups(trx: Transaction, portId: string, groupIds: readonly string[]): Promise<void> {
+  await trx('port_security_groups')
+    .where({ portId })
+    .whereNotIn('securityGroupId', [...groupIds])
+    .delete()
+  if (groupIds.length > 0)
+    await trx('port_security_groups')
+      .insert(groupIds.map((securityGroupId) => ({ portId, securityGroupId })))
+      .onConflict()
+      .ignore()
+}
+
 /** Gives a port that the user made to a server. @throws Conflict when it has a device already */
 export async function bindPort(
   trx: Transaction,
   id: string,
-  to: { readonly serverId: string; readonly position: number; readonly deviceOwner: string },
+  to: Pick<PortRow, 'position' | 'deviceOwner'> & { readonly serverId: string } & Partial<
+      Pick<PortRow, 'deviceTag' | 'host' | 'status'>
+    >,
 ): Promise<void> {
   const changed = await trx('ports')
     .where({ id, deviceId: '' })
@@ -126,12 +177,15 @@ export async function bindPort(
   if (changed === 0) throw new Conflict(`Port ${id} is still in use.`)
 }
 
-/** @throws Conflict when a server has it; NotFound. Its addresses must have been released in this transaction. */
+/** @throws NetworkError when a server has it; NotFound. Its addresses must have been released in this transaction. */
 export async function deletePort(trx: Transaction, id: string): Promise<void> {
   const port = await trx('ports').where({ id }).forUpdate().first('serverId')
   if (!port) throw new NotFound('Port', id)
   if (port.serverId !== null)
-    throw new Conflict(`Port ${id} cannot be deleted: it is a network interface of server ${port.serverId}.`)
+    throw new NetworkError(
+      'PortInUse',
+      `Port ${id} cannot be deleted: it is a network interface of server ${port.serverId}.`,
+    )
   await trx('ports').where({ id }).delete()
 }
 
@@ -165,4 +219,14 @@ export async function holderOf(db: Db, networkId: string, address: string): Prom
       )
       .first()) ?? null
   )
+}
+
+/** The lowest place that no port of the server has; the caller holds the server's row. */
+export async function freePosition(trx: Transaction, serverId: string): Promise<number> {
+  const { rows } = await trx.raw<{ rows: { position: number }[] }>(
+    `select g as position from generate_series(0, 4095) g
+     where not exists (select from ports where server_id = ? and position = g) order by g limit 1`,
+    [serverId],
+  )
+  return rows[0]?.position ?? 0
 }

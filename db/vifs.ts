@@ -4,6 +4,7 @@ import type { Db } from './connect.ts'
 interface VifRow {
   readonly portId: string
   readonly serverId: string
+  readonly position: number
   readonly networkId: string
   readonly mac: string
   readonly mtu: number
@@ -23,7 +24,7 @@ export interface HostNetwork {
 /** The ports of a server as they are to stand on its host, in the order of the NICs. */
 export async function vifsOf(db: Db, serverId: string): Promise<readonly Vif[]> {
   const { rows } = await db.raw<{ rows: VifRow[] }>(
-    `select p.id as port_id, p.server_id, p.network_id, p.mac::text as mac, n.mtu, n.vlan,
+    `select p.id as port_id, p.server_id, p.position, p.network_id, p.mac::text as mac, n.mtu, n.vlan,
             coalesce(json_agg(json_build_object('address', host(a.address), 'prefixLength', masklen(s.cidr), 'gateway', host(s.gateway))
               order by family(a.address), a.address) filter (where a.address is not null), '[]') as addresses,
             coalesce((select json_agg(distinct d) from addresses x join subnets y on y.id = x.subnet_id, unnest(y.dns_servers) d
@@ -33,7 +34,7 @@ export async function vifsOf(db: Db, serverId: string): Promise<readonly Vif[]> 
      where p.server_id = ? group by p.id, n.id order by p.position, p.created_at`,
     [serverId],
   )
-  return rows.map(({ portId, mac, mtu, vlan, addresses, dns }, nic) => ({
+  return rows.map(({ portId, position, mac, mtu, vlan, addresses, dns }) => ({
     portId,
     serverId,
     mac,
@@ -41,7 +42,7 @@ export async function vifsOf(db: Db, serverId: string): Promise<readonly Vif[]> 
     vlan,
     addresses,
     dns,
-    device: `eth${nic}`,
+    device: `eth${position}`,
   }))
 }
 
@@ -65,7 +66,7 @@ export async function setPortStatus(
   serverId: string,
   status: 'BUILD' | 'ACTIVE' | 'DOWN' | 'ERROR',
 ): Promise<void> {
-  await db('ports').where({ serverId }).update({ status, updatedAt: db.fn.now() })
+  await db('ports').where({ serverId }).whereRaw('status <> ?', [status]).update({ status, updatedAt: db.fn.now() })
 }
 
 /** Ports of servers on this host, and of servers that are on their way to it. */

@@ -18,6 +18,7 @@ export async function giveBack(trx: Transaction, serverId: string): Promise<void
     position: null,
     deviceId: '',
     deviceOwner: '',
+    deviceTag: null,
     host: null,
     status: 'DOWN',
     updatedAt: trx.fn.now(),

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { Invalid } from '../core/errors.ts'
+import { NetworkError } from '../core/network-errors.ts'
 import type { Db, Transaction } from '../db/connect.ts'
 import type { Range, Subnet } from './subnet.ts'
 
@@ -59,17 +60,24 @@ function validate(subnet: Subnet, ranges: readonly Range[]): void {
   for (const range of ranges) {
     const text = `${range.first}-${range.last}`
     if (!ipaddr.isValid(range.first) || !ipaddr.isValid(range.last))
-      throw new Invalid(`The allocation pool ${text} is not valid.`)
+      throw new NetworkError('InvalidAllocationPool', `The allocation pool ${text} is not valid.`)
     const bounds = { first: toNumber(range.first), last: toNumber(range.last) }
-    if (bounds.first > bounds.last) throw new Invalid(`The allocation pool ${text} ends before it begins.`)
+    if (bounds.first > bounds.last)
+      throw new NetworkError('InvalidAllocationPool', `The allocation pool ${text} ends before it begins.`)
     if (bounds.first < first || bounds.last > last) {
-      throw new Invalid(`The allocation pool ${text} spans beyond the subnet cidr ${subnet.cidr}.`)
+      throw new NetworkError(
+        'OutOfBoundsAllocationPool',
+        `The allocation pool ${text} spans beyond the subnet cidr ${subnet.cidr}.`,
+      )
     }
     if (gateway !== null && gateway >= bounds.first && gateway <= bounds.last) {
-      throw new Invalid(`Gateway ip ${String(subnet.gateway)} conflicts with allocation pool ${text}.`)
+      throw new NetworkError(
+        'GatewayConflictWithAllocationPools',
+        `Gateway ip ${String(subnet.gateway)} conflicts with allocation pool ${text}.`,
+      )
     }
     if (seen.some((other) => bounds.first <= other.last && other.first <= bounds.last)) {
-      throw new Invalid(`Found overlapping allocation pools: ${text}.`)
+      throw new NetworkError('OverlappingAllocationPools', `Found overlapping allocation pools: ${text}.`)
     }
     seen.push(bounds)
   }
@@ -79,7 +87,7 @@ function validate(subnet: Subnet, ranges: readonly Range[]): void {
  * Makes the addresses of a subnet allocatable.
  *
  * @param ranges inclusive bounds; null = all but the network, broadcast and gateway addresses
- * @throws       Invalid naming the range that does not fit
+ * @throws       NetworkError naming the range that does not fit
  */
 export async function createRanges(
   trx: Transaction,
@@ -118,7 +126,7 @@ export async function rangesOf(db: Db, subnetId: string): Promise<readonly Range
 /**
  * Other ranges for a subnet that is in use: what is handed out stays so, wherever it lies. Nothing is allocated meanwhile.
  *
- * @throws Invalid naming the range that does not fit
+ * @throws NetworkError naming the range that does not fit
  */
 export async function changeRanges(trx: Transaction, subnet: Subnet, ranges: readonly Range[]): Promise<void> {
   validate(subnet, ranges)

@@ -13,3 +13,15 @@ export async function release(trx: Transaction, portId: string): Promise<readonl
   )
   return rows.map((row) => row.address)
 }
+
+/** Gives back one address of a port; it rests in quarantine from now on. One that the port has not is left as it is. */
+export async function releaseOne(
+  trx: Transaction,
+  { portId, subnetId, address }: { readonly portId: string; readonly subnetId: string; readonly address: string },
+): Promise<void> {
+  await trx.raw(
+    `update addresses set state = 'free', port_id = null, freed_at = clock_timestamp()
+     where port_id = ? and subnet_id = ? and address = ?::inet`,
+    [portId, subnetId, address],
+  )
+}

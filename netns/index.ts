@@ -1,5 +1,5 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
-import { hostDevice, type Vif } from '../core/network.ts'
+import { hostDevice, type Vif, type VifAddress } from '../core/network.ts'
 import { Bridge, type BridgePort, type Datapath } from './bridge.ts'
 import { countersOf, type VifCounters } from './counters.ts'
 import { ensureGateway, type Gateway } from './gateway.ts'
@@ -11,7 +11,7 @@ import {
   type Namespace,
   type NamespaceSettings,
 } from './namespace.ts'
-import { RtNetlink } from './rtnetlink.ts'
+import { addressText, RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
 import { devicesOf, ovs } from './vifs/ovs.ts'
 
@@ -89,6 +89,20 @@ export class Wires {
 
   async unplug(portId: string): Promise<void> {
     await this.#inTurn(portId, () => ovs.unplug(portId, this.#details))
+  }
+
+  /** Addresses that a guest is to have no more leave its device; all else on it stays. */
+  async takeAddresses(
+    { portId, device }: Vif,
+    addresses: readonly Pick<VifAddress, 'address' | 'prefixLength'>[],
+    { netnsPath }: Namespace,
+  ): Promise<void> {
+    await this.#inTurn(portId, async () => {
+      using inside = new RtNetlink(netnsPath)
+      const link = await inside.link(device)
+      if (!link) return
+      for (const address of addresses) await inside.removeAddress(link.index, addressText(address))
+    })
   }
 
   async isPlugged(vif: Vif, { netnsPath }: Namespace): Promise<boolean> {

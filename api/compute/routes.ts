@@ -6,14 +6,17 @@ import * as aggregates from './aggregates.ts'
 import * as extensions from './extensions.ts'
 import * as flavorChanges from './flavor-changes.ts'
 import * as flavors from './flavors.ts'
+import { gone } from './gone.ts'
 import * as hosts from './hosts.ts'
 import * as hypervisors from './hypervisors.ts'
 import * as instanceActions from './instance-actions.ts'
 import * as keypairs from './keypairs.ts'
 import { limits } from './limits.ts'
+import { networkProxyRoutes } from './network-proxies.ts'
 import * as quotaClasses from './quota-classes.ts'
 import * as quotas from './quotas.ts'
 import * as serverGroups from './server-groups.ts'
+import { attach, detach } from './servers/attach.ts'
 import { create } from './servers/create.ts'
 import { remove } from './servers/delete.ts'
 import { diagnostics } from './servers/diagnostics.ts'
@@ -37,6 +40,8 @@ const may = {
   writeMetadata: 'os_compute_api:server-metadata:update',
   ips: 'os_compute_api:ips:index',
   interfaces: 'os_compute_api:os-attach-interfaces:list',
+  attach: 'os_compute_api:os-attach-interfaces:create',
+  detach: 'os_compute_api:os-attach-interfaces:delete',
   groups: 'os_compute_api:os-security-groups:list',
   actions: 'os_compute_api:os-instance-actions:list',
   flavors: 'os_compute_api:flavors',
@@ -96,6 +101,9 @@ const serverRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.1/servers/:id/ips/:label', rule: may.ips, run: attached.ipsOf },
   { method: 'get', path: '/v2.1/servers/:id/os-interface', rule: may.interfaces, run: attached.interfaces },
   { method: 'get', path: '/v2.1/servers/:id/os-interface/:port', rule: may.interfaces, run: attached.interfaceOf },
+  { method: 'post', path: '/v2.1/servers/:id/os-interface', rule: may.attach, run: attach },
+  { method: 'delete', path: '/v2.1/servers/:id/os-interface/:port', rule: may.detach, run: detach },
+  { method: 'get', path: '/v2.1/servers/:id/os-virtual-interfaces', rule: may.interfaces, run: gone },
   { method: 'get', path: '/v2.1/servers/:id/os-security-groups', rule: may.groups, run: attached.securityGroups },
   { method: 'get', path: '/v2.1/servers/:id/os-volume_attachments', rule: may.show, run: attached.volumes },
   { method: 'get', path: '/v2.1/servers/:id/os-instance-actions', rule: may.actions, run: instanceActions.index },
@@ -233,4 +241,5 @@ export const computeRoutes: readonly Route[] = [
   ...hostRoutes,
   ...groupRoutes,
   ...otherRoutes,
+  ...networkProxyRoutes,
 ]

@@ -9,7 +9,19 @@ const aliases = {
   'net-mtu': 'Network MTU',
   'standard-attr-timestamp': 'Resource timestamps',
   'standard-attr-description': 'standard-attr-description',
+  'standard-attr-tag': 'Tag support for resources with standard attribute',
+  'standard-attr-revisions': 'Resource revision numbers',
   'project-id': 'project_id field enabled',
+  'port-security': 'Port Security',
+  'allowed-address-pairs': 'Allowed Address Pairs',
+  'port-security-groups-filtering': 'Port filtering on security groups',
+  'ip-substring-filtering': 'IP address substring filtering',
+  quotas: 'Quota management support',
+  quota_details: 'Quota details management support',
+  pagination: 'Pagination support',
+  sorting: 'Sorting support',
+  agent: 'agent',
+  availability_zone: 'Availability Zone',
 } as const
 
 function view([alias, name]: readonly [string, string]): Readonly<Record<string, unknown>> {
@@ -38,4 +50,9 @@ export function version(): Reply {
 /** There are no floating IPs; clients ask for those of a port. */
 export function floatingIps(): Reply {
   return { status: 200, body: { floatingips: [] } }
+}
+
+/** There are no routers: a network's gateway is its host's. */
+export function routers(): Reply {
+  return { status: 200, body: { routers: [] } }
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { Forbidden } from '../../core/errors.ts'
+import type { Transaction } from '../../db/connect.ts'
+import { withinNetworkQuota } from '../../db/network-quotas.ts'
 import {
   deleteNetwork,
   freeVlan,
   getNetwork,
   insertNetwork,
   listNetworks,
+  updateNetwork,
   type NetworkWithSubnets,
 } from '../../db/networks.ts'
 import { dropRanges } from '../../ipam/ranges.ts'
@@ -14,8 +16,10 @@ import { parseBody } from '../body.ts'
 import { viewerOf } from '../caller.ts'
 import { allow } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
-import { fieldsOf, flagOf, pageIn, projectFilter, valuesOf } from './filters.ts'
-import { ownerOf } from './owner.ts'
+import { createEach } from './bulk.ts'
+import { fieldsOf, flagOf, projectFilter, valuesOf } from './filters.ts'
+import { listed } from './listing.ts'
+import { ownerOf, refuseIfNotOwner } from './owner.ts'
 import { seconds } from './times.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -38,13 +42,13 @@ function networkView(network: NetworkWithSubnets, { caller }: Call): Json {
     subnets: network.subnets,
     mtu: network.mtu,
     'router:external': false,
-    port_security_enabled: true,
+    port_security_enabled: network.portSecurityEnabled,
     availability_zones: ['nova'],
     availability_zone_hints: [],
     ipv4_address_scope: null,
     ipv6_address_scope: null,
-    tags: [],
-    revision_number: 1,
+    tags: network.tags,
+    revision_number: network.revision,
     created_at: seconds(network.createdAt),
     updated_at: seconds(network.updatedAt),
     ...(caller.isAdmin ? provider : {}),
@@ -53,69 +57,113 @@ function networkView(network: NetworkWithSubnets, { caller }: Call): Json {
 
 export async function index(call: Call): Promise<Reply> {
   const { query, db } = call
-  if (flagOf(query, 'router:external') === true) return { status: 200, body: { networks: [] } }
-  const rows = await listNetworks(
-    db,
-    {
-      ids: valuesOf(query, 'id'),
-      names: valuesOf(query, 'name'),
-      projectId: projectFilter(query),
-      shared: flagOf(query, 'shared'),
-    },
-    viewerOf(call.caller),
+  const filter = {
+    ids: valuesOf(query, 'id'),
+    names: valuesOf(query, 'name'),
+    projectId: projectFilter(query),
+    shared: flagOf(query, 'shared'),
+  }
+  const rows = await listNetworks(db, filter, viewerOf(call.caller))
+  return listed(
+    call,
+    'networks',
+    rows.map((row) => networkView(row, call)),
   )
-  return { status: 200, body: { networks: pageIn(query, rows).map((row) => fieldsOf(query, networkView(row, call))) } }
+}
+
+async function viewOf(call: Call, id: string): Promise<Json> {
+  return networkView(await getNetwork(call.db, id, viewerOf(call.caller)), call)
 }
 
 export async function show(call: Call): Promise<Reply> {
-  const network = await getNetwork(call.db, call.params.id ?? '', viewerOf(call.caller))
-  return { status: 200, body: { network: fieldsOf(call.query, networkView(network, call)) } }
+  return { status: 200, body: { network: fieldsOf(call.query, await viewOf(call, call.params.id ?? '')) } }
 }
 
-const body = z.strictObject({
-  network: z.strictObject({
-    name: z.string().max(255).default(''),
-    description: z.string().max(255).default(''),
-    admin_state_up: z.boolean().default(true),
-    shared: z.boolean().default(false),
-    mtu: z.int().min(68).max(9216).optional(),
-    tenant_id: z.string().optional(),
-    project_id: z.string().optional(),
-    port_security_enabled: z.boolean().optional(),
-    'router:external': z.literal(false).optional(),
-    'provider:network_type': z.enum(['vlan', 'flat']).optional(),
-    'provider:physical_network': z.string().optional(),
-    'provider:segmentation_id': z.coerce.number().int().min(1).max(4094).optional(),
-    availability_zone_hints: z.array(z.string()).max(0).optional(),
-  }),
+const wantedNetwork = z.strictObject({
+  name: z.string().max(255).default(''),
+  description: z.string().max(255).default(''),
+  admin_state_up: z.boolean().default(true),
+  shared: z.boolean().default(false),
+  mtu: z.int().min(68).max(9216).optional(),
+  tenant_id: z.string().optional(),
+  project_id: z.string().optional(),
+  port_security_enabled: z.boolean().default(true),
+  'router:external': z.literal(false).optional(),
+  'provider:network_type': z.enum(['vlan', 'flat']).optional(),
+  'provider:physical_network': z.string().optional(),
+  'provider:segmentation_id': z.coerce.number().int().min(1).max(4094).optional(),
+  availability_zone_hints: z.array(z.string()).max(0).optional(),
 })
-type Wanted = z.output<typeof body>['network']
+type Wanted = z.output<typeof wantedNetwork>
 
 function checkRights({ caller }: Call, wanted: Wanted): void {
   if (wanted.shared) allow(caller, 'create_network:shared')
-  if (wanted['provider:network_type'] !== undefined || wanted['provider:segmentation_id'] !== undefined)
+  if (
+    wanted['provider:network_type'] !== undefined ||
+    wanted['provider:segmentation_id'] !== undefined ||
+    wanted['provider:physical_network'] !== undefined
+  )
     allow(caller, 'create_network:provider:segmentation_id')
 }
 
-export async function create(call: Call): Promise<Reply> {
-  const { network: wanted } = parseBody(body, call.body)
+async function make(trx: Transaction, call: Call, wanted: Wanted): Promise<string> {
   checkRights(call, wanted)
+  const isFlat = wanted['provider:network_type'] === 'flat'
   const projectId = ownerOf(call, wanted)
-  const network = await call.db.transaction(async (trx) => {
-    const isFlat = wanted['provider:network_type'] === 'flat'
-    const vlan = isFlat ? null : (wanted['provider:segmentation_id'] ?? (await freeVlan(trx)))
-    const { name, description, shared, admin_state_up: adminStateUp } = wanted
-    const mtu = wanted.mtu ?? call.config.networkMtu
-    return await insertNetwork(trx, { id: randomUUID(), projectId, name, description, vlan, mtu, shared, adminStateUp })
+  const { id } = await insertNetwork(trx, {
+    id: randomUUID(),
+    projectId,
+    name: wanted.name,
+    description: wanted.description,
+    vlan: isFlat ? null : (wanted['provider:segmentation_id'] ?? (await freeVlan(trx))),
+    mtu: wanted.mtu ?? call.config.networkMtu,
+    shared: wanted.shared,
+    adminStateUp: wanted.admin_state_up,
+    portSecurityEnabled: wanted.port_security_enabled,
   })
-  return { status: 201, body: { network: networkView({ ...network, subnets: [] }, call) } }
+  await withinNetworkQuota(trx, projectId, 'network')
+  return id
+}
+
+export async function create(call: Call): Promise<Reply> {
+  return await createEach(call, { one: 'network', many: 'networks' }, wantedNetwork, {
+    make: (trx, wanted) => make(trx, call, wanted),
+    view: (id) => viewOf(call, id),
+  })
+}
+
+const changes = z.strictObject({
+  network: z.strictObject({
+    name: z.string().max(255).optional(),
+    description: z.string().max(255).optional(),
+    admin_state_up: z.boolean().optional(),
+    shared: z.boolean().optional(),
+    port_security_enabled: z.boolean().optional(),
+    'router:external': z.literal(false).optional(),
+  }),
+})
+
+export async function update(call: Call): Promise<Reply> {
+  const { network: wanted } = parseBody(changes, call.body)
+  const network = await getNetwork(call.db, call.params.id ?? '', viewerOf(call.caller))
+  refuseIfNotOwner(call, network, 'update_network')
+  if (wanted.shared !== undefined && wanted.shared !== network.shared) allow(call.caller, 'update_network:shared')
+  await call.db.transaction((trx) =>
+    updateNetwork(trx, network.id, {
+      name: wanted.name ?? network.name,
+      description: wanted.description ?? network.description,
+      adminStateUp: wanted.admin_state_up ?? network.adminStateUp,
+      shared: wanted.shared ?? network.shared,
+      portSecurityEnabled: wanted.port_security_enabled ?? network.portSecurityEnabled,
+    }),
+  )
+  return { status: 200, body: { network: await viewOf(call, network.id) } }
 }
 
 /** With its subnets; with a port on it, not at all. */
 export async function remove(call: Call): Promise<Reply> {
   const network = await getNetwork(call.db, call.params.id ?? '', viewerOf(call.caller))
-  if (!call.caller.isAdmin && network.projectId !== call.caller.projectId)
-    throw new Forbidden("Policy doesn't allow delete_network to be performed.")
+  refuseIfNotOwner(call, network, 'delete_network')
   await call.db.transaction(async (trx) => {
     for (const subnetId of network.subnets) await dropRanges(trx, subnetId)
     await deleteNetwork(trx, network.id)

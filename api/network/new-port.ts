@@ -1,4 +1,5 @@
-import { Conflict, Invalid, SubnetFull } from '../../core/errors.ts'
+import { Conflict, SubnetFull } from '../../core/errors.ts'
+import { NetworkError } from '../../core/network-errors.ts'
 import type { Transaction } from '../../db/connect.ts'
 import { insertPort, type NewPort } from '../../db/ports.ts'
 import type { SubnetRow } from '../../db/tables.ts'
@@ -29,7 +30,10 @@ const macAttempts = 8
 async function insert(trx: Transaction, { port, mac, securityGroupIds }: PortWish): Promise<void> {
   if (mac !== null) {
     if (await insertPort(trx, { ...port, mac }, securityGroupIds)) return
-    throw new Conflict(`Unable to complete operation for network ${port.networkId}. The mac address ${mac} is in use.`)
+    throw new NetworkError(
+      'MacAddressInUse',
+      `Unable to complete operation for network ${port.networkId}. The mac address ${mac} is in use.`,
+    )
   }
   for (let attempt = 0; attempt < macAttempts; attempt++)
     if (await insertPort(trx, { ...port, mac: newMac() }, securityGroupIds)) return
@@ -55,19 +59,24 @@ async function allocateAny(
   if (full) throw full
 }
 
-async function grant(
+/**
+ * An address for a port, as wished.
+ *
+ * @throws NetworkError when it is of no subnet of the port's network; Invalid, AddressInUse, SubnetFull
+ */
+export async function grantAddress(
   trx: Transaction,
-  wish: FixedIpWish,
-  { port: { id, networkId }, serverName }: PortWish,
-  subnets: readonly SubnetRow[],
+  { subnetId, address }: FixedIpWish,
+  { id, networkId }: Pick<NewPort, 'id' | 'networkId'>,
+  { subnets, serverName }: { readonly subnets: readonly SubnetRow[]; readonly serverName: string | null },
 ): Promise<void> {
-  const { subnetId, address } = wish
   const subnet =
     subnetId === undefined
       ? subnets.find(({ cidr }) => contains(cidr, address))
       : subnets.find((candidate) => candidate.id === subnetId)
   if (!subnet)
-    throw new Invalid(
+    throw new NetworkError(
+      'InvalidIpForNetwork',
       subnetId === undefined
         ? `IP address ${address} is not a valid IP for any of the subnets on the specified network ${networkId}.`
         : `Failed to create port on network ${networkId}, because fixed_ips included invalid subnet ${subnetId}.`,
@@ -85,7 +94,8 @@ async function grant(
 export async function newPort(trx: Transaction, wish: PortWish, subnets: readonly SubnetRow[]): Promise<void> {
   await insert(trx, wish)
   if (wish.fixedIps !== null) {
-    for (const fixedIp of wish.fixedIps) await grant(trx, fixedIp, wish, subnets)
+    for (const fixedIp of wish.fixedIps)
+      await grantAddress(trx, fixedIp, wish.port, { subnets, serverName: wish.serverName })
     return
   }
   for (const family of [subnets.filter(({ cidr }) => isIpv4(cidr)), subnets.filter(({ cidr }) => !isIpv4(cidr))])

@@ -1,5 +1,6 @@
 /** The tree of /networking. */
 import type { Route } from '../route.ts'
+import * as agents from './agents.ts'
 import * as extensions from './extensions.ts'
 import * as networks from './networks.ts'
 import * as ports from './ports.ts'
@@ -18,14 +19,17 @@ export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.0/networks', rule: 'get_network', run: networks.index },
   { method: 'post', path: '/v2.0/networks', rule: 'create_network', run: networks.create },
   { method: 'get', path: '/v2.0/networks/:id', rule: 'get_network', run: networks.show },
+  { method: 'put', path: '/v2.0/networks/:id', rule: 'update_network', run: networks.update },
   { method: 'delete', path: '/v2.0/networks/:id', rule: 'delete_network', run: networks.remove },
   { method: 'get', path: '/v2.0/subnets', rule: 'get_subnet', run: subnets.index },
   { method: 'post', path: '/v2.0/subnets', rule: 'create_subnet', run: subnets.create },
   { method: 'get', path: '/v2.0/subnets/:id', rule: 'get_subnet', run: subnets.show },
+  { method: 'put', path: '/v2.0/subnets/:id', rule: 'update_subnet', run: subnets.update },
   { method: 'delete', path: '/v2.0/subnets/:id', rule: 'delete_subnet', run: subnets.remove },
   { method: 'get', path: '/v2.0/ports', rule: 'get_port', run: ports.index },
   { method: 'post', path: '/v2.0/ports', rule: 'create_port', run: ports.create },
   { method: 'get', path: '/v2.0/ports/:id', rule: 'get_port', run: ports.show },
+  { method: 'put', path: '/v2.0/ports/:id', rule: 'update_port', run: ports.update },
   { method: 'delete', path: '/v2.0/ports/:id', rule: 'delete_port', run: ports.remove },
   { method: 'get', path: '/v2.0/security-groups', rule: 'get_security_group', run: groups.index },
   { method: 'post', path: '/v2.0/security-groups', rule: 'create_security_group', run: groups.create },
@@ -46,5 +50,8 @@ export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.0/quotas/:project/details', rule: 'get_quota', run: quotas.details },
   { method: 'get', path: '/v2.0/quotas/:project/details.json', rule: 'get_quota', run: quotas.details },
   { method: 'get', path: '/v2.0/floatingips', rule: 'get_floatingip', run: extensions.floatingIps },
+  { method: 'get', path: '/v2.0/routers', rule: 'get_floatingip', run: extensions.routers },
+  { method: 'get', path: '/v2.0/availability_zones', rule: 'get_availability_zone', run: agents.zones },
+  { method: 'get', path: '/v2.0/agents', rule: 'get_agent', run: agents.index },
   ...tagRoutes,
 ]

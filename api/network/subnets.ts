@@ -1,22 +1,36 @@
 import { randomUUID } from 'node:crypto'
-import ipaddr from 'ipaddr.js'
-import { z } from 'zod'
-import { Forbidden, Invalid } from '../../core/errors.ts'
+import type { Transaction } from '../../db/connect.ts'
+import { withinNetworkQuota } from '../../db/network-quotas.ts'
 import {
   deleteSubnet,
   getNetwork,
   getSubnet,
   insertSubnet,
   listSubnets,
+  updateSubnet,
   type SubnetWithRanges,
 } from '../../db/networks.ts'
+import { NetworkError } from '../../core/network-errors.ts'
 import { firstAddress } from '../../ipam/default-network.ts'
-import { createRanges, dropRanges } from '../../ipam/ranges.ts'
+import { changeRanges, createRanges, dropRanges } from '../../ipam/ranges.ts'
 import { parseBody } from '../body.ts'
 import { viewerOf } from '../caller.ts'
 import type { Call, Reply } from '../route.ts'
-import { fieldsOf, flagOf, pageIn, projectFilter, valueOf, valuesOf } from './filters.ts'
-import { contains, isIpv4 } from './subnet-of.ts'
+import { createEach } from './bulk.ts'
+import { fieldsOf, projectFilter, valueOf, valuesOf } from './filters.ts'
+import { listed } from './listing.ts'
+import { refuseIfNotOwner } from './owner.ts'
+import {
+  canonical,
+  checkGateway,
+  hostRoutesIn,
+  rangesIn,
+  subnetChanges,
+  wantedSubnet,
+  type SubnetChanges,
+  type WantedSubnet,
+} from './subnet-body.ts'
+import { isIpv4 } from './subnet-of.ts'
 import { seconds } from './times.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -35,117 +49,100 @@ function subnetView(subnet: SubnetWithRanges): Json {
     enable_dhcp: subnet.dhcp,
     dns_nameservers: subnet.dnsServers,
     allocation_pools: subnet.ranges.map(({ first, last }) => ({ start: first, end: last })),
-    host_routes: [],
+    host_routes: subnet.hostRoutes,
     ipv6_address_mode: null,
     ipv6_ra_mode: null,
     subnetpool_id: null,
     service_types: [],
-    tags: [],
-    revision_number: 1,
+    tags: subnet.tags,
+    revision_number: subnet.revision,
     created_at: seconds(subnet.createdAt),
     updated_at: seconds(subnet.updatedAt),
   }
 }
 
-function isOfVersion(query: URLSearchParams): (subnet: SubnetWithRanges) => boolean {
-  const version = query.get('ip_version')
-  return ({ cidr }) => version === null || version === (isIpv4(cidr) ? '4' : '6')
-}
-
 export async function index(call: Call): Promise<Reply> {
   const { query, db } = call
-  const dhcp = flagOf(query, 'enable_dhcp')
-  const rows = await listSubnets(
-    db,
-    {
-      ids: valuesOf(query, 'id'),
-      names: valuesOf(query, 'name'),
-      networkIds: valuesOf(query, 'network_id'),
-      projectId: projectFilter(query),
-      cidr: valueOf(query, 'cidr'),
-    },
-    viewerOf(call.caller),
-  )
-  const shown = rows.filter(isOfVersion(query)).filter((row) => dhcp === null || row.dhcp === dhcp)
-  return { status: 200, body: { subnets: pageIn(query, shown).map((row) => fieldsOf(query, subnetView(row))) } }
+  const filter = {
+    ids: valuesOf(query, 'id'),
+    names: valuesOf(query, 'name'),
+    networkIds: valuesOf(query, 'network_id'),
+    projectId: projectFilter(query),
+    cidr: valueOf(query, 'cidr'),
+  }
+  return listed(call, 'subnets', (await listSubnets(db, filter, viewerOf(call.caller))).map(subnetView))
+}
+
+async function viewOf(call: Call, id: string): Promise<Json> {
+  return subnetView(await getSubnet(call.db, id, viewerOf(call.caller)))
 }
 
 export async function show(call: Call): Promise<Reply> {
-  const subnet = await getSubnet(call.db, call.params.id ?? '', viewerOf(call.caller))
-  return { status: 200, body: { subnet: fieldsOf(call.query, subnetView(subnet)) } }
+  return { status: 200, body: { subnet: fieldsOf(call.query, await viewOf(call, call.params.id ?? '')) } }
 }
 
-const address = z.string().refine((text) => ipaddr.isValid(text), { error: 'is not a valid IP address' })
-const body = z.strictObject({
-  subnet: z.strictObject({
-    network_id: z.string(),
-    cidr: z.string().refine((text) => ipaddr.isValidCIDR(text), { error: 'is not a valid IP subnet' }),
-    ip_version: z.union([z.literal(4), z.literal(6)]).optional(),
-    name: z.string().max(255).default(''),
-    description: z.string().max(255).default(''),
-    gateway_ip: address.nullable().optional(),
-    enable_dhcp: z.boolean().default(true),
-    dns_nameservers: z.array(address).max(5).default([]),
-    allocation_pools: z.array(z.strictObject({ start: address, end: address })).optional(),
-    host_routes: z.array(z.unknown()).max(0).optional(),
-    ipv6_address_mode: z.null().optional(),
-    ipv6_ra_mode: z.null().optional(),
-    service_types: z.array(z.string()).max(0).optional(),
-    tenant_id: z.string().optional(),
-    project_id: z.string().optional(),
-  }),
-})
-type Wanted = z.output<typeof body>['subnet']
-
-/** 10.0.0.7/24 is 10.0.0.0/24. */
-function canonical(cidr: string): string {
-  const base = isIpv4(cidr) ? ipaddr.IPv4.networkAddressFromCIDR(cidr) : ipaddr.IPv6.networkAddressFromCIDR(cidr)
-  return `${base.toString()}/${cidr.split('/')[1] ?? ''}`
-}
-
-/** None asked for = the first address; null = the subnet has none. */
-function gatewayOf({ gateway_ip: gateway }: Wanted, cidr: string): string | null {
-  if (gateway === undefined) return firstAddress(cidr)
-  if (gateway !== null && !contains(cidr, gateway))
-    throw new Invalid(`Gateway is not valid on subnet: ${gateway} is outside of ${cidr}.`)
-  return gateway
+async function make(trx: Transaction, call: Call, wanted: WantedSubnet): Promise<string> {
+  const network = await getNetwork(trx, wanted.network_id, viewerOf(call.caller))
+  refuseIfNotOwner(call, network, 'create_subnet')
+  const cidr = canonical(wanted.cidr)
+  if (wanted.ip_version !== undefined && (wanted.ip_version === 4) !== isIpv4(cidr))
+    throw new NetworkError('InvalidInput', `Requested subnet ${cidr} is not of IP version ${wanted.ip_version}.`)
+  // None asked for = the first address; null = the subnet has none.
+  const gateway = wanted.gateway_ip === undefined ? firstAddress(cidr) : wanted.gateway_ip
+  checkGateway(cidr, gateway)
+  const subnet = await insertSubnet(trx, {
+    id: randomUUID(),
+    networkId: network.id,
+    projectId: network.projectId,
+    name: wanted.name,
+    description: wanted.description,
+    cidr,
+    gateway,
+    dnsServers: wanted.dns_nameservers.length > 0 ? wanted.dns_nameservers : call.config.dnsServers,
+    dhcp: wanted.enable_dhcp,
+    quarantineSeconds: call.config.quarantineSeconds,
+    hostRoutes: hostRoutesIn(cidr, wanted.host_routes),
+  })
+  await createRanges(trx, subnet, wanted.allocation_pools ? rangesIn(wanted.allocation_pools) : null)
+  await withinNetworkQuota(trx, network.projectId, 'subnet')
+  return subnet.id
 }
 
 export async function create(call: Call): Promise<Reply> {
-  const { subnet: wanted } = parseBody(body, call.body)
-  const viewer = viewerOf(call.caller)
-  const network = await getNetwork(call.db, wanted.network_id, viewer)
-  if (!viewer.isAdmin && network.projectId !== viewer.projectId)
-    throw new Forbidden("Policy doesn't allow create_subnet to be performed.")
-  const cidr = canonical(wanted.cidr)
-  if (wanted.ip_version !== undefined && (wanted.ip_version === 4) !== isIpv4(cidr))
-    throw new Invalid(
-      `Invalid input for operation: Requested subnet ${cidr} is not of IP version ${wanted.ip_version}.`,
-    )
-  const { name, description, enable_dhcp: dhcp, dns_nameservers: dnsServers, allocation_pools: pools } = wanted
-  const id = randomUUID()
-  await call.db.transaction(async (trx) => {
-    const subnet = await insertSubnet(trx, {
-      id,
-      networkId: network.id,
-      projectId: network.projectId,
-      name,
-      description,
-      cidr,
-      gateway: gatewayOf(wanted, cidr),
-      dnsServers: dnsServers.length > 0 ? dnsServers : call.config.dnsServers,
-      dhcp,
-      quarantineSeconds: call.config.quarantineSeconds,
-    })
-    await createRanges(trx, subnet, pools?.map(({ start, end }) => ({ first: start, last: end })) ?? null)
+  return await createEach(call, { one: 'subnet', many: 'subnets' }, wantedSubnet, {
+    make: (trx, wanted) => make(trx, call, wanted),
+    view: (id) => viewOf(call, id),
   })
-  return { status: 201, body: { subnet: subnetView(await getSubnet(call.db, id, viewer)) } }
+}
+
+async function change(trx: Transaction, subnet: SubnetWithRanges, wanted: SubnetChanges): Promise<void> {
+  const gateway = wanted.gateway_ip === undefined ? subnet.gateway : wanted.gateway_ip
+  checkGateway(subnet.cidr, gateway)
+  await updateSubnet(trx, subnet, {
+    name: wanted.name ?? subnet.name,
+    description: wanted.description ?? subnet.description,
+    gateway,
+    dhcp: wanted.enable_dhcp ?? subnet.dhcp,
+    dnsServers: wanted.dns_nameservers ?? subnet.dnsServers,
+    hostRoutes: wanted.host_routes ? hostRoutesIn(subnet.cidr, wanted.host_routes) : subnet.hostRoutes,
+  })
+  if (wanted.allocation_pools !== undefined || gateway !== subnet.gateway) {
+    const ranges = wanted.allocation_pools ? rangesIn(wanted.allocation_pools) : subnet.ranges
+    await changeRanges(trx, { ...subnet, gateway }, ranges)
+  }
+}
+
+export async function update(call: Call): Promise<Reply> {
+  const { subnet: wanted } = parseBody(subnetChanges, call.body)
+  const subnet = await getSubnet(call.db, call.params.id ?? '', viewerOf(call.caller))
+  refuseIfNotOwner(call, subnet, 'update_subnet')
+  await call.db.transaction((trx) => change(trx, subnet, wanted))
+  return { status: 200, body: { subnet: await viewOf(call, subnet.id) } }
 }
 
 export async function remove(call: Call): Promise<Reply> {
   const subnet = await getSubnet(call.db, call.params.id ?? '', viewerOf(call.caller))
-  if (!call.caller.isAdmin && subnet.projectId !== call.caller.projectId)
-    throw new Forbidden("Policy doesn't allow delete_subnet to be performed.")
+  refuseIfNotOwner(call, subnet, 'delete_subnet')
   await call.db.transaction(async (trx) => {
     await dropRanges(trx, subnet.id)
     await deleteSubnet(trx, subnet.id)

@@ -13,6 +13,7 @@ import { consoleOutput } from './console-output.ts'
 import { getRdpConsole, getSerialConsole, getSpiceConsole, getVncConsole } from './consoles.ts'
 import { triggerCrashDump } from './crash-dump.ts'
 import { forceDelete, restore } from './deferred-delete.ts'
+import { addFixedIp, removeFixedIp } from './fixed-ips.ts'
 import { pause, resume, suspend, unpause } from './freeze.ts'
 import { lock, unlock } from './lock.ts'
 import { resetState } from './reset-state.ts'
@@ -20,6 +21,7 @@ import { confirmResize, resize, revertResize } from './resize.ts'
 import { evacuate, migrate, migrateLive } from './migrate.ts'
 import { injectNetworkInfo, resetNetwork } from './network-info.ts'
 import { reboot, start, stop } from './power.ts'
+import { addSecurityGroup, removeSecurityGroup } from './security-groups.ts'
 
 /** `since` and `until`: the first microversion that has it, and the first that has it no more. */
 interface Entry {
@@ -57,6 +59,10 @@ const actions = {
   'os-getSerialConsole': { rule: 'os_compute_api:os-remote-consoles', run: getSerialConsole, until: '2.6' },
   lock: { rule: 'os_compute_api:os-lock-server:lock', run: lock },
   unlock: { rule: 'os_compute_api:os-lock-server:unlock', run: unlock },
+  addSecurityGroup: { rule: 'os_compute_api:os-security-groups:add', run: addSecurityGroup },
+  removeSecurityGroup: { rule: 'os_compute_api:os-security-groups:remove', run: removeSecurityGroup },
+  addFixedIp: { rule: 'os_compute_api:os-multinic', run: addFixedIp },
+  removeFixedIp: { rule: 'os_compute_api:os-multinic', run: removeFixedIp },
 } as const satisfies Readonly<Record<string, Entry>>
 
 function isAction(name: string): name is keyof typeof actions {

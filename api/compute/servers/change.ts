@@ -39,7 +39,10 @@ export function checkState(call: Call, server: Server, { verb, from }: Guard): s
 }
 
 /** Changes whose job takes nothing but the server. */
-export type PlainChange = Exclude<HostJob, 'server.create' | 'server.change-password' | 'server.inject-network'>
+export type PlainChange = Exclude<
+  HostJob,
+  'server.create' | 'server.change-password' | 'server.inject-network' | 'server.wire' | 'server.detach'
+>
 
 /** A server whose change has begun. */
 export type Begun = Server & { readonly host: string }

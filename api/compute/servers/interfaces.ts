@@ -4,6 +4,7 @@ import { addressesOf, listPorts, type PortWithAddresses } from '../../../db/port
 import { listSecurityGroups } from '../../../db/security-groups.ts'
 import type { Call, Reply } from '../../route.ts'
 import { addressesView } from '../views/addresses.ts'
+import { groupsView } from '../views/security-group.ts'
 import { serverOf } from './find.ts'
 
 export async function ips(call: Call): Promise<Reply> {
@@ -20,14 +21,14 @@ export async function ipsOf(call: Call): Promise<Reply> {
   return { status: 200, body: { [label]: addresses } }
 }
 
-function interfaceView(port: PortWithAddresses, version: number): Readonly<Record<string, unknown>> {
+export function interfaceView(port: PortWithAddresses, version: number): Readonly<Record<string, unknown>> {
   return {
     port_id: port.id,
     net_id: port.networkId,
     mac_addr: port.mac,
     port_state: port.status,
     fixed_ips: port.fixedIps.map(({ subnetId, address }) => ({ subnet_id: subnetId, ip_address: address })),
-    ...(version >= 70 ? { tag: null } : {}),
+    ...(version >= 70 ? { tag: port.deviceTag } : {}),
   }
 }
 
@@ -53,14 +54,7 @@ export async function interfaceOf(call: Call): Promise<Reply> {
 export async function securityGroups(call: Call): Promise<Reply> {
   const ids = [...new Set((await portsOf(call)).flatMap(({ securityGroupIds }) => securityGroupIds))]
   const groups = await listSecurityGroups(call.db, { ids }, { projectId: '', isAdmin: true })
-  const view = groups.map(({ id, name, description, projectId }) => ({
-    id,
-    name,
-    description,
-    tenant_id: projectId,
-    rules: [],
-  }))
-  return { status: 200, body: { security_groups: view } }
+  return { status: 200, body: { security_groups: await groupsView(call.db, groups) } }
 }
 
 /** There are no volumes. */

@@ -1,8 +1,10 @@
 /** Which networks and ports a new server is to have. Source: nova/network/neutron.py, validate_networks. */
 import { randomUUID } from 'node:crypto'
-import { AddressInUse, Conflict, Invalid, NotFound, SubnetFull } from '../../../core/errors.ts'
+import { AddressInUse, Conflict, Invalid, NotFound, OverQuota, SubnetFull } from '../../../core/errors.ts'
+import { NetworkError } from '../../../core/network-errors.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import type { Viewer } from '../../../db/images.ts'
+import { withinNetworkQuota } from '../../../db/network-quotas.ts'
 import { getNetwork, listNetworks, listSubnets, type NetworkWithSubnets } from '../../../db/networks.ts'
 import { bindPort, getPort, holderOf, type PortWithAddresses } from '../../../db/ports.ts'
 import type { SubnetRow } from '../../../db/tables.ts'
@@ -12,7 +14,7 @@ import { contains } from '../../network/subnet-of.ts'
 import type { CreateServer } from './create-body.ts'
 
 /** One NIC: a port of the user's, or a new one. */
-export type Nic =
+export type Nic = (
   | { readonly kind: 'port'; readonly port: PortWithAddresses }
   | {
       readonly kind: 'new'
@@ -22,6 +24,10 @@ export type Nic =
     }
   /** an address of the first of these pools that has one */
   | { readonly kind: 'group'; readonly name: string; readonly pools: readonly Extract<Nic, { kind: 'new' }>[] }
+) & {
+  /** the user's own word for the device, told to the guest */
+  readonly tag?: string | null
+}
 
 type Wish = Exclude<NonNullable<CreateServer['networks']>, string>[number]
 
@@ -34,7 +40,7 @@ async function known<T>(found: Promise<T>, sentence: string): Promise<T> {
   }
 }
 
-async function onNetwork(
+export async function onNetwork(
   trx: Transaction,
   network: NetworkWithSubnets,
   { address, viewer }: { readonly address: string | null; readonly viewer: Viewer },
@@ -46,8 +52,9 @@ async function onNetwork(
   return { kind: 'new', network, subnets, address }
 }
 
-async function onPort(trx: Transaction, id: string, viewer: Viewer): Promise<Nic> {
-  const port = await known(getPort(trx, id, viewer), `Port id ${id} could not be found.`)
+/** @throws NotFound, Conflict when it has a device, Invalid when it has no address */
+export async function onPort(trx: Transaction, id: string, viewer: Viewer): Promise<Nic> {
+  const port = await getPort(trx, id, viewer)
   if (port.deviceId !== '') throw new Conflict(`Port ${id} is still in use.`)
   if (port.fixedIps.length === 0) throw new Invalid(`Port ${id} requires a FixedIP in order to be used.`)
   return { kind: 'port', port }
@@ -71,7 +78,7 @@ async function onGroup(
 }
 
 async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<Nic> {
-  if (wish.port) return await onPort(trx, wish.port, viewer)
+  if (wish.port) return await known(onPort(trx, wish.port, viewer), `Port id ${wish.port} could not be found.`)
   if (wish.uuid === undefined) throw new Invalid('Bad networks format: network uuid is not in proper format (None)')
   const [group] = await listGroups(trx, wish.uuid)
   if (group) return await onGroup(trx, group, { address: wish.fixed_ip ?? null, viewer })
@@ -80,7 +87,7 @@ async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<N
 }
 
 /** None asked for: the one network that the project can use, if there is exactly one. */
-async function automatic(trx: Transaction, viewer: Viewer, required: boolean): Promise<readonly Nic[]> {
+export async function automatic(trx: Transaction, viewer: Viewer, required: boolean): Promise<readonly Nic[]> {
   const [only, ...others] = await listNetworks(trx, {}, { ...viewer, isAdmin: false })
   if (others.length > 0) throw new Conflict('Multiple possible networks found, use a Network ID to be more specific.')
   if (only) return [await onNetwork(trx, only, { address: null, viewer })]
@@ -98,7 +105,7 @@ export async function resolveNics(
   if (wanted === 'auto' || wanted === undefined || wanted.length === 0)
     return await automatic(trx, viewer, wanted === 'auto')
   const nics: Nic[] = []
-  for (const wish of wanted) nics.push(await asWished(trx, wish, viewer))
+  for (const wish of wanted) nics.push({ ...(await asWished(trx, wish, viewer)), tag: wish.tag ?? null })
   const ports = nics.flatMap((nic) => (nic.kind === 'port' ? nic.port.id : []))
   if (new Set(ports).size < ports.length) throw new Conflict(`Port ${ports[0] ?? ''} is still in use.`)
   return nics
@@ -110,6 +117,8 @@ export interface ForServer {
   readonly projectId: string
   readonly availabilityZone: string
   readonly securityGroupIds: readonly string[]
+  /** the host that it stands on, if it does */
+  readonly host?: string | null
 }
 
 /** Whoever holds the wished address is named, as Nova does. */
@@ -136,11 +145,18 @@ async function planGroup(
   }
 }
 
-async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer): Promise<void> {
+/** One more port of a server's, with its addresses. @throws Conflict, Invalid, SubnetFull */
+export async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer): Promise<void> {
   const { serverId, name, projectId, availabilityZone, securityGroupIds } = of
-  const deviceOwner = `compute:${availabilityZone}`
+  const bound = {
+    serverId,
+    position,
+    deviceOwner: `compute:${availabilityZone}`,
+    deviceTag: nic.tag ?? null,
+    ...(of.host ? { host: of.host, status: 'BUILD' as const } : {}),
+  }
   if (nic.kind === 'port') {
-    await bindPort(trx, nic.port.id, { serverId, position, deviceOwner })
+    await bindPort(trx, nic.port.id, bound)
     return
   }
   if (nic.kind === 'group') {
@@ -157,13 +173,12 @@ async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer)
       description: '',
       adminStateUp: true,
       deviceId: serverId,
-      deviceOwner,
-      serverId,
-      position,
       isOwnedByServer: true,
+      portSecurityEnabled: network.portSecurityEnabled,
+      ...bound,
     },
     mac: null,
-    securityGroupIds,
+    securityGroupIds: network.portSecurityEnabled ? securityGroupIds : [],
     fixedIps: address === null ? null : [{ address }],
     serverName: name,
   }
@@ -176,7 +191,17 @@ async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer)
   }
 }
 
+/** Nova says it as it says all quotas. @throws OverQuota */
+export async function withinPortQuota(trx: Transaction, projectId: string): Promise<void> {
+  try {
+    await withinNetworkQuota(trx, projectId, 'port')
+  } catch (error) {
+    throw error instanceof NetworkError ? new OverQuota('Maximum number of ports exceeded', { cause: error }) : error
+  }
+}
+
 /** The ports of a server, with their addresses, in the order of the NICs. */
 export async function makePorts(trx: Transaction, nics: readonly Nic[], of: ForServer): Promise<void> {
   for (const [position, nic] of nics.entries()) await plan(trx, nic, position, of)
+  if (nics.length > 0) await withinPortQuota(trx, of.projectId)
 }

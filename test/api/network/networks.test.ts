@@ -53,7 +53,7 @@ test('a network with a subnet gives ports their addresses, and goes when nobody 
   const made = port.parse((await makePort(networkId)).body).port
   expect(made.fixed_ips.map(({ ip_address: address }) => address)).toEqual(['10.99.0.2'])
   expect(made.security_groups).toHaveLength(1)
-  expect(faultOf(await api.member(`DELETE /networking/v2.0/networks/${networkId}`))).toEqual([409, 'Conflict'])
+  expect(faultOf(await api.member(`DELETE /networking/v2.0/networks/${networkId}`))).toEqual([409, 'NetworkInUse'])
   expect((await api.member(`DELETE /networking/v2.0/ports/${made.id}`)).status).toBe(204)
   expect((await api.member(`DELETE /networking/v2.0/networks/${networkId}`)).status).toBe(204)
   const { rows } = await api.db.raw<{ rows: unknown[] }>(
@@ -88,13 +88,13 @@ test('a subnet with an address in use stays', async () => {
   const networkId = await makeNetwork()
   const { id: subnetId } = z.object({ subnet: id }).parse((await makeSubnet(networkId)).body).subnet
   const made = port.parse((await makePort(networkId)).body).port
-  expect(faultOf(await api.member(`DELETE /networking/v2.0/subnets/${subnetId}`))).toEqual([409, 'Conflict'])
+  expect(faultOf(await api.member(`DELETE /networking/v2.0/subnets/${subnetId}`))).toEqual([409, 'SubnetInUse'])
   await api.member(`DELETE /networking/v2.0/ports/${made.id}`)
   expect((await api.member(`DELETE /networking/v2.0/subnets/${subnetId}`)).status).toBe(204)
 })
 
 test.each([
-  ['an overlap', { cidr: '10.99.0.128/25' }, 409],
+  ['an overlap', { cidr: '10.99.0.128/25' }, 400],
   ['no subnet', { cidr: 'x' }, 400],
   ['a gateway outside', { cidr: '10.97.0.0/24', gateway_ip: '10.1.0.1' }, 400],
   ['a pool outside', { cidr: '10.97.0.0/24', allocation_pools: [{ start: '10.1.0.1', end: '10.1.0.9' }] }, 400],
