@@ -21,6 +21,7 @@ import { fieldsOf, flagOf, projectFilter, valuesOf } from './filters.ts'
 import { listed } from './listing.ts'
 import { ownerOf, refuseIfNotOwner } from './owner.ts'
 import { seconds } from './times.ts'
+import { flag, whole } from './values.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -82,16 +83,16 @@ export async function show(call: Call): Promise<Reply> {
 const wantedNetwork = z.strictObject({
   name: z.string().max(255).default(''),
   description: z.string().max(255).default(''),
-  admin_state_up: z.boolean().default(true),
-  shared: z.boolean().default(false),
-  mtu: z.int().min(68).max(9216).optional(),
+  admin_state_up: flag.default(true),
+  shared: flag.default(false),
+  mtu: whole(z.int().min(68).max(9216)).optional(),
   tenant_id: z.string().optional(),
   project_id: z.string().optional(),
-  port_security_enabled: z.boolean().default(true),
+  port_security_enabled: flag.default(true),
   'router:external': z.literal(false).optional(),
   'provider:network_type': z.enum(['vlan', 'flat']).optional(),
   'provider:physical_network': z.string().optional(),
-  'provider:segmentation_id': z.coerce.number().int().min(1).max(4094).optional(),
+  'provider:segmentation_id': whole(z.int().min(1).max(4094)).optional(),
   availability_zone_hints: z.array(z.string()).max(0).optional(),
 })
 type Wanted = z.output<typeof wantedNetwork>
@@ -136,9 +137,9 @@ const changes = z.strictObject({
   network: z.strictObject({
     name: z.string().max(255).optional(),
     description: z.string().max(255).optional(),
-    admin_state_up: z.boolean().optional(),
-    shared: z.boolean().optional(),
-    port_security_enabled: z.boolean().optional(),
+    admin_state_up: flag.optional(),
+    shared: flag.optional(),
+    port_security_enabled: flag.optional(),
     'router:external': z.literal(false).optional(),
   }),
 })

@@ -5,6 +5,7 @@ import type { AddressPair } from '../../core/network.ts'
 import { Invalid } from '../../core/errors.ts'
 import { NetworkError } from '../../core/network-errors.ts'
 import type { FixedIpWish } from './new-port.ts'
+import { flag } from './values.ts'
 
 const mac = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i)
 const addressOrSubnet = z
@@ -17,7 +18,7 @@ const common = {
   security_groups: z.array(z.string()).nullable().optional(),
   fixed_ips: z.array(fixedIp).optional(),
   allowed_address_pairs: z.array(pair).optional(),
-  port_security_enabled: z.boolean().optional(),
+  port_security_enabled: flag.optional(),
   mac_address: mac.optional(),
   extra_dhcp_opts: z.array(z.unknown()).max(0).optional(),
   qos_policy_id: z.null().optional(),
@@ -31,7 +32,7 @@ export const wantedPort = z.strictObject({
   network_id: z.string(),
   name: z.string().max(255).default(''),
   description: z.string().max(255).default(''),
-  admin_state_up: z.boolean().default(true),
+  admin_state_up: flag.default(true),
   device_id: z.string().max(255).default(''),
   device_owner: z.string().max(255).default(''),
   dns_name: z.string().max(255).default(''),
@@ -45,7 +46,7 @@ export const portChanges = z.strictObject({
     ...common,
     name: z.string().max(255).optional(),
     description: z.string().max(255).optional(),
-    admin_state_up: z.boolean().optional(),
+    admin_state_up: flag.optional(),
     device_id: z.string().max(255).optional(),
     device_owner: z.string().max(255).optional(),
     dns_name: z.string().max(255).optional(),

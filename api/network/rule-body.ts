@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { NetworkError } from '../../core/network-errors.ts'
 import type { SecurityGroupRuleRow } from '../../db/tables.ts'
+import { whole } from './values.ts'
 
 /** Names that Neutron has for protocol numbers. */
 const numbers: Readonly<Record<string, number>> = {
@@ -36,10 +37,7 @@ const numbers: Readonly<Record<string, number>> = {
 const withPorts: readonly number[] = [6, 17, 33, 132, 136]
 const icmpNumbers: readonly number[] = [1, 58]
 
-const portNumber = z.preprocess(
-  (value) => (typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value),
-  z.int().min(0).max(65_535).nullable(),
-)
+const portNumber = whole(z.int().min(0).max(65_535).nullable())
 
 export const wantedRule = z.strictObject({
   security_group_id: z.string(),

@@ -5,6 +5,7 @@ import type { HostRoute } from '../../core/network.ts'
 import { NetworkError } from '../../core/network-errors.ts'
 import type { Range } from '../../ipam/subnet.ts'
 import { contains, isIpv4 } from './subnet-of.ts'
+import { flag, whole } from './values.ts'
 
 const address = z.string().refine((text) => ipaddr.isValid(text), { error: 'is not a valid IP address' })
 const cidr = z.string().refine((text) => ipaddr.isValidCIDR(text), { error: 'is not a valid IP subnet' })
@@ -14,11 +15,11 @@ const routes = z.array(z.strictObject({ destination: cidr, nexthop: address })).
 export const wantedSubnet = z.strictObject({
   network_id: z.string(),
   cidr,
-  ip_version: z.union([z.literal(4), z.literal(6)]).optional(),
+  ip_version: whole(z.union([z.literal(4), z.literal(6)])).optional(),
   name: z.string().max(255).default(''),
   description: z.string().max(255).default(''),
   gateway_ip: address.nullable().optional(),
-  enable_dhcp: z.boolean().default(true),
+  enable_dhcp: flag.default(true),
   dns_nameservers: z.array(address).max(5).default([]),
   allocation_pools: pools.optional(),
   host_routes: routes.default([]),
@@ -36,7 +37,7 @@ export const subnetChanges = z.strictObject({
     name: z.string().max(255).optional(),
     description: z.string().max(255).optional(),
     gateway_ip: address.nullable().optional(),
-    enable_dhcp: z.boolean().optional(),
+    enable_dhcp: flag.optional(),
     dns_nameservers: z.array(address).max(5).optional(),
     allocation_pools: pools.optional(),
     host_routes: routes.optional(),

@@ -1,0 +1,132 @@
+/** NICs and addresses that come and go while the guest runs, with the unmodified client. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { execa } from 'execa'
+import { startCloud, until, type TestCloud } from '../world/index.ts'
+import { Client } from './client.ts'
+
+let cloud: TestCloud
+let client: Client
+/** of the guest, on the network that every project has */
+let address: string
+
+/** What a second NIC is on: a network of its own. */
+const second = { gateway: '10.55.0.1', range: '10.55.0.0/24', mtu: '1400' }
+
+beforeAll(async () => {
+  cloud = await startCloud()
+  client = new Client(cloud)
+  const keyFile = join(cloud.site.layout.home, 'tmp', 'interfaces.pub')
+  await writeFile(keyFile, cloud.publicKey)
+  await client.run('keypair', 'create', '--public-key', keyFile, 'interfaces')
+  await client.run('network', 'create', '--mtu', second.mtu, 'second')
+  await client.run('subnet', 'create', '--network', 'second', '--subnet-range', second.range, 'second')
+  const boot = ['--image', 'debian-12', '--flavor', 'm1.tiny', '--key-name', 'interfaces', '--network', 'private']
+  await client.run('server', 'create', ...boot, '--wait', 'nics')
+  address = (await client.value('addresses', 'server', 'show', 'nics')).replace(/^.*?(\d+\.\d+\.\d+\.\d+).*$/s, '$1')
+  await until(() => client.ssh(address, 'true'), { timeoutMs: 60_000, what: 'ssh' })
+}, 600_000)
+afterAll(async () => {
+  await client.try('server', 'delete', '--wait', 'nics')
+  await client.try('port', 'delete', 'mine')
+  await client.try('network', 'delete', 'second')
+  await client.try('keypair', 'delete', 'interfaces')
+}, 120_000)
+
+/** Waits until the guest says what is expected. */
+async function says(command: string, expected: RegExp): Promise<string> {
+  return await until(
+    async () => {
+      const text = await client.ssh(address, command)
+      return text !== null && expected.test(text) ? text : null
+    },
+    { timeoutMs: 60_000, what: `${command} saying ${expected.source}` },
+  )
+}
+
+async function reaches(from: string, count = 1): Promise<string | null> {
+  return await client.ssh(address, `ping -c${count} -W2 -I ${from} ${second.gateway} >/dev/null && echo pong`)
+}
+
+const noDevice = /^$/
+const eth1 = 'ip -brief address show eth1 2>/dev/null; true'
+
+test('a port with a named address is attached to the running guest, which reaches its network', async () => {
+  const fixed = ['--fixed-ip', 'subnet=second,ip-address=10.55.0.77']
+  await client.run('port', 'create', '--network', 'second', ...fixed, 'mine')
+  const before = await client.ssh(address, 'stat -c %Y /proc/1')
+  await client.run('server', 'add', 'port', 'nics', 'mine')
+  await says(eth1, /UP.* 10\.55\.0\.77\/24/)
+  expect(await client.ssh(address, 'cat /sys/class/net/eth1/mtu')).toBe(second.mtu)
+  expect(await client.ssh(address, 'cat /sys/class/net/eth1/address')).toBe(
+    await client.value('mac_address', 'port', 'show', 'mine'),
+  )
+  expect(await until(() => reaches('10.55.0.77'), { timeoutMs: 30_000 })).toBe('pong')
+  expect(await client.value('status', 'port', 'show', 'mine')).toBe('ACTIVE')
+  expect(await client.value('addresses', 'server', 'show', 'nics')).toContain('10.55.0.77')
+  expect(await client.ssh(address, 'stat -c %Y /proc/1')).toBe(before)
+}, 180_000)
+
+test('addresses of a port change inside the running guest', async () => {
+  await client.run('port', 'set', '--fixed-ip', 'subnet=second,ip-address=10.55.0.88', 'mine')
+  await says(eth1, /10\.55\.0\.77\/24.* 10\.55\.0\.88\/24/)
+  await client.run('port', 'unset', '--fixed-ip', 'subnet=second,ip-address=10.55.0.77', 'mine')
+  const left = await says(eth1, /^(?!.*10\.55\.0\.77).*10\.55\.0\.88/)
+  expect(left).not.toContain('10.55.0.77')
+  expect(await until(() => reaches('10.55.0.88'), { timeoutMs: 30_000 })).toBe('pong')
+}, 120_000)
+
+test('what the guest’s root does to its own device is left alone, and a reboot brings the NICs back', async () => {
+  await client.ssh(address, 'ip address add 192.0.2.7/32 dev eth1; ip link set eth1 mtu 1300')
+  await client.run('server', 'reboot', '--hard', '--wait', 'nics')
+  await says(eth1, /UP.* 10\.55\.0\.88\/24/)
+  expect(await client.ssh(address, 'cat /sys/class/net/eth1/mtu')).toBe(second.mtu)
+  expect(await until(() => reaches('10.55.0.88'), { timeoutMs: 30_000 })).toBe('pong')
+}, 120_000)
+
+test('a port of the user’s leaves the guest and stays the user’s', async () => {
+  await client.run('server', 'remove', 'port', 'nics', 'mine')
+  await says(eth1, noDevice)
+  await until(async () => (await client.value('device_id', 'port', 'show', 'mine')) === '', { timeoutMs: 30_000 })
+  expect(await client.run('port', 'show', '-f', 'value', '-c', 'fixed_ips', 'mine')).toContain('10.55.0.88')
+}, 120_000)
+
+test('a network is added and removed, and its port goes with it', async () => {
+  await client.run('server', 'add', 'network', 'nics', 'second')
+  await says(eth1, /UP.* 10\.55\.0\.\d+\/24/)
+  expect(await until(() => reaches('eth1'), { timeoutMs: 30_000 })).toBe('pong')
+  await client.run('server', 'remove', 'network', 'nics', 'second')
+  await says(eth1, noDevice)
+  await until(
+    async () => (await client.run('port', 'list', '--network', 'second', '-f', 'value')).split('\n').length === 1,
+  )
+}, 120_000)
+
+test('a fixed address is added as an interface, and removed by itself', async () => {
+  await client.run('server', 'add', 'fixed', 'ip', '--fixed-ip-address', '10.55.0.99', 'nics', 'second')
+  await says(eth1, /10\.55\.0\.99\/24/)
+  await client.run('server', 'remove', 'fixed', 'ip', 'nics', '10.55.0.99')
+  await says(eth1, /^(?!.*10\.55\.0\.99).*eth1/)
+}, 120_000)
+
+test('security groups are put on a server, and taken off', async () => {
+  await client.run('security', 'group', 'create', 'more')
+  await client.run('security', 'group', 'rule', 'create', '--protocol', 'icmp', 'more')
+  await client.run('server', 'add', 'security', 'group', 'nics', 'more')
+  expect(await client.value('security_groups', 'server', 'show', 'nics')).toContain("name='more'")
+  const refused = await client.try('security', 'group', 'delete', 'more')
+  expect(refused.error).toContain('in use')
+  await client.run('server', 'remove', 'security', 'group', 'nics', 'more')
+  await client.run('security', 'group', 'delete', 'more')
+}, 120_000)
+
+test('a deleted server leaves the user’s port and nothing of its own', async () => {
+  await client.run('server', 'add', 'port', 'nics', 'mine')
+  await says(eth1, /10\.55\.0\.88\/24/)
+  await client.run('server', 'delete', '--wait', 'nics')
+  expect((await client.run('port', 'list', '-f', 'value', '-c', 'Name')).split('\n')).toEqual(['mine'])
+  expect(await client.value('status', 'port', 'show', 'mine')).toBe('DOWN')
+  const { stdout } = await execa('ip', ['-brief', 'link', 'show', 'type', 'veth'])
+  expect(stdout).toBe('')
+}, 120_000)
