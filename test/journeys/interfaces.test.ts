@@ -22,7 +22,7 @@ beforeAll(async () => {
   await client.run('keypair', 'create', '--public-key', keyFile, 'interfaces')
   await client.run('network', 'create', '--mtu', second.mtu, 'second')
   await client.run('subnet', 'create', '--network', 'second', '--subnet-range', second.range, 'second')
-  const boot = ['--image', 'debian-12', '--flavor', 'm1.tiny', '--key-name', 'interfaces', '--network', 'private']
+  const boot = ['--image', 'debian-12-small', '--flavor', 'm1.tiny', '--key-name', 'interfaces', '--network', 'private']
   await client.run('server', 'create', ...boot, '--wait', 'nics')
   address = (await client.value('addresses', 'server', 'show', 'nics')).replace(/^.*?(\d+\.\d+\.\d+\.\d+).*$/s, '$1')
   await until(() => client.ssh(address, 'true'), { timeoutMs: 60_000, what: 'ssh' })
@@ -103,18 +103,17 @@ test('a network is added and removed, and its port goes with it', async () => {
   )
 }, 120_000)
 
-test('a fixed address is added as an interface, and removed by itself', async () => {
+test('an address of the user’s choice comes with an interface of its own', async () => {
   await client.run('server', 'add', 'fixed', 'ip', '--fixed-ip-address', '10.55.0.99', 'nics', 'second')
   await says(eth1, /10\.55\.0\.99\/24/)
-  await client.run('server', 'remove', 'fixed', 'ip', 'nics', '10.55.0.99')
-  await says(eth1, /^(?!.*10\.55\.0\.99).*eth1/)
+  await client.run('server', 'remove', 'network', 'nics', 'second')
+  await says(eth1, noDevice)
 }, 120_000)
 
 test('security groups are put on a server, and taken off', async () => {
   await client.run('security', 'group', 'create', 'more')
-  await client.run('security', 'group', 'rule', 'create', '--protocol', 'icmp', 'more')
   await client.run('server', 'add', 'security', 'group', 'nics', 'more')
-  expect(await client.value('security_groups', 'server', 'show', 'nics')).toContain("name='more'")
+  expect(await client.value('security_groups', 'server', 'show', 'nics')).toContain("'more'")
   const refused = await client.try('security', 'group', 'delete', 'more')
   expect(refused.error).toContain('in use')
   await client.run('server', 'remove', 'security', 'group', 'nics', 'more')

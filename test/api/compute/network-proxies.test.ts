@@ -44,7 +44,7 @@ test('a group is made, listed, changed, shown and deleted', async () => {
   const path = `/compute/v2.1/os-security-groups/${id}`
   const { body } = await api.member('GET /compute/v2.1/os-security-groups')
   const { security_groups: groups } = z.strictObject({ security_groups: z.array(group) }).parse(body)
-  expect(groups.map(({ name }) => name)).toEqual(['default', 'web'])
+  expect(groups.map(({ name }) => name).toSorted()).toEqual(['default', 'web'])
   const changed = await api.member(`PUT ${path}`, { body: { security_group: { name: 'www', description: 'e' } } })
   expect(changed.body).toMatchObject({ security_group: { name: 'www', description: 'e', rules: [] } })
   expect((await api.stranger(`GET ${path}`)).status).toBe(404)
