@@ -6,6 +6,7 @@ import { Health } from './health.ts'
 import { settleExit } from './exits.ts'
 import type { Host } from './host.ts'
 import { reclaim } from './reclaim.ts'
+import { ProcFiles } from './proc-files.ts'
 import { reconcile } from './reconcile.ts'
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -55,10 +56,12 @@ export async function reconcileOften(host: Host, signal: AbortSignal): Promise<v
 
 export async function beat(host: Host, signal: AbortSignal): Promise<void> {
   const { db, name, config, log } = host
-  const health = new Health(host)
+  const [health, procFiles] = [new Health(host), new ProcFiles(host)]
   while (!signal.aborted) {
     try {
-      await heartbeat(db, name, await health.problem())
+      const problem = await health.problem()
+      await heartbeat(db, name, problem)
+      if (problem === null) await procFiles.mendOften()
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'sign of life not written')
     }

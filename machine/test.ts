@@ -24,7 +24,10 @@ const results = z.object({
   numRuntimeErrorTestSuites: z.number(),
 })
 
-/** Two words stand for more than paths: 'faults' tries every fault, 'chaos' a random run of them. */
+/**
+ * Some words stand for more than paths: 'faults' tries every fault, 'faults/parts' every fault of that file, 'chaos' a random run
+ * of them.
+ */
 export interface TestWords {
   readonly paths: readonly string[]
   /** of the random run; printed by it when not given */
@@ -37,14 +40,14 @@ export interface TestWords {
 function environmentOf({ paths, seed, minutes }: TestWords, { layout }: Site): Record<string, string> {
   return {
     BERTH_FAILPOINT_DIRECTORY: join(layout.home, 'tmp', 'failpoints'),
-    ...(paths.includes('faults') ? { BERTH_TEST_FAULTS: 'full' } : {}),
+    ...(paths.some((word) => /^faults(\/|$)/.test(word)) ? { BERTH_TEST_FAULTS: 'full' } : {}),
     ...(seed === undefined ? {} : { BERTH_TEST_SEED: seed }),
     ...(minutes === undefined ? {} : { BERTH_TEST_MINUTES: minutes }),
   }
 }
 
 function pathOf(word: string): string {
-  if (word === 'faults') return 'test/faults/'
+  if (/^faults(\/|$)/.test(word)) return `test/${word}`
   if (word === 'chaos') return 'test/faults/chaos'
   return existsSync(word) ? resolve(word) : word
 }

@@ -1,8 +1,8 @@
 /** The container that makes a machine of an image: what Docker is asked for. Source: findings in docs/guest.md. */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { ContainerCreateOptions } from 'dockerode'
 import type { GuestSpec } from '../driver.ts'
+import type { Mounts } from './lxcfs.ts'
 
 /** What sshd, sudo, ping, cron and init need, and no more; SYS_BOOT makes `reboot` and `poweroff` tell by the exit code. */
 const capabilities = [
@@ -22,33 +22,11 @@ const capabilities = [
   'SYS_BOOT',
 ]
 
-const lxcfsFiles = ['cpuinfo', 'diskstats', 'loadavg', 'meminfo', 'stat', 'swaps', 'uptime'].map(
-  (name) => `proc/${name}`,
-)
-const cpuDirectory = 'sys/devices/system/cpu'
-
 export interface ContainerSettings {
   readonly runtime: string
   readonly cgroupParent: string
-  /** where lxcfs is mounted; null = guests see the host's figures */
-  readonly lxcfsDir: string | null
   /** label that holds the server's id */
   readonly label: string
-}
-
-type Mounts = NonNullable<NonNullable<ContainerCreateOptions['HostConfig']>['Mounts']>
-
-/** lxcfs's files over /proc, so that `free`, `top` and `uptime` show the guest's own; none while lxcfs is not there. */
-function lxcfsMounts(lxcfsDir: string | null): Mounts {
-  if (lxcfsDir === null || !existsSync(join(lxcfsDir, 'proc', 'meminfo'))) return []
-  return [...lxcfsFiles, cpuDirectory]
-    .filter((path) => existsSync(join(lxcfsDir, path)))
-    .map((path) => ({
-      Type: 'bind',
-      Source: join(lxcfsDir, path),
-      Target: `/${path}`,
-      ReadOnly: path === cpuDirectory,
-    }))
 }
 
 /** What Debian gives a log-in, or less where this host itself may not have so much (no CAP_SYS_RESOURCE). */
@@ -76,7 +54,8 @@ export function containerName(serverId: string): string {
   return `berth-${serverId}`
 }
 
-export function containerOf(spec: GuestSpec, settings: ContainerSettings): ContainerCreateOptions {
+/** @param mounts lxcfs's files over /proc */
+export function containerOf(spec: GuestSpec, settings: ContainerSettings, mounts: Mounts): ContainerCreateOptions {
   const quarter = Math.max(16, Math.floor(spec.memoryMiB / 4))
   return {
     name: containerName(spec.serverId),
@@ -103,7 +82,7 @@ export function containerOf(spec: GuestSpec, settings: ContainerSettings): Conta
         '/tmp': `exec,mode=1777,size=${quarter}m`,
         '/dev/shm': `mode=1777,size=${quarter}m`,
       },
-      Mounts: lxcfsMounts(settings.lxcfsDir),
+      Mounts: mounts,
       Ulimits: [{ Name: 'nofile', Soft: 1024, Hard: openFilesLimit() }],
       LogConfig: { Type: 'local', Config: { 'max-size': '4m', 'max-file': '2', mode: 'non-blocking' } },
       ...(spec.diskGiB === null ? {} : { StorageOpt: { size: `${spec.diskGiB}G` } }),

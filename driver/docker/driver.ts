@@ -22,6 +22,7 @@ import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
 import { alreadyThus, isMissing, isSilence, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
 import { ensureLocal, type LocalImage } from './images.ts'
+import { Lxcfs } from './lxcfs.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
 import { statsOf } from './stats.ts'
 import { layersOf } from './upper.ts'
@@ -60,6 +61,7 @@ export class DockerDriver implements ComputeDriver {
   readonly #callTimeoutMs: number
   readonly #settings: DockerSettings
   readonly #container: ContainerSettings
+  readonly #lxcfs: Lxcfs
   readonly #images = new Map<string, Promise<LocalImage>>()
   readonly #inits = new Map<string, LocalImage>()
   /** the host's id of the guests' root: fixed as long as the engine has its data */
@@ -70,6 +72,7 @@ export class DockerDriver implements ComputeDriver {
     this.#callTimeoutMs = settings.callTimeoutMs ?? defaultCallTimeoutMs
     this.#docker = new Docker({ socketPath: settings.socketPath, timeout: this.#callTimeoutMs })
     this.#container = { ...settings, label: guestLabel }
+    this.#lxcfs = new Lxcfs(settings.lxcfsDir)
   }
 
   async ensureImage(reference: string, signal?: AbortSignal): Promise<string> {
@@ -98,7 +101,7 @@ export class DockerDriver implements ComputeDriver {
       userns: spec.usernsPath,
       systemdCgroup: image.isSystemd && existsSync('/sys/fs/cgroup/systemd'),
     }
-    const options = containerOf(spec, this.#container)
+    const options = containerOf(spec, this.#container, await this.#lxcfs.mounts())
     const container = await this.#createContainer(spec.serverId, {
       ...options,
       ...(image.init === '/sbin/init' ? {} : { Cmd: [image.init], Entrypoint: [] }),

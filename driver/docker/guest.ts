@@ -30,9 +30,13 @@ export function isUnchanged(error: unknown, refusal: RegExp): boolean {
   return statusOf(error) === 304 || (error instanceof Error && refusal.test(error.message))
 }
 
-/** The engine gave no answer at all: it is down, or broke off. */
+/** What the engine says of a file that it is to mount, of a file system whose process is dead. */
+const deadFileSystem = /transport endpoint is not connected/i
+
+/** The engine gave no answer at all, or lxcfs gave it none: it is down, or broke off. */
 export function isSilence(error: unknown): boolean {
-  return error instanceof Error && statusOf(error) === null && 'code' in error
+  if (!(error instanceof Error)) return false
+  return (statusOf(error) === null && 'code' in error) || deadFileSystem.test(error.message)
 }
 
 /** What the engine's answer means for a guest. */

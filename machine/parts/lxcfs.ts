@@ -33,6 +33,12 @@ export async function startLxcfs(site: Site, kept: number | null): Promise<Found
   await keep(site, {
     name: 'lxcfs',
     command: [
+      '/bin/sh',
+      '-c',
+      // A mount that a killed lxcfs left would keep the next one from starting.
+      'umount --lazy "$1" 2>&-; shift; exec "$@"',
+      'sh',
+      directory,
       'lxcfs',
       '--enable-loadavg',
       '--enable-cfs',

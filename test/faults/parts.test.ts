@@ -10,7 +10,7 @@ import { Load } from './load.ts'
 import { isFull, record } from './record.ts'
 import { databaseOf, died, pidOf, revive } from './services.ts'
 import { User } from './user.ts'
-import { birthOf, watch, witness, type Witness } from './witness.ts'
+import { birthOf, memoryOf, watch, witness, type Witness } from './witness.ts'
 
 const all = [
   'api',
@@ -44,6 +44,7 @@ beforeAll(async () => {
   user = await User.of(cloud)
   db = await databaseOf(cloud)
   guest = await witness(user, 'witness')
+  expect(guest.memory).toMatch(/^MemTotal: +131072 kB$/)
 }, 600_000)
 afterAll(async () => {
   for (const { id } of await user.list()) await user.change(id, 'delete')
@@ -70,6 +71,7 @@ async function healed(fault: string, load: Load): Promise<void> {
   expect(lost).toEqual([])
   expect(left).toEqual([])
   expect(await birthOf(user, guest.address)).toBe(guest.bornAt)
+  expect(await memoryOf(user, guest.address)).toBe(guest.memory)
 }
 
 describe('killed under load', () => {

@@ -26,6 +26,8 @@ export interface Witness {
   readonly address: string
   /** start of PID 1, in the kernel's ticks */
   readonly bornAt: string
+  /** what it reads of itself in /proc */
+  readonly memory: string
 }
 
 /** @throws when the guest does not answer within half a minute */
@@ -41,7 +43,12 @@ export async function witness(user: User, name: string): Promise<Witness> {
   const seen = await user.show(id)
   if (!seen) throw new Error(`server ${id} is gone`)
   const address = addressOf(seen)
-  return { id, address, bornAt: await birthOf(user, address) }
+  return { id, address, bornAt: await birthOf(user, address), memory: await memoryOf(user, address) }
+}
+
+/** The first line of /proc/meminfo, which is lxcfs's; '' while there is none. */
+export async function memoryOf(user: User, address: string): Promise<string> {
+  return (await user.ssh(address, 'head -n 1 /proc/meminfo')) ?? ''
 }
 
 /** Knocks at a guest until told to stop. @returns the longest time without an answer, in milliseconds */
