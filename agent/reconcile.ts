@@ -38,7 +38,7 @@ async function checkWires(host: Host, server: Server): Promise<void> {
   const missing = vifs.filter((_vif, index) => !plugged[index])
   if (missing.length === 0) return
   await plugAll(host, server.id, missing)
-  log.warn({ serverId: server.id }, 'wires of a running guest mended')
+  log.warn({ serverId: server.id }, 'wires of a guest mended')
 }
 
 /** Nobody watched when this guest ended: after a fall of the machine it runs again, after its own power-off it stays off. */
@@ -76,6 +76,8 @@ async function converge(host: Host, server: Server, { guest, isStart, isHeld }: 
     log.warn({ serverId: id }, 'limits of a guest set to those of its flavor')
   }
   if (wanted === 'running' && guest.state === 'running') await checkWires(host, server)
+  // Its address stays its own while it is off: the port stands, as after a power-off that was seen.
+  else if (wanted === 'stopped' && isOff) await checkWires(host, server)
   else if (wanted === 'running' && guest.state === 'paused') await startAgain(host, server, 'it was found paused')
   else if (wanted === 'running' && isStart) await settleMissedExit(host, server, { guest, isHeld })
   else if (isOff && wanted !== 'stopped') await settleExit(host, id)
