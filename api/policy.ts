@@ -110,6 +110,7 @@ export const policy = {
   'os_compute_api:os-server-tags:show': 'reader',
   'os_compute_api:os-server-tags:update': 'member',
   'os_compute_api:os-migrations:index': 'admin',
+  'compute:server:topology:index': 'reader',
   'os_compute_api:os-instance-usage-audit-log': 'admin',
   'os_compute_api:os-simple-tenant-usage:show': 'reader',
   'os_compute_api:os-simple-tenant-usage:list': 'admin',

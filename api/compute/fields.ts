@@ -61,3 +61,13 @@ export const hostName = z
 
 /** Items of metadata; null takes one away. */
 export const metadataOrNull = z.record(z.string().regex(/^[a-zA-Z0-9-_:. ]{1,255}$/), z.string().max(255).nullable())
+
+/** A word that a user puts on a server. Source: nova/api/validation/parameter_types.py, tag. */
+export const serverTag = z
+  .string()
+  .min(1)
+  .max(60)
+  .regex(/^[^,/]*$/)
+/** The most tags that a server has. */
+export const mostTags = 50
+export const serverTags = z.array(serverTag).max(mostTags)

@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts'
 import { remoteConsoles } from './actions/consoles.ts'
 import { act } from './actions/index.ts'
+import { administrationRoutes } from './administration-routes.ts'
 import * as aggregates from './aggregates.ts'
 import * as extensions from './extensions.ts'
 import * as flavorChanges from './flavor-changes.ts'
@@ -12,10 +13,10 @@ import * as hypervisors from './hypervisors.ts'
 import * as instanceActions from './instance-actions.ts'
 import * as keypairs from './keypairs.ts'
 import { limits } from './limits.ts'
+import * as migrations from './migrations.ts'
 import { networkProxyRoutes } from './network-proxies.ts'
 import * as quotaClasses from './quota-classes.ts'
 import * as quotas from './quotas.ts'
-import * as serverGroups from './server-groups.ts'
 import { attach, detach } from './servers/attach.ts'
 import { create } from './servers/create.ts'
 import { remove } from './servers/delete.ts'
@@ -25,6 +26,8 @@ import * as servers from './servers/list.ts'
 import * as metadata from './servers/metadata.ts'
 import { clearPassword, showPassword } from './servers/password.ts'
 import { show } from './servers/show.ts'
+import * as tags from './servers/tags.ts'
+import { topology } from './servers/topology.ts'
 import { update } from './servers/update.ts'
 import * as services from './services.ts'
 import { allVersions, currentVersion, oldVersion } from './versions.ts'
@@ -66,10 +69,11 @@ const may = {
   hosts: 'os_compute_api:os-hosts',
   aggregates: 'os_compute_api:os-aggregates',
   extensions: 'os_compute_api:extensions',
-  serverGroups: 'os_compute_api:os-server-groups:show',
-  createServerGroup: 'os_compute_api:os-server-groups:create',
-  removeServerGroup: 'os_compute_api:os-server-groups:delete',
   diagnostics: 'os_compute_api:os-server-diagnostics',
+  tags: 'os_compute_api:os-server-tags:show',
+  setTags: 'os_compute_api:os-server-tags:update',
+  topology: 'compute:server:topology:index',
+  liveMigrations: 'os_compute_api:os-migrations:index',
   showPassword: 'os_compute_api:os-server-password:show',
   clearPassword: 'os_compute_api:os-server-password:clear',
   consoles: 'os_compute_api:os-remote-consoles',
@@ -117,6 +121,20 @@ const serverRoutes: readonly Route[] = [
 
 const inspectionRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.1/servers/:id/diagnostics', rule: may.diagnostics, run: diagnostics },
+  { method: 'get', path: '/v2.1/servers/:id/topology', since: '2.78', rule: may.topology, run: topology },
+  {
+    method: 'get',
+    path: '/v2.1/servers/:id/migrations',
+    since: '2.23',
+    rule: may.liveMigrations,
+    run: migrations.liveOf,
+  },
+  { method: 'get', path: '/v2.1/servers/:id/tags', since: '2.26', rule: may.tags, run: tags.index },
+  { method: 'put', path: '/v2.1/servers/:id/tags', since: '2.26', rule: may.setTags, run: tags.replace },
+  { method: 'delete', path: '/v2.1/servers/:id/tags', since: '2.26', rule: may.setTags, run: tags.clear },
+  { method: 'get', path: '/v2.1/servers/:id/tags/:tag', since: '2.26', rule: may.tags, run: tags.check },
+  { method: 'put', path: '/v2.1/servers/:id/tags/:tag', since: '2.26', rule: may.setTags, run: tags.add },
+  { method: 'delete', path: '/v2.1/servers/:id/tags/:tag', since: '2.26', rule: may.setTags, run: tags.remove },
   { method: 'get', path: '/v2.1/servers/:id/os-server-password', rule: may.showPassword, run: showPassword },
   { method: 'delete', path: '/v2.1/servers/:id/os-server-password', rule: may.clearPassword, run: clearPassword },
   { method: 'post', path: '/v2.1/servers/:id/remote-consoles', rule: may.consoles, since: '2.6', run: remoteConsoles },
@@ -225,13 +243,6 @@ const hostRoutes: readonly Route[] = [
   { method: 'post', path: '/v2.1/os-aggregates/:id/action', rule: may.aggregates, run: aggregates.act },
 ]
 
-const groupRoutes: readonly Route[] = [
-  { method: 'get', path: '/v2.1/os-server-groups', rule: may.serverGroups, run: serverGroups.index },
-  { method: 'post', path: '/v2.1/os-server-groups', rule: may.createServerGroup, run: serverGroups.create },
-  { method: 'get', path: '/v2.1/os-server-groups/:id', rule: may.serverGroups, run: serverGroups.show },
-  { method: 'delete', path: '/v2.1/os-server-groups/:id', rule: may.removeServerGroup, run: serverGroups.remove },
-]
-
 export const computeRoutes: readonly Route[] = [
   ...versionRoutes,
   ...serverRoutes,
@@ -239,7 +250,7 @@ export const computeRoutes: readonly Route[] = [
   ...flavorRoutes,
   ...quotaRoutes,
   ...hostRoutes,
-  ...groupRoutes,
+  ...administrationRoutes,
   ...otherRoutes,
   ...networkProxyRoutes,
 ]

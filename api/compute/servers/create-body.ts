@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Invalid } from '../../../core/errors.ts'
 import { parseBody } from '../../body.ts'
 import { minorOf, type Microversion } from '../../microversion.ts'
+import { serverTags } from '../fields.ts'
 import { hints, type Hints } from './hints.ts'
 
 const trimmed = (text: string): boolean => text.trim() === text
@@ -67,16 +68,7 @@ const server = z.strictObject({
   security_groups: z.array(z.strictObject({ name: z.string().min(1).max(255) })).optional(),
   user_data: z.base64().max(65_535).nullable().optional(),
   description: z.string().max(255).nullable().optional(),
-  tags: z
-    .array(
-      z
-        .string()
-        .min(1)
-        .max(60)
-        .regex(/^[^,/]*$/),
-    )
-    .max(50)
-    .optional(),
+  tags: serverTags.optional(),
   trusted_image_certificates: z.array(z.string()).nullable().optional(),
   host: z.string().min(1).max(255).optional(),
   hypervisor_hostname: z.string().min(1).max(255).optional(),

@@ -1,0 +1,84 @@
+/** /os-migrations: moves and resizes of servers. Source: nova/api/openstack/compute/migrations.py. */
+import { Invalid } from '../../core/errors.ts'
+import { isUuid } from '../../core/uuid.ts'
+import { isMigration, listMigrations, type MigrationFilter } from '../../db/server-migrations.ts'
+import type { ServerMigrationRow } from '../../db/tables.ts'
+import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
+import type { Call, Reply } from '../route.ts'
+import { refuseParameters } from './keys.ts'
+import { serverOf } from './servers/find.ts'
+import { timeOf } from './servers/list.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+function time(date: Date): string {
+  return date.toISOString().replace('Z', '000')
+}
+
+/** Nova's own flavors have a number beside their id; here only ids that are numbers can be told. */
+function numberOf({ id }: { readonly id: string }): number | null {
+  return /^\d{1,9}$/.test(id) ? Number(id) : null
+}
+
+function view(row: ServerMigrationRow, version: number): Json {
+  return {
+    id: row.id,
+    instance_uuid: row.serverId,
+    status: row.status,
+    source_compute: row.sourceHost,
+    source_node: row.sourceHost,
+    dest_compute: row.targetHost,
+    dest_node: row.targetHost,
+    dest_host: null,
+    old_instance_type_id: numberOf(row.oldFlavor),
+    new_instance_type_id: numberOf(row.newFlavor),
+    created_at: time(row.createdAt),
+    updated_at: time(row.updatedAt),
+    ...(version >= 23 ? { migration_type: row.type } : {}),
+    ...(version >= 59 ? { uuid: row.uuid } : {}),
+    ...(version >= 80 ? { user_id: row.userId, project_id: row.projectId } : {}),
+  }
+}
+
+const parameters = ['hidden', 'host', 'instance_uuid', 'source_compute', 'status', 'migration_type'] as const
+const paging = ['limit', 'marker', 'changes-since', 'changes-before'] as const
+
+async function filterOf({ db, query, version }: Call): Promise<MigrationFilter> {
+  refuseParameters(query, [...parameters, ...paging, ...(version >= 80 ? ['user_id', 'project_id'] : [])], version)
+  const serverId = query.get('instance_uuid')
+  const page = version >= 59 ? pageOf(query) : { limit: maxLimit, marker: null }
+  if (page.marker !== null && !(isUuid(page.marker) && (await isMigration(db, page.marker))))
+    throw new Invalid(`Marker ${page.marker} could not be found.`)
+  return {
+    ...page,
+    serverId: serverId === null || isUuid(serverId) ? serverId : '00000000-0000-0000-0000-000000000000',
+    host: query.get('host'),
+    sourceHost: query.get('source_compute'),
+    status: query.get('status'),
+    type: query.get('migration_type'),
+    projectId: version >= 80 ? query.get('project_id') : null,
+    userId: version >= 80 ? query.get('user_id') : null,
+    changesSince: version >= 59 ? timeOf(query, 'changes-since') : null,
+    changesBefore: version >= 66 ? timeOf(query, 'changes-before') : null,
+  }
+}
+
+export async function index(call: Call): Promise<Reply> {
+  const { db, query, version } = call
+  const filter = await filterOf(call)
+  // None is hidden here.
+  const isHidden = ['1', 'true', 'True'].includes(query.get('hidden') ?? '')
+  const rows = isHidden ? [] : await listMigrations(db, filter)
+  const uuids = rows.map(({ uuid }) => uuid)
+  const href = version >= 59 ? nextHref(call, filter, uuids) : null
+  return {
+    status: 200,
+    body: { migrations: rows.map((row) => view(row, version)), ...linksField('migrations', href) },
+  }
+}
+
+/** GET /servers/{id}/migrations: live migrations under way. Guests are containers, which move cold only: there is none. */
+export async function liveOf(call: Call): Promise<Reply> {
+  await serverOf(call, call.params.id)
+  return { status: 200, body: { migrations: [] } }
+}
