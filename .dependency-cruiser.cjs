@@ -1,5 +1,5 @@
 /** Who may import whom; the same table stands, with its reasons, in docs/architecture.md. */
-const ours = '^(core|migrations|db|ipam|jobs|scheduler|api|agent|audit|driver|netns|machine|images|cli|web|bench|test)/'
+const ours = '^(core|migrations|db|ipam|jobs|scheduler|api|agent|audit|driver|netns|machine|images|registry|cli|web|bench|test)/'
 const may = {
   core: [],
   migrations: [],
@@ -9,11 +9,12 @@ const may = {
   driver: ['core'],
   netns: ['core'],
   scheduler: ['core', 'db', 'ipam', 'jobs'],
-  api: ['core', 'db', 'ipam', 'jobs'],
-  agent: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns'],
+  api: ['core', 'db', 'ipam', 'jobs', 'registry'],
+  agent: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns', 'registry'],
   audit: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns'],
-  machine: ['core', 'db', 'ipam', 'migrations', 'jobs', 'images', 'driver', 'netns'],
-  images: ['core'],
+  machine: ['core', 'db', 'ipam', 'migrations', 'jobs', 'images', 'registry', 'driver', 'netns'],
+  images: ['core', 'registry'],
+  registry: ['core'],
   cli: ['core'],
   web: [],
 }

@@ -1,7 +1,7 @@
 /** The frame of every change that this host carries out: guarded, recorded as an event, ended by one guarded UPDATE. */
 import { GuestFailed, messageOf, Superseded } from '../core/errors.ts'
 import { reach } from '../core/failpoints.ts'
-import type { JobPayload } from '../core/jobs.ts'
+import type { HostJob, JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import { changes, powerStates, type Change, type ChangeName, type PowerState, type VmState } from '../core/states.ts'
 import { withEvent } from '../db/action-events.ts'
@@ -44,7 +44,7 @@ async function settle(
 }
 
 /** Carries a change out. A job that comes twice or late finds another task on the row, and does nothing. */
-export async function carryOut<N extends ChangeName>(
+export async function carryOut<N extends ChangeName & HostJob>(
   host: Host,
   name: N,
   payload: JobPayload<N>,

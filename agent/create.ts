@@ -19,8 +19,16 @@ import { ensureGateways, plugAll } from './wire.ts'
 /** Hosts that a server is tried on before its build counts as failed: Nova's max_attempts. */
 const attempts = 3
 
+/** How a guest differs from the one that the row describes. */
+export interface GuestChange {
+  /** no files of a first boot: the image is the machine itself */
+  readonly isSeeded?: false
+  /** where it finds the file system of the guest that was set aside */
+  readonly asideAt?: string
+}
+
 /** Runs one step; what it throws says which step it was. */
-async function step<T>(serverId: string, name: string, run: Promise<T>): Promise<T> {
+export async function step<T>(serverId: string, name: string, run: Promise<T>): Promise<T> {
   try {
     return await run
   } catch (error) {
@@ -30,16 +38,18 @@ async function step<T>(serverId: string, name: string, run: Promise<T>): Promise
 }
 
 /** The container, not started: it needs the image and the paths of the namespaces, not yet what is in them. */
-async function prepare(
+export async function prepare(
   { config, driver, enforcesDisk, turns }: Host,
   { server, vifs, namespace, adminPassword }: Pick<GuestParts, 'server' | 'vifs' | 'namespace' | 'adminPassword'>,
+  { isSeeded, asideAt }: GuestChange = {},
 ): Promise<void> {
   const pulling = driver.ensureImage(server.imageReference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000))
   const image = await step(server.id, 'image', pulling)
   reach(config, 'agent.create.image')
   const make = async (cpuset: string | null): Promise<void> => {
     const spec = guestSpec({ server, vifs, image, namespace, adminPassword, cpuset, config, enforcesDisk })
-    await step(server.id, 'container', driver.create(spec))
+    const files = isSeeded === false ? [] : spec.files
+    await step(server.id, 'container', driver.create({ ...spec, files, ...(asideAt === undefined ? {} : { asideAt }) }))
   }
   const { extraSpecs, vcpus } = server.flavor
   if (extraSpecs['hw:cpu_policy'] !== 'dedicated') await make(null)
@@ -53,7 +63,12 @@ async function prepare(
 }
 
 /** Namespace; then wires and container side by side; then init, which runs when this returns. */
-async function build(host: Host, server: Server, adminPassword: string | null, undo: Undo): Promise<void> {
+export async function build(
+  host: Host,
+  server: Server,
+  undo: Undo,
+  { adminPassword, ...changed }: GuestChange & { readonly adminPassword: string | null },
+): Promise<void> {
   const { config, db, driver, wires, turns } = host
   const vifs = await vifsOf(db, server.id)
   undo.add('namespace', () => wires.removeNamespace(server.id))
@@ -69,7 +84,7 @@ async function build(host: Host, server: Server, adminPassword: string | null, u
   // Both must have settled before anything is undone.
   const [wired, prepared] = await Promise.allSettled([
     step(server.id, 'wires', plugging),
-    prepare(host, { server, vifs, namespace, adminPassword }),
+    prepare(host, { server, vifs, namespace, adminPassword }, changed),
   ])
   if (wired.status === 'rejected') throw wired.reason
   if (prepared.status === 'rejected') throw prepared.reason
@@ -106,7 +121,7 @@ export async function create(host: Host, payload: JobPayload<'server.create'>): 
   const undo = new Undo()
   try {
     await withEvent(db, payload, { event: 'compute__do_build_and_run_instance', host: host.name }, async () => {
-      await build(host, server, payload.adminPassword, undo)
+      await build(host, server, undo, payload)
       await finish(db, server.id, 'active', 'spawning', { powerState: powerStates.running, launched: true })
       reach(config, 'agent.create.finished')
     })

@@ -8,9 +8,13 @@ import type { Host } from './host.ts'
 import { startGuest } from './power.ts'
 import { wantedOf } from './wanted.ts'
 
-/** The guest could not be brought up, or went down by itself: the power state and a fault say so. */
+/**
+ * The guest could not be brought up, or went down by itself: the power state and a fault say so. A rescued server stays one, so that
+ * its own disk can be put back.
+ */
 export async function reportCrash({ db, name, log }: Host, server: Server, message: string): Promise<void> {
-  if (!(await observe(db, server.id, { vmState: 'error', powerState: powerStates.crashed }))) return
+  const vmState = server.vmState === 'rescued' ? 'rescued' : 'error'
+  if (!(await observe(db, server.id, { vmState, powerState: powerStates.crashed }))) return
   await addFault(db, server.id, { code: 500, message, details: '', host: name })
   log.warn({ serverId: server.id, message }, 'guest crashed')
 }

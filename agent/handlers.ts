@@ -9,6 +9,11 @@ import { confirmResize, resize, revertResize } from './resize.ts'
 import { detach, wire } from './interfaces.ts'
 import { reboot, start, stop } from './power.ts'
 import { restore, softDelete } from './soft-delete.ts'
+import { rebuild } from './rebuild.ts'
+import { rescue, unrescue } from './rescue.ts'
+import { shelve, shelveOffload } from './shelve.ts'
+import { snapshot } from './snapshot.ts'
+import { unshelve } from './unshelve.ts'
 
 /** What this host does for each job; each in its server's turn, so that reconciliation never looks at half-done work. */
 export function handlersOf(host: Host): Handlers<HostJob> {
@@ -33,5 +38,13 @@ export function handlersOf(host: Host): Handlers<HostJob> {
     'server.inject-network': (payload) => turns.at(payload.serverId, () => injectNetwork(host, payload)),
     'server.wire': (payload) => turns.at(payload.serverId, () => wire(host, payload)),
     'server.detach': (payload) => turns.at(payload.serverId, () => detach(host, payload)),
+    // Takes its turn itself, for as long as the disk is copied.
+    'server.snapshot': (payload) => snapshot(host, payload),
+    'server.rebuild': (payload) => turns.at(payload.serverId, () => rebuild(host, payload)),
+    'server.rescue': (payload) => turns.at(payload.serverId, () => rescue(host, payload)),
+    'server.unrescue': (payload) => turns.at(payload.serverId, () => unrescue(host, payload)),
+    'server.shelve': (payload) => turns.at(payload.serverId, () => shelve(host, payload)),
+    'server.shelve-offload': (payload) => turns.at(payload.serverId, () => shelveOffload(host, payload)),
+    'server.unshelve': (payload) => turns.at(payload.serverId, () => unshelve(host, payload)),
   }
 }

@@ -14,6 +14,7 @@ import { reportCrash, settleExit, startAgain } from './exits.ts'
 import type { Host } from './host.ts'
 import { fitGuest } from './resize.ts'
 import { wantedOf } from './wanted.ts'
+import { offloadInTime } from './shelve.ts'
 import { ensureGateways, plugAll, sweepGateways } from './wire.ts'
 
 /** Who was running when the launcher took the machine down: they are to run again, whatever their exit code says. */
@@ -98,6 +99,7 @@ async function reconcileServer(
   const { db, driver, name } = host
   const server = await findServer(db, serverId)
   if (server?.host !== name || server.deletedAt !== null || server.taskState !== null) return
+  await offloadInTime(host, server)
   const wanted = wantedOf(server)
   if (wanted === null) return
   const guest = await driver.inspect(serverId)

@@ -203,6 +203,14 @@ export const settings = z.strictObject({
     .describe(
       'directory: a file there kills the process that reaches the failpoint of that name; null = never, for tests',
     ),
+  shelvedOffloadSeconds: z.coerce
+    .number()
+    .int()
+    .min(-1)
+    .default(0)
+    .describe(
+      "seconds a shelved server keeps its place on the host: Nova's shelved_offload_time; 0 = none, -1 = for ever",
+    ),
   logLevel: z
     .enum(['trace', 'debug', 'info', 'warn', 'error'])
     .default('info')

@@ -31,6 +31,22 @@ export const jobs = {
   }),
   /** a port leaves the guest, and then the server */
   'server.detach': z.object({ ...server, portId: z.uuid() }),
+  'server.snapshot': z.object({ ...server, imageId: z.uuid() }),
+  'server.rebuild': z.object({
+    ...server,
+    adminPassword: z.string().nullable(),
+    isStopped: z.boolean(),
+    /** the new image, by digest: the row gets it when the guest is there */
+    reference: z.string(),
+    /** what the row shows again when the rebuild fails */
+    previousImageId: z.uuid().nullable(),
+  }),
+  'server.rescue': z.object({ ...server, adminPassword: z.string().nullable() }),
+  'server.unrescue': z.object(server),
+  'server.shelve': z.object({ ...server, imageId: z.uuid() }),
+  'server.shelve-offload': z.object(server),
+  /** of a server whose guest is there, or is to be made of its image */
+  'server.unshelve': z.object(server),
 } as const
 
 export type JobName = keyof typeof jobs
@@ -57,6 +73,13 @@ export const hostJobs = [
   'server.inject-network',
   'server.wire',
   'server.detach',
+  'server.snapshot',
+  'server.rebuild',
+  'server.rescue',
+  'server.unrescue',
+  'server.shelve',
+  'server.shelve-offload',
+  'server.unshelve',
 ] as const satisfies readonly JobName[]
 export type HostJob = (typeof hostJobs)[number]
 

@@ -36,8 +36,12 @@ export interface Server {
   readonly serverGroupId: string | null
   readonly flavor: ServerFlavor
   readonly imageId: string | null
-  /** registry reference by digest */
+  /** what its guest is made of: a registry reference by digest */
   readonly imageReference: string
+  /** its image while it is shelved */
+  readonly shelvedImageId: string | null
+  /** what it runs while it is rescued, by digest */
+  readonly rescueReference: string | null
   readonly keyName: string | null
   readonly publicKey: string | null
   /** base64, as the user gave it */

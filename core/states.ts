@@ -34,6 +34,19 @@ export const taskStates = [
   'resize_reverting',
   'soft-deleting',
   'restoring',
+  'image_snapshot',
+  'image_backup',
+  'image_pending_upload',
+  'image_uploading',
+  'rebuilding',
+  'rebuild_spawning',
+  'rescuing',
+  'unrescuing',
+  'shelving',
+  'shelving_image_pending_upload',
+  'shelving_image_uploading',
+  'shelving_offloading',
+  'unshelving',
   'deleting',
 ] as const
 export type TaskState = (typeof taskStates)[number]
@@ -53,6 +66,9 @@ export interface Change {
   /** tasks that it may interrupt; 'any' = always allowed */
   readonly interrupts?: readonly TaskState[] | 'any'
 }
+
+/** States from which an image may be taken; a snapshot or backup ends in the state that it began in. */
+const imageable = ['active', 'stopped', 'paused', 'suspended'] as const
 
 export const changes = {
   'server.start': { from: ['stopped'], during: 'powering-on', to: 'active', verb: 'start' },
@@ -86,6 +102,24 @@ export const changes = {
     interrupts: taskStates.filter((task) => task !== 'deleting'),
   },
   'server.restore': { from: ['soft-delete'], during: 'restoring', to: 'active', verb: 'restore' },
+  'server.snapshot': { from: imageable, during: 'image_snapshot', to: 'active', verb: 'createImage' },
+  'server.backup': { from: imageable, during: 'image_backup', to: 'active', verb: 'createBackup' },
+  'server.rebuild': { from: ['active', 'stopped', 'error'], during: 'rebuilding', to: 'active', verb: 'rebuild' },
+  'server.rescue': { from: ['active', 'stopped', 'error'], during: 'rescuing', to: 'rescued', verb: 'rescue' },
+  'server.unrescue': { from: ['rescued'], during: 'unrescuing', to: 'active', verb: 'unrescue' },
+  'server.shelve': { from: imageable, during: 'shelving', to: 'shelved', verb: 'shelve' },
+  'server.shelve-offload': {
+    from: ['shelved'],
+    during: 'shelving_offloading',
+    to: 'shelved_offloaded',
+    verb: 'shelveOffload',
+  },
+  'server.unshelve': {
+    from: ['shelved', 'shelved_offloaded'],
+    during: 'unshelving',
+    to: 'active',
+    verb: 'unshelve',
+  },
   'server.delete': {
     from: vmStates.filter((state) => state !== 'deleted'),
     during: 'deleting',
@@ -124,5 +158,6 @@ const plain: Readonly<Record<VmState, string>> = {
 export function statusOf(vmState: VmState, taskState: TaskState | null): string {
   if (taskState === null) return plain[vmState]
   if (taskState === 'rebooting_hard') return 'HARD_REBOOT'
+  if (taskState === 'rebuilding' || taskState === 'rebuild_spawning') return 'REBUILD'
   return busy[vmState]?.[taskState] ?? plain[vmState]
 }

@@ -23,6 +23,14 @@ export type ActionName =
   | 'restore'
   | 'attach_interface'
   | 'detach_interface'
+  | 'createImage'
+  | 'createBackup'
+  | 'rebuild'
+  | 'rescue'
+  | 'unrescue'
+  | 'shelve'
+  | 'shelveOffload'
+  | 'unshelve'
 
 export interface NewAction {
   readonly serverId: string

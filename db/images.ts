@@ -40,6 +40,11 @@ export async function getImage(db: Db, id: string, { projectId, isAdmin }: Viewe
   return row
 }
 
+/** The row, also of a deleted image; null when there never was one. */
+export async function findImage(db: Db, id: string): Promise<ImageRow | null> {
+  return (await db('images').where({ id }).first()) ?? null
+}
+
 /** In the wanted order, then by id; the page after `marker`. */
 export async function listImages(
   db: Db,

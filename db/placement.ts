@@ -1,11 +1,14 @@
 /** Where servers stand: the host on the row, and on its ports. */
 import { Superseded } from '../core/errors.ts'
+import type { Fault } from '../core/server.ts'
 import type { Transaction } from './connect.ts'
+import { addFault } from './servers.ts'
 
 /** The server is to be built on this host. @throws Superseded when it is no longer waiting for one */
 export async function placeOn(trx: Transaction, serverId: string, host: string): Promise<void> {
   const changed = await trx('servers')
-    .where({ id: serverId, vmState: 'building', taskState: 'scheduling' })
+    .where({ id: serverId })
+    .whereRaw(`(vm_state, task_state) in (('building', 'scheduling'), ('shelved_offloaded', 'unshelving'))`)
     .whereNull('deletedAt')
     .update({
       host,
@@ -31,4 +34,35 @@ export async function sendBack(trx: Transaction, serverId: string, host: string,
   if (changed === 0) throw new Superseded(serverId)
   await trx('ports').where({ serverId }).update({ host: null, status: 'DOWN', updatedAt: trx.fn.now() })
   await trx('allocations').where({ serverId, host }).delete()
+}
+
+async function leaveHost(trx: Transaction, serverId: string): Promise<void> {
+  await trx('ports').where({ serverId }).update({ host: null, status: 'DOWN', updatedAt: trx.fn.now() })
+  await trx('allocations').where({ serverId }).delete()
+}
+
+/** A shelved server has no guest and no place any more; its addresses stay. @throws Superseded when it is being deleted */
+export async function offload(trx: Transaction, serverId: string): Promise<void> {
+  const changed = await trx('servers')
+    .where({ id: serverId, taskState: 'shelving_offloading' })
+    .whereNull('deletedAt')
+    .update({ host: null, vmState: 'shelved_offloaded', taskState: null, powerState: 0, updatedAt: trx.fn.now() })
+  if (changed === 0) throw new Superseded(serverId)
+  await leaveHost(trx, serverId)
+}
+
+/** An offloaded server that could not be brought back waits as before, with a fault. A server under deletion is left to that. */
+export async function returnToShelf(
+  trx: Transaction,
+  serverId: string,
+  fault: Omit<Fault, 'serverId' | 'createdAt'>,
+): Promise<void> {
+  const changed = await trx('servers')
+    .where({ id: serverId, vmState: 'shelved_offloaded' })
+    .whereIn('taskState', ['unshelving', 'spawning'])
+    .whereNull('deletedAt')
+    .update({ host: null, taskState: null, updatedAt: trx.fn.now() })
+  if (changed === 0) return
+  await leaveHost(trx, serverId)
+  await addFault(trx, serverId, fault)
 }

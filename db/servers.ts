@@ -138,6 +138,15 @@ export async function advance(db: Db, id: string, from: TaskState, to: TaskState
   return row
 }
 
+/** Ends a task that left the state as it was. @throws Superseded as `finish` does */
+export async function release(db: Db, id: string, during: TaskState): Promise<void> {
+  const changed = await db('servers')
+    .where({ id, taskState: during })
+    .whereNull('deletedAt')
+    .update({ taskState: null, updatedAt: db.fn.now() })
+  if (changed === 0) throw new Superseded(id)
+}
+
 /** The server is in error, its task ended, and a fault says what, where and when. A server under deletion is left to that. */
 export async function fail(trx: Transaction, id: string, fault: Omit<Fault, 'serverId' | 'createdAt'>): Promise<void> {
   await trx('servers')
@@ -202,14 +211,28 @@ export async function faultsOf(db: Db, serverIds: readonly string[]): Promise<Re
   return new Map(rows.map((row) => [row.serverId, row]))
 }
 
-/** Changes what the user may change at any time. @throws NotFound */
-export async function updateServer(
-  trx: Transaction,
-  id: string,
-  fields: Partial<
-    Pick<Server, 'name' | 'description' | 'hostname' | 'accessIpv4' | 'accessIpv6' | 'metadata' | 'diskConfig'>
-  >,
-): Promise<Server> {
+export type ServerFields = Partial<
+  Pick<
+    Server,
+    | 'name'
+    | 'description'
+    | 'hostname'
+    | 'accessIpv4'
+    | 'accessIpv6'
+    | 'metadata'
+    | 'diskConfig'
+    | 'imageId'
+    | 'imageReference'
+    | 'keyName'
+    | 'publicKey'
+    | 'userData'
+    | 'shelvedImageId'
+    | 'rescueReference'
+  >
+>
+
+/** Changes what may change at any time. @throws NotFound */
+export async function updateServer(trx: Transaction, id: string, fields: ServerFields): Promise<Server> {
   const [row] = await trx('servers')
     .where({ id })
     .whereNull('deletedAt')
@@ -221,6 +244,9 @@ export async function updateServer(
 
 /** The row stays, marked, for those who list what was deleted; all that it held is given back by the caller in the same transaction. */
 export async function markDeleted(trx: Transaction, id: string): Promise<void> {
+  await trx('images')
+    .whereIn('id', trx('servers').where({ id }).select('shelvedImageId'))
+    .update({ status: 'deleted', deletedAt: trx.fn.now(), updatedAt: trx.fn.now() })
   await trx('servers').where({ id }).update({
     vmState: 'deleted',
     taskState: null,

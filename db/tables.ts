@@ -156,11 +156,19 @@ export interface HostRow {
   readonly isForcedDown: boolean
 }
 
+export interface ImageMemberRow {
+  readonly imageId: string
+  readonly projectId: string
+  readonly status: 'pending' | 'accepted' | 'rejected'
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
 export interface ImageRow {
   readonly id: string
   readonly projectId: string | null
   readonly name: string
-  readonly status: 'queued' | 'saving' | 'active' | 'deactivated' | 'killed' | 'deleted'
+  readonly status: 'queued' | 'uploading' | 'importing' | 'saving' | 'active' | 'deactivated' | 'killed' | 'deleted'
   readonly visibility: 'public' | 'private' | 'shared' | 'community'
   readonly reference: string | null
   readonly sizeBytes: number | null
@@ -171,6 +179,15 @@ export interface ImageRow {
   readonly tags: readonly string[]
   readonly createdAt: Date
   readonly updatedAt: Date
+  readonly fileDigest: string | null
+  readonly checksum: string | null
+  readonly sha512: string | null
+  readonly diskFormat: string | null
+  readonly containerFormat: string | null
+  readonly isHidden: boolean
+  readonly serverId: string | null
+  readonly parentId: string | null
+  readonly deletedAt: Date | null
 }
 
 export interface ImpliedRoleRow {
@@ -430,6 +447,8 @@ export interface ServerRow {
   readonly createdAt: Date
   readonly updatedAt: Date
   readonly deletedAt: Date | null
+  readonly shelvedImageId: string | null
+  readonly rescueReference: string | null
   readonly pinnedZone: string | null
   readonly requestedHost: string | null
   readonly hints: Readonly<Record<string, unknown>>
@@ -516,6 +535,7 @@ declare module 'knex/types/tables.js' {
     group_members: GroupMemberRow
     groups: GroupRow
     hosts: HostRow
+    image_members: ImageMemberRow
     images: ImageRow
     implied_roles: ImpliedRoleRow
     ip_ranges: IpRangeRow

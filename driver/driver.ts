@@ -1,4 +1,5 @@
 /** What Berth asks of a hypervisor. The driver knows nothing of databases or HTTP. */
+import type { Readable } from 'node:stream'
 
 /** A guest as it is to be made. */
 export interface GuestSpec {
@@ -30,6 +31,27 @@ export interface GuestSpec {
     /** 'debian' = the image's default user (uid 1000), where there is one */
     readonly owner: 'root' | 'debian'
   }[]
+  /** where the guest finds the file system of the one that was set aside for it; absent = nowhere */
+  readonly asideAt?: string
+}
+
+/** What becomes of a file when a disk is captured: 'blank' leaves an empty one. */
+export type Fate = 'keep' | 'drop' | 'blank'
+
+export interface CaptureOptions {
+  /** directory for a copy of the disk while it is read */
+  readonly scratch: string
+  /** the whole file system, also where the storage driver tells what the guest changed */
+  readonly isWhole: boolean
+  /** @param path relative to the root, without a slash at either end */
+  readonly fateOf: (path: string) => Fate
+}
+
+/** A guest's disk, as the uncompressed tar archive of an OCI layer. */
+export interface Captured {
+  /** all there is, or what the guest changed since its image */
+  readonly kind: 'whole' | 'changes'
+  readonly archive: Readable
 }
 
 export type GuestState = 'created' | 'running' | 'paused' | 'stopped'
@@ -146,6 +168,24 @@ export interface ComputeDriver {
     timeoutMs: number,
     input?: string,
   ): Promise<{ readonly exitCode: number; readonly output: string }>
+  /**
+   * Reads the disk of a guest, running or not. A running one stands still while a copy is made.
+   *
+   * @returns a stream that must be read to its end or destroyed
+   * @throws  NotFound when there is no guest; Unavailable
+   */
+  capture(serverId: string, options: CaptureOptions): Promise<Captured>
+  /**
+   * The guest, which must not run, makes room for another one of the same server: nothing but `bringBack`, `dropAside` and `remove`
+   * touches it from then on. Where one is aside already, a guest in its place is removed instead.
+   *
+   * @throws NotFound when there is no guest, Conflict when it runs
+   */
+  setAside(serverId: string): Promise<void>
+  /** Puts the guest that was set aside back into its place; the one there is removed. Does nothing when none is aside. */
+  bringBack(serverId: string): Promise<void>
+  /** Deletes the guest that was set aside, if any. */
+  dropAside(serverId: string): Promise<void>
   /** The last `lines` lines of the console, all when null; text is UTF-8, '' for a guest that never ran. */
   consoleLog(serverId: string, lines: number | null): Promise<string>
   /** Takes away what is left of guests whose removal was broken off. @returns the ids that were theirs */

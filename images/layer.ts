@@ -1,11 +1,11 @@
 /** A root file system as the one layer of an OCI image: packed once, told by its digests ever after. */
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { readFile, rename, stat, writeFile } from 'node:fs/promises'
-import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { z } from 'zod'
+import { Digest } from '../registry/digest.ts'
 
 const packed = z.object({ diffId: z.string(), digest: z.string(), size: z.number() })
 
@@ -18,20 +18,6 @@ export interface Layer {
   readonly digest: string
   /** bytes of the packed file */
   readonly size: number
-}
-
-/** Passes bytes through and knows their digest at the end. */
-class Digest extends Transform {
-  readonly #hash = createHash('sha256')
-
-  override _transform(chunk: Buffer, _: string, done: (error: null, chunk: Buffer) => void): void {
-    this.#hash.update(chunk)
-    done(null, chunk)
-  }
-
-  get text(): string {
-    return `sha256:${this.#hash.digest('hex')}`
-  }
 }
 
 async function known(path: string): Promise<Layer | null> {
@@ -52,7 +38,7 @@ export async function layerOf(tarPath: string): Promise<Layer> {
   const [plain, gzipped] = [new Digest(), new Digest()]
   await pipeline(createReadStream(tarPath), plain, createGzip({ level: 1 }), gzipped, createWriteStream(unfinished))
   const { size } = await stat(unfinished)
-  const facts = { diffId: plain.text, digest: gzipped.text, size }
+  const facts = { diffId: `sha256:${plain.hex()}`, digest: `sha256:${gzipped.hex()}`, size }
   await rename(unfinished, path)
   await writeFile(`${path}.json`, JSON.stringify(facts))
   return { path, ...facts }

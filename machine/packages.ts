@@ -16,6 +16,7 @@ const wanted = [
   'iproute2',
   'openssh-client',
   'procps',
+  'skopeo',
 ] as const
 
 const policy = '/usr/sbin/policy-rc.d'

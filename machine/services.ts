@@ -49,7 +49,7 @@ async function isReady({ layout }: Site, name: Service): Promise<boolean> {
 /** Of all the code that a service may run: one that was started of other code is started anew. */
 export async function codeDigest({ layout }: Site): Promise<string> {
   const hash = createHash('sha256')
-  for (const folder of ['core', 'db', 'ipam', 'jobs', 'driver', 'netns', 'migrations', ...services]) {
+  for (const folder of ['core', 'db', 'ipam', 'jobs', 'driver', 'netns', 'registry', 'migrations', ...services]) {
     const entries = await readdir(join(layout.project, folder), { recursive: true, withFileTypes: true })
     const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
     for (const file of files.toSorted()) hash.update(file).update(await readFile(file))

@@ -151,6 +151,14 @@ create table hosts (
   is_forced_down boolean not null default false
 );
 
+create table image_members (
+  image_id uuid not null,
+  project_id text not null,
+  status text not null default 'pending'::text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now()
+);
+
 create table images (
   id uuid not null,
   project_id text,
@@ -165,7 +173,16 @@ create table images (
   properties jsonb not null default '{}'::jsonb,
   tags text[] not null default '{}'::text[],
   created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  file_digest text,
+  checksum text,
+  sha512 text,
+  disk_format text,
+  container_format text,
+  is_hidden boolean not null default false,
+  server_id uuid,
+  parent_id uuid,
+  deleted_at timestamp with time zone
 );
 
 create table implied_roles (
@@ -425,6 +442,8 @@ create table servers (
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
   deleted_at timestamp with time zone,
+  shelved_image_id uuid,
+  rescue_reference text,
   pinned_zone text,
   requested_host text,
   hints jsonb not null default '{}'::jsonb,
@@ -518,7 +537,13 @@ CREATE INDEX faults_server ON public.faults USING btree (server_id, id DESC);
 
 CREATE INDEX group_members_group ON public.group_members USING btree (group_id);
 
+CREATE INDEX image_members_project ON public.image_members USING btree (project_id);
+
 CREATE INDEX images_name ON public.images USING btree (name);
+
+CREATE INDEX images_project ON public.images USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+CREATE INDEX images_server ON public.images USING btree (server_id) WHERE (server_id IS NOT NULL);
 
 CREATE INDEX ip_ranges_subnet ON public.ip_ranges USING btree (subnet_id, first);
 
@@ -871,9 +896,15 @@ alter table hosts add constraint hosts_number_key UNIQUE (number);
 
 alter table hosts add constraint hosts_pkey PRIMARY KEY (name);
 
+alter table image_members add constraint image_members_image_id_fkey FOREIGN KEY (image_id) REFERENCES images(id) ON DELETE CASCADE;
+
+alter table image_members add constraint image_members_pkey PRIMARY KEY (image_id, project_id);
+
+alter table image_members add constraint image_members_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'accepted'::text, 'rejected'::text])));
+
 alter table images add constraint images_pkey PRIMARY KEY (id);
 
-alter table images add constraint images_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'saving'::text, 'active'::text, 'deactivated'::text, 'killed'::text, 'deleted'::text])));
+alter table images add constraint images_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'uploading'::text, 'importing'::text, 'saving'::text, 'active'::text, 'deactivated'::text, 'killed'::text, 'deleted'::text])));
 
 alter table images add constraint images_visibility_check CHECK ((visibility = ANY (ARRAY['public'::text, 'private'::text, 'shared'::text, 'community'::text])));
 

@@ -4,7 +4,7 @@ import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import type { Transaction } from '../db/connect.ts'
 import { claim, hostsWithUse, releaseClaims, type HostUse } from '../db/hosts.ts'
-import { placeOn } from '../db/placement.ts'
+import { placeOn, returnToShelf } from '../db/placement.ts'
 import { lockServerGroup } from '../db/server-groups.ts'
 import { fail, findServer } from '../db/servers.ts'
 import { enqueue } from '../jobs/enqueue.ts'
@@ -63,20 +63,28 @@ async function place(
     await releaseClaims(trx, server.id)
     if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
     await placeOn(trx, server.id, host.name)
-    await enqueue(trx, 'server.create', payload, host.name)
+    if (server.vmState === 'building') await enqueue(trx, 'server.create', payload, host.name)
+    else await enqueue(trx, 'server.unshelve', payload, host.name)
     reach(config, 'scheduler.create.written')
     return true
   })
 }
 
+function isWaiting({ vmState, taskState }: Server): boolean {
+  return (
+    (vmState === 'building' && taskState === 'scheduling') ||
+    (vmState === 'shelved_offloaded' && taskState === 'unshelving')
+  )
+}
+
 /**
- * Finds a host for a new server, or ends it in error with every host's reason.
+ * Finds a host for a new server, or ends it in error with every host's reason; a server on its shelf stays there.
  * A job that comes twice or late finds the row no longer waiting, and does nothing.
  */
 export async function schedule(site: Site, payload: JobPayload<'schedule'>): Promise<void> {
   const { db, config } = site
   const server = await findServer(db, payload.serverId)
-  if (server?.vmState !== 'building' || server.taskState !== 'scheduling') return
+  if (!server || !isWaiting(server)) return
   const { fitting, reasons } = choose(await hostsWithUse(db), server, await neighboursOf(db, server))
   reach(config, 'scheduler.create.chosen')
   const lost: Record<string, string> = {}
@@ -93,5 +101,8 @@ export async function schedule(site: Site, payload: JobPayload<'schedule'>): Pro
     throw error
   }
   const error = new NoValidHost({ ...reasons, ...lost })
-  await db.transaction((trx) => fail(trx, server.id, { code: 500, message: error.message, details: '', host: null }))
+  const fault = { code: 500, message: error.message, details: '', host: null }
+  await db.transaction((trx) =>
+    server.vmState === 'building' ? fail(trx, server.id, fault) : returnToShelf(trx, server.id, fault),
+  )
 }

@@ -54,7 +54,12 @@ export function containerName(serverId: string): string {
   return `berth-${serverId}`
 }
 
-/** @param mounts lxcfs's files over /proc */
+/** A guest that was set aside. */
+export function asideName(serverId: string): string {
+  return `${containerName(serverId)}-aside`
+}
+
+/** @param mounts lxcfs's files over /proc, and the file system of the guest that was set aside */
 export function containerOf(spec: GuestSpec, settings: ContainerSettings, mounts: Mounts): ContainerCreateOptions {
   const quarter = Math.max(16, Math.floor(spec.memoryMiB / 4))
   return {

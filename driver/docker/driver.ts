@@ -8,6 +8,8 @@ import {
   exitPoweroff,
   exitReboot,
   type Capacity,
+  type CaptureOptions,
+  type Captured,
   type ComputeDriver,
   type Guest,
   type GuestExit,
@@ -15,18 +17,21 @@ import {
   type GuestSpec,
   type GuestStats,
 } from '../driver.ts'
+import { asideRoot, bringBack, dropAside, mountAside, setAside } from './aside.ts'
 import { hostCapacity } from './capacity.ts'
+import { capture } from './capture.ts'
 import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
+import { inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { followExits } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
-import { alreadyThus, isMissing, isSilence, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
+import { alreadyThus, isSilence, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
 import { ensureLocal, type LocalImage } from './images.ts'
-import { Lxcfs } from './lxcfs.ts'
+import { Lxcfs, type Mounts } from './lxcfs.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
 import { statsOf } from './stats.ts'
 import { layersOf } from './upper.ts'
-import { hasOciSpec, removeOciSpec, writeOciSpec } from './oci-spec.ts'
+import { hasOciSpec, writeOciSpec } from './oci-spec.ts'
 import { sweepRemains } from './sweep.ts'
 
 export interface DockerSettings {
@@ -43,6 +48,8 @@ export interface DockerSettings {
 
 export const guestLabel = 'berth.server'
 const namespacesLabel = 'berth.namespaces'
+/** on a guest that has the file system of the one set aside mounted */
+const asideLabel = 'berth.aside'
 const defaultCallTimeoutMs = 120_000
 const powerOffSignal = 'SIGRTMIN+4'
 const pollMs = 50
@@ -60,6 +67,7 @@ export class DockerDriver implements ComputeDriver {
   readonly #docker: Docker
   readonly #callTimeoutMs: number
   readonly #settings: DockerSettings
+  readonly #engine: Engine
   readonly #container: ContainerSettings
   readonly #lxcfs: Lxcfs
   readonly #images = new Map<string, Promise<LocalImage>>()
@@ -71,6 +79,7 @@ export class DockerDriver implements ComputeDriver {
     this.#settings = settings
     this.#callTimeoutMs = settings.callTimeoutMs ?? defaultCallTimeoutMs
     this.#docker = new Docker({ socketPath: settings.socketPath, timeout: this.#callTimeoutMs })
+    this.#engine = { docker: this.#docker, ociDirectory: settings.ociDirectory }
     this.#container = { ...settings, label: guestLabel }
     this.#lxcfs = new Lxcfs(settings.lxcfsDir)
   }
@@ -101,11 +110,18 @@ export class DockerDriver implements ComputeDriver {
       userns: spec.usernsPath,
       systemdCgroup: image.isSystemd && existsSync('/sys/fs/cgroup/systemd'),
     }
-    const options = containerOf(spec, this.#container, await this.#lxcfs.mounts())
+    const options = containerOf(spec, this.#container, [
+      ...(await this.#lxcfs.mounts()),
+      ...(await this.#asideMounts(spec)),
+    ])
     const container = await this.#createContainer(spec.serverId, {
       ...options,
       ...(image.init === '/sbin/init' ? {} : { Cmd: [image.init], Entrypoint: [] }),
-      Labels: { ...options.Labels, [namespacesLabel]: JSON.stringify(born) },
+      Labels: {
+        ...options.Labels,
+        [namespacesLabel]: JSON.stringify(born),
+        ...(spec.asideAt === undefined ? {} : { [asideLabel]: spec.asideAt }),
+      },
     })
     try {
       await this.#putFiles(container, spec)
@@ -127,11 +143,19 @@ export class DockerDriver implements ComputeDriver {
     }
   }
 
+  /** What the guest is to see of the one that was set aside for it. */
+  async #asideMounts({ serverId, asideAt }: GuestSpec): Promise<Mounts> {
+    if (asideAt === undefined) return []
+    await mountAside(this.#engine, serverId)
+    return [{ Type: 'bind', Source: asideRoot(this.#engine, serverId), Target: asideAt }]
+  }
+
   async start(serverId: string): Promise<Guest> {
     const found = await this.#find(serverId)
     if (!found) throw new NotFound('Guest', serverId)
     if (found.State.Paused) await this.unpause(serverId)
     else if (!found.State.Running) {
+      if (found.Config.Labels[asideLabel] !== undefined) await mountAside(this.#engine, serverId)
       await writeOciSpec(this.#settings.ociDirectory, found.Id, bornOf(found))
       await this.#call(serverId, (container) => container.start(), alreadyThus.start)
     }
@@ -161,14 +185,38 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async remove(serverId: string): Promise<void> {
+    await removeContainer(this.#engine, containerName(serverId))
+    await this.dropAside(serverId)
+  }
+
+  async capture(serverId: string, { scratch, isWhole, fateOf }: CaptureOptions): Promise<Captured> {
     const found = await this.#find(serverId)
-    if (!found) return
-    try {
-      await this.#docker.getContainer(found.Id).remove({ force: true, v: true })
-    } catch (error) {
-      if (!isMissing(error)) throw toCloudError(error, serverId)
+    if (!found) throw new NotFound('Guest', serverId)
+    this.#rootUid ??= (await this.capacity()).guestRootUid
+    const layers = isWhole ? null : layersOf(found, this.#rootUid)
+    const isRunning = found.State.Running && !found.State.Paused
+    const frozen = async (work: () => Promise<void>): Promise<void> => {
+      if (isRunning) await this.pause(serverId)
+      try {
+        await work()
+      } finally {
+        if (isRunning) await this.unpause(serverId)
+      }
     }
-    await removeOciSpec(this.#settings.ociDirectory, found.Id)
+    const archive = await capture(this.#docker.getContainer(found.Id), { layers, scratch, frozen, fateOf })
+    return { kind: layers === null ? 'whole' : 'changes', archive }
+  }
+
+  async setAside(serverId: string): Promise<void> {
+    await setAside(this.#engine, serverId)
+  }
+
+  async bringBack(serverId: string): Promise<void> {
+    await bringBack(this.#engine, serverId)
+  }
+
+  async dropAside(serverId: string): Promise<void> {
+    await dropAside(this.#engine, serverId)
   }
 
   async pause(serverId: string): Promise<void> {
@@ -289,12 +337,7 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async #inspect(idOrName: string): Promise<Inspected | null> {
-    try {
-      return await this.#docker.getContainer(idOrName).inspect()
-    } catch (error) {
-      if (isMissing(error)) return null
-      throw new PartSilent(`Docker does not answer: ${messageOf(error)}`, { cause: error })
-    }
+    return await inspectContainer(this.#engine, idOrName)
   }
 
   /** Calls the engine on a guest's container. A refusal that says it is thus already counts as done. */

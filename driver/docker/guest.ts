@@ -66,10 +66,12 @@ function cpusetOf({ HostConfig: { CpusetCpus, CpuQuota } }: Inspected): string |
 
 export function toGuest(inspected: Inspected, label: string): Guest {
   const state = stateOf(inspected.State)
+  const serverId = inspected.Config.Labels[label]
   const isAlive = state === 'running' || state === 'paused'
   return {
     guestId: inspected.Id,
-    serverId: inspected.Config.Labels[label] ?? null,
+    // An image may bear a label of this name; none of ours is empty.
+    serverId: serverId === '' ? null : (serverId ?? null),
     name: inspected.Name.replace(/^\//, ''),
     state,
     pid: isAlive ? inspected.State.Pid : null,

@@ -1,10 +1,14 @@
 /** A driver without a hypervisor, for tests of many guests: it keeps the contract of the real one, in memory. */
 import { createHash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { pack } from 'tar-stream'
 import { Conflict, Invalid, NotFound, Unavailable } from '../../core/errors.ts'
 import {
   exitPoweroff,
   exitReboot,
   type Capacity,
+  type CaptureOptions,
+  type Captured,
   type ComputeDriver,
   type Guest,
   type GuestExit,
@@ -34,6 +38,7 @@ export class FakeDriver implements ComputeDriver {
   readonly #settings: FakeSettings
   readonly #images = new Set<string>()
   readonly #guests = new Map<string, FakeGuest>()
+  readonly #aside = new Map<string, FakeGuest>()
   readonly #watchers = new Set<(exit: GuestExit) => void>()
   #nextPid = firstPid
 
@@ -90,6 +95,43 @@ export class FakeDriver implements ComputeDriver {
   remove(serverId: string): Promise<void> {
     this.#end(serverId, exitKilled)
     this.#guests.delete(serverId)
+    this.#aside.delete(serverId)
+    return Promise.resolve()
+  }
+
+  capture(serverId: string, { fateOf }: CaptureOptions): Promise<Captured> {
+    return this.#with(serverId, ({ spec }) => {
+      const archive = pack()
+      for (const { path, mode, content } of spec.files) {
+        const fate = fateOf(path.slice(1))
+        if (fate === 'drop') continue
+        archive.entry({ name: path.slice(1), mode }, fate === 'blank' ? '' : Buffer.from(content))
+      }
+      archive.finalize()
+      return { kind: 'changes', archive: Readable.from(archive) }
+    })
+  }
+
+  setAside(serverId: string): Promise<void> {
+    if (this.#aside.has(serverId)) return this.#leave(serverId)
+    return this.#with(serverId, (one) => {
+      if (one.guest.state === 'running' || one.guest.state === 'paused')
+        throw new Conflict(`Guest of server ${serverId} is running.`)
+      this.#aside.set(serverId, one)
+      this.#guests.delete(serverId)
+    })
+  }
+
+  async bringBack(serverId: string): Promise<void> {
+    const one = this.#aside.get(serverId)
+    if (!one) return
+    await this.#leave(serverId)
+    this.#aside.delete(serverId)
+    this.#guests.set(serverId, one)
+  }
+
+  dropAside(serverId: string): Promise<void> {
+    this.#aside.delete(serverId)
     return Promise.resolve()
   }
 
@@ -120,7 +162,7 @@ export class FakeDriver implements ComputeDriver {
   }
 
   list(): Promise<readonly Guest[]> {
-    return Promise.resolve([...this.#guests.values()].map(({ guest }) => guest))
+    return Promise.resolve([...this.#guests.values(), ...this.#aside.values()].map(({ guest }) => guest))
   }
 
   setLimits(serverId: string, limits: GuestLimits): Promise<void> {
@@ -169,6 +211,12 @@ export class FakeDriver implements ComputeDriver {
     this.#watchers.add(watcher)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
     this.#watchers.delete(watcher)
+  }
+
+  #leave(serverId: string): Promise<void> {
+    this.#end(serverId, exitKilled)
+    this.#guests.delete(serverId)
+    return Promise.resolve()
   }
 
   /** Nothing happens to a guest that does not run, or that is not there. */

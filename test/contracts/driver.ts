@@ -17,28 +17,37 @@ export interface DriverSite {
 const graceSeconds = 20
 const greeting = 'Grüße aus dem Hafen\n'
 
+/** A small guest with one file of its own. */
+export async function specFor(
+  { driver, bootable, namespaces }: DriverSite,
+  change: Partial<GuestSpec> = {},
+): Promise<GuestSpec> {
+  const serverId = change.serverId ?? randomUUID()
+  return {
+    serverId,
+    hostname: 'quay',
+    image: await driver.ensureImage(bootable),
+    vcpus: 1,
+    cpuset: null,
+    memoryMiB: 256,
+    pidsLimit: 256,
+    diskGiB: null,
+    ...(await namespaces(serverId)),
+    dns: [],
+    hosts: [{ address: '127.0.1.1', names: ['quay'] }],
+    files: [{ path: '/etc/greeting', mode: 0o644, content: greeting, owner: 'root' }],
+    ...change,
+  }
+}
+
 /** @param site is asked in each test: it may exist only when the tests run */
 export function keepsTheDriverContract(site: () => DriverSite): void {
   const made: string[] = []
 
   async function specOf(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
-    const serverId = change.serverId ?? randomUUID()
-    made.push(serverId)
-    return {
-      serverId,
-      hostname: 'quay',
-      image: await site().driver.ensureImage(site().bootable),
-      vcpus: 1,
-      cpuset: null,
-      memoryMiB: 256,
-      pidsLimit: 256,
-      diskGiB: null,
-      ...(await site().namespaces(serverId)),
-      dns: [],
-      hosts: [{ address: '127.0.1.1', names: ['quay'] }],
-      files: [{ path: '/etc/greeting', mode: 0o644, content: greeting, owner: 'root' }],
-      ...change,
-    }
+    const spec = await specFor(site(), change)
+    made.push(spec.serverId)
+    return spec
   }
   async function created(change: Partial<GuestSpec> = {}): Promise<Guest & { readonly serverId: string }> {
     const spec = await specOf(change)

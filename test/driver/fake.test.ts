@@ -1,4 +1,5 @@
 import { FakeDriver } from '../../driver/fake/driver.ts'
+import { keepsDisks } from '../contracts/disks.ts'
 import { keepsTheDriverContract } from '../contracts/driver.ts'
 
 const capacity = {
@@ -18,10 +19,12 @@ const images = new Map([
 
 const driver = new FakeDriver({ capacity, images })
 
-keepsTheDriverContract(() => ({
+const site = () => ({
   driver,
   bootable: 'registry/boots',
   initless: 'registry/initless',
   missing: 'registry/nowhere',
   namespaces: () => Promise.resolve({ netnsPath: '/nowhere', usernsPath: null }),
-}))
+})
+keepsTheDriverContract(site)
+keepsDisks(site)

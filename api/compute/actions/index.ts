@@ -20,8 +20,13 @@ import { resetState } from './reset-state.ts'
 import { confirmResize, resize, revertResize } from './resize.ts'
 import { evacuate, migrate, migrateLive } from './migrate.ts'
 import { injectNetworkInfo, resetNetwork } from './network-info.ts'
+import { createBackup } from './create-backup.ts'
+import { createImage } from './create-image.ts'
 import { reboot, start, stop } from './power.ts'
 import { addSecurityGroup, removeSecurityGroup } from './security-groups.ts'
+import { rebuild } from './rebuild.ts'
+import { rescue, unrescue } from './rescue.ts'
+import { shelve, shelveOffload, unshelve } from './shelve.ts'
 
 /** `since` and `until`: the first microversion that has it, and the first that has it no more. */
 interface Entry {
@@ -35,6 +40,14 @@ const actions = {
   'os-start': { rule: 'os_compute_api:servers:start', run: start },
   'os-stop': { rule: 'os_compute_api:servers:stop', run: stop },
   reboot: { rule: 'os_compute_api:servers:reboot', run: reboot },
+  createImage: { rule: 'os_compute_api:servers:create_image', run: createImage },
+  createBackup: { rule: 'os_compute_api:os-create-backup', run: createBackup },
+  rebuild: { rule: 'os_compute_api:servers:rebuild', run: rebuild },
+  rescue: { rule: 'os_compute_api:os-rescue', run: rescue },
+  unrescue: { rule: 'os_compute_api:os-unrescue', run: unrescue },
+  shelve: { rule: 'os_compute_api:os-shelve:shelve', run: shelve },
+  shelveOffload: { rule: 'os_compute_api:os-shelve:shelve_offload', run: shelveOffload },
+  unshelve: { rule: 'os_compute_api:os-shelve:unshelve', run: unshelve },
   'os-getConsoleOutput': { rule: 'os_compute_api:os-console-output', run: consoleOutput },
   pause: { rule: 'os_compute_api:os-pause-server:pause', run: pause },
   unpause: { rule: 'os_compute_api:os-pause-server:unpause', run: unpause },

@@ -1,7 +1,7 @@
 /** What a new server is made of: flavor, image, key, security groups, zone. What does not exist is bad input, in Nova's words. */
 import { Invalid, NotFound } from '../../../core/errors.ts'
 import type { ServerFlavor } from '../../../core/server.ts'
-import type { Transaction } from '../../../db/connect.ts'
+import type { Db, Transaction } from '../../../db/connect.ts'
 import { getImage, type Viewer } from '../../../db/images.ts'
 import { getKeypair } from '../../../db/keypairs.ts'
 import { defaultGroup, listSecurityGroups } from '../../../db/security-groups.ts'
@@ -11,7 +11,7 @@ import { usableFlavor } from '../flavors.ts'
 import type { CreateServer } from './create-body.ts'
 
 /** What the path calls not found is bad input in a body. */
-async function known<T>(found: Promise<T>, sentence: string | null): Promise<T> {
+export async function known<T>(found: Promise<T>, sentence: string | null): Promise<T> {
   try {
     return await found
   } catch (error) {
@@ -33,7 +33,7 @@ export interface BootSource {
 const bytesPerGiB = 1024 ** 3
 
 /** @throws Invalid when the image asks for more than the flavor has */
-export function checkFit(flavor: FlavorRow, image: ImageRow): void {
+export function checkFit(flavor: Pick<FlavorRow, 'memoryMiB' | 'diskGiB'>, image: ImageRow): void {
   if (flavor.memoryMiB < image.minMemoryMiB) throw new Invalid("Flavor's memory is too small for requested image.")
   if (flavor.diskGiB === 0) return
   if (flavor.diskGiB < image.minDiskGiB)
@@ -43,10 +43,10 @@ export function checkFit(flavor: FlavorRow, image: ImageRow): void {
     )
 }
 
-async function imageOf(trx: Transaction, wanted: CreateServer, viewer: Viewer): Promise<BootSource['image']> {
-  const reference = wanted.imageRef ?? wanted.block_device_mapping_v2?.[0]?.uuid ?? ''
+/** @throws Invalid when there is none, or it cannot be booted from */
+export async function bootImage(db: Db, reference: string, viewer: Viewer): Promise<BootSource['image']> {
   if (reference === '') throw new Invalid('Invalid imageRef provided.')
-  const image = await known(getImage(trx, idIn(reference), viewer), 'Can not find requested image')
+  const image = await known(getImage(db, idIn(reference), viewer), 'Can not find requested image')
   if (image.status !== 'active' || image.reference === null) throw new Invalid(`Image ${image.id} is not active.`)
   return { ...image, reference: image.reference }
 }
@@ -64,7 +64,7 @@ export async function resolveBoot(
   { caller, viewer }: { readonly caller: Caller; readonly viewer: Viewer },
 ): Promise<BootSource> {
   const flavor = await known(usableFlavor({ db: trx, caller }, idIn(wanted.flavorRef)), null)
-  const image = await imageOf(trx, wanted, viewer)
+  const image = await bootImage(trx, wanted.imageRef ?? wanted.block_device_mapping_v2?.[0]?.uuid ?? '', viewer)
   checkFit(flavor, image)
   const { key_name: keyName } = wanted
   const key =

@@ -38,11 +38,36 @@ export function checkState(call: Call, server: Server, { verb, from }: Guard): s
   return host
 }
 
+type ServerJob = Exclude<HostJob, 'server.create' | 'server.inject-network' | 'server.wire' | 'server.detach'>
+type JobWithMore = 'server.change-password' | 'server.snapshot' | 'server.rebuild' | 'server.rescue' | 'server.shelve'
+
 /** Changes whose job takes nothing but the server. */
-export type PlainChange = Exclude<
-  HostJob,
-  'server.create' | 'server.change-password' | 'server.inject-network' | 'server.wire' | 'server.detach'
->
+export type PlainChange = Exclude<ServerJob, JobWithMore>
+
+interface Names {
+  readonly name: ChangeName
+  readonly action: ActionName
+}
+
+/** Changes that need no host. */
+const hostless: readonly ChangeName[] = ['server.delete', 'server.unshelve']
+
+/**
+ * The guarded UPDATE and the user's action; the caller adds the job in the same transaction.
+ *
+ * @throws Conflict when the server has no host and needs one; ServerInvalidState; NotFound
+ */
+export async function beginChange(
+  trx: Transaction,
+  { requestId, caller }: Call,
+  { id }: Server,
+  { name, action }: Names,
+): Promise<Server> {
+  const server = await begin(trx, id, name)
+  if (server.host === null && !hostless.includes(name)) throw new Conflict(`Instance ${id} is not ready`)
+  await insertAction(trx, { serverId: id, requestId, action, userId: caller.userId, projectId: server.projectId })
+  return server
+}
 
 /** A server whose change has begun. */
 export type Begun = Server & { readonly host: string }
@@ -55,34 +80,33 @@ export type Begun = Server & { readonly host: string }
 export async function begun(
   call: Call,
   server: Server,
-  { name, action }: { readonly name: ChangeName; readonly action: ActionName },
+  names: Names,
   then: (trx: Transaction, server: Begun) => Promise<void>,
 ): Promise<void> {
-  const { db, requestId, caller } = call
   refuseIfLocked(call, server)
-  await db.transaction(async (trx) => {
-    const row = await begin(trx, server.id, name)
-    const { id, host, projectId } = row
+  await call.db.transaction(async (trx) => {
+    const row = await beginChange(trx, call, server, names)
+    const { id, host } = row
     if (host === null) throw new Conflict(`Instance ${id} is not ready`)
-    await insertAction(trx, { serverId: id, requestId, action, userId: caller.userId, projectId })
     await then(trx, { ...row, host })
+    reach(call.config, 'api.change.written')
   })
+  reach(call.config, 'api.change.committed')
 }
 
 /**
- * Begins a change that an agent carries out. A delete of a server without a host goes to the scheduler.
+ * Begins a change that an agent carries out. A delete of a server without a host, and an unshelve of one, go to the scheduler.
  *
  * @throws Conflict when the server is locked or has no host; ServerInvalidState; NotFound
  */
 export async function change(call: Call, server: Server, name: PlainChange, action: ActionName): Promise<void> {
-  const { db, config, requestId, caller } = call
   refuseIfLocked(call, server)
-  await db.transaction(async (trx) => {
-    const { id, host, projectId } = await begin(trx, server.id, name)
-    if (host === null && name !== 'server.delete') throw new Conflict(`Instance ${id} is not ready`)
-    await insertAction(trx, { serverId: id, requestId, action, userId: caller.userId, projectId })
-    await enqueue(trx, name, { serverId: id, requestId }, host ?? undefined)
-    reach(config, 'api.change.written')
+  await call.db.transaction(async (trx) => {
+    const { host } = await beginChange(trx, call, server, { name, action })
+    const payload = { serverId: server.id, requestId: call.requestId }
+    if (host === null && name === 'server.unshelve') await enqueue(trx, 'schedule', { ...payload, adminPassword: null })
+    else await enqueue(trx, name, payload, host ?? undefined)
+    reach(call.config, 'api.change.written')
   })
-  reach(config, 'api.change.committed')
+  reach(call.config, 'api.change.committed')
 }

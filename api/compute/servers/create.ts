@@ -1,5 +1,5 @@
 /** POST /servers: rows and jobs in one transaction. */
-import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { Invalid, OverQuota } from '../../../core/errors.ts'
 import { reach } from '../../../core/failpoints.ts'
 import type { Server } from '../../../core/server.ts'
@@ -17,15 +17,9 @@ import type { Hints } from './hints.ts'
 import { checkMembers, resolveGroup, resolveTarget, type Target } from './target.ts'
 import { defaultZone } from '../../../db/aggregates.ts'
 import { hostnameOf } from './hostname.ts'
+import { newPassword } from './new-password.ts'
 import { makePorts, resolveNics, type Nic } from './nics.ts'
 import { once } from './repeatable.ts'
-
-/** Without signs that are mistaken for others: Nova's alphabet. */
-const passwordSigns = '23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
-
-function newPassword(): string {
-  return Array.from({ length: 12 }, () => passwordSigns[randomInt(passwordSigns.length)]).join('')
-}
 
 /** Everything that the servers of one request share. */
 interface Plan {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from '@jest/globals'
 import { flavours } from '../../../images/build.ts'
 import { registry } from '../../world/index.ts'
+import { keepsDisks } from '../../contracts/disks.ts'
 import { keepsTheDriverContract, type DriverSite } from '../../contracts/driver.ts'
 import { DockerSite } from './site.ts'
 
@@ -24,4 +25,5 @@ describe.each(flavours)('guests of image %s', (flavour) => {
   afterAll(() => docker.close())
 
   keepsTheDriverContract(() => site)
+  keepsDisks(() => site)
 })

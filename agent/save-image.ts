@@ -1,0 +1,72 @@
+/** A guest's disk, put into the registry as an image. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import type { Server } from '../core/server.ts'
+import { activateImage, moveImage } from '../db/new-images.ts'
+import type { Fate } from '../driver/driver.ts'
+import { archiveSize } from '../registry/archive.ts'
+import { putChild, readImage } from '../registry/image.ts'
+import { Repository } from '../registry/repository.ts'
+import type { Host } from './host.ts'
+
+/** overlay2 takes 128 layers, and a guest's own two are among them: an image with so many is written as one. */
+const mostLayers = 100
+/** on an image that bears the identity of one machine */
+const identityLabel = 'berth.identity'
+
+/**
+ * What makes a machine this one and no other: another one made of its disk gets its own. The seed, and what cloud-init keeps of it,
+ * hold user data and passwords.
+ */
+const ownPaths = [
+  /^etc\/ssh\/ssh_host_/,
+  /^etc\/hostname$/,
+  /^var\/lib\/dbus\/machine-id$/,
+  /^var\/lib\/systemd\/random-seed$/,
+  /^var\/lib\/cloud\/(seed|instance|instances|data|sem)(\/|$)/,
+  /^\.dockerenv$/,
+]
+
+export function fateInImage(path: string): Fate {
+  if (path === 'etc/machine-id') return 'blank'
+  return ownPaths.some((own) => own.test(path)) ? 'drop' : 'keep'
+}
+
+export interface ImageWish {
+  readonly imageId: string
+  /** for the image of a shelved server, which comes back as the machine that it was */
+  readonly keepsIdentity: boolean
+}
+
+export interface CaptureHooks {
+  /** runs its argument in the server's turn */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
+  /** the disk is copied, and the guest goes on */
+  readonly afterCapture: () => Promise<void>
+}
+
+/** @returns false when the image was deleted meanwhile */
+export async function saveImage(
+  { config, db, driver }: Host,
+  server: Server,
+  { imageId, keepsIdentity }: ImageWish,
+  { inTurn, afterCapture }: CaptureHooks,
+): Promise<boolean> {
+  await moveImage(db, imageId, ['queued'], 'saving')
+  const parent = await readImage(server.imageReference)
+  const isOfOne = parent.config.config?.Labels?.[identityLabel] !== undefined
+  const isWhole = parent.manifest.layers.length >= mostLayers || (isOfOne && !keepsIdentity)
+  const scratch = join(config.home, 'run', 'capture')
+  const fateOf = keepsIdentity ? (): Fate => 'keep' : fateInImage
+  const { kind, archive } = await inTurn(() => driver.capture(server.id, { scratch, isWhole, fateOf }))
+  await afterCapture()
+  const target = new Repository(parent.repository.registry, `images/${imageId}`)
+  const reference = await putChild(parent, target, {
+    archive,
+    isWhole: kind === 'whole',
+    createdBy: `berth snapshot ${randomUUID()}`,
+    labels: { [identityLabel]: keepsIdentity ? server.id : null },
+  })
+  const bytes = { reference, sizeBytes: await archiveSize(reference), fileDigest: null, checksum: null, sha512: null }
+  return await activateImage(db, imageId, bytes)
+}
