@@ -25,6 +25,7 @@ import { inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { followExits } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
+import { untilFrozen } from './freeze.ts'
 import { alreadyThus, isSilence, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
 import { ensureLocal, type LocalImage } from './images.ts'
 import { Lxcfs, type Mounts } from './lxcfs.ts'
@@ -220,7 +221,7 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async pause(serverId: string): Promise<void> {
-    await this.#call(serverId, (container) => container.pause(), alreadyThus.pause)
+    await untilFrozen(() => this.#call(serverId, (container) => container.pause(), alreadyThus.pause))
   }
 
   async unpause(serverId: string): Promise<void> {
