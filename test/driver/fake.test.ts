@@ -1,3 +1,4 @@
+import { describe } from '@jest/globals'
 import { FakeDriver } from '../../driver/fake/driver.ts'
 import { keepsDisks } from '../contracts/disks.ts'
 import { keepsTheDriverContract } from '../contracts/driver.ts'
@@ -27,4 +28,6 @@ const site = () => ({
   namespaces: () => Promise.resolve({ netnsPath: '/nowhere', usernsPath: null }),
 })
 keepsTheDriverContract(site)
-keepsDisks(site)
+describe('disks', () => {
+  keepsDisks(site)
+})

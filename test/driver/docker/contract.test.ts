@@ -25,5 +25,7 @@ describe.each(flavours)('guests of image %s', (flavour) => {
   afterAll(() => docker.close())
 
   keepsTheDriverContract(() => site)
-  keepsDisks(() => site)
+  describe('disks', () => {
+    keepsDisks(() => site)
+  })
 })

@@ -107,11 +107,17 @@ test('of the backups of one type the newest stay, as many as the rotation says; 
     await rotateBackups(api.db, image)
     return image
   }
-  const backup = (name: string, backup_type = 'daily'): unknown => ({ createBackup: { name, backup_type, rotation: 2 } })
+  const backup = (name: string, backup_type = 'daily'): unknown => ({
+    createBackup: { name, backup_type, rotation: 2 },
+  })
   const shot = await make({ createImage: { name: 'shot' } })
   const weekly = await make(backup('w', 'weekly'))
   const daily = [await make(backup('1')), await make(backup('2')), await make(backup('3'))]
-  const rows = await api.db('images').whereIn('id', [shot, weekly, ...daily]).whereNot({ status: 'deleted' }).pluck('id')
+  const rows = await api
+    .db('images')
+    .whereIn('id', [shot, weekly, ...daily])
+    .whereNot({ status: 'deleted' })
+    .pluck('id')
   expect(new Set(rows)).toEqual(new Set([shot, weekly, ...daily.slice(1)]))
   expect(await imageOf(daily[2] ?? '')).toMatchObject({ image_type: 'backup', backup_type: 'daily' })
 })

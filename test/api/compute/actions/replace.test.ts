@@ -44,16 +44,21 @@ test.each([
   ['active', false],
   ['stopped', true],
   ['error', false],
-] as const)('rebuild of an %s server shows the new image at once, and its host has the job', async (state, isStopped) => {
-  const id = await standing(state)
-  const { status, body } = await act(id, { rebuild: { imageRef: other, name: 'new', adminPass: 'secret' } })
-  expect(status).toBe(202)
-  expect(body).toMatchObject({ server: { name: 'new', status: 'REBUILD', image: { id: other }, adminPass: 'secret' } })
-  expect((await jobsOf(api.db, id)).at(-1)).toMatchObject({
-    taskIdentifier: 'host-1/server.rebuild',
-    payload: { isStopped, previousImageId: api.imageId, reference: expect.stringContaining('images/other@') },
-  })
-})
+] as const)(
+  'rebuild of an %s server shows the new image at once, and its host has the job',
+  async (state, isStopped) => {
+    const id = await standing(state)
+    const { status, body } = await act(id, { rebuild: { imageRef: other, name: 'new', adminPass: 'secret' } })
+    expect(status).toBe(202)
+    expect(body).toMatchObject({
+      server: { name: 'new', status: 'REBUILD', image: { id: other }, adminPass: 'secret' },
+    })
+    expect((await jobsOf(api.db, id)).at(-1)).toMatchObject({
+      taskIdentifier: 'host-1/server.rebuild',
+      payload: { isStopped, previousImageId: api.imageId, reference: expect.stringContaining('images/other@') },
+    })
+  },
+)
 
 test('rebuild refuses what is not there, what is too big, and keys that came later', async () => {
   const id = await standing()
@@ -71,7 +76,10 @@ test.each(['active', 'stopped', 'error'] as const)('rescue of an %s server answe
   const id = await standing(state)
   const { status, body } = await act(id, { rescue: { adminPass: 'open sesame', rescue_image_ref: other } })
   expect([status, body]).toEqual([200, { adminPass: 'open sesame' }])
-  expect(await row(id)).toMatchObject({ taskState: 'rescuing', rescueReference: expect.stringContaining('images/other') })
+  expect(await row(id)).toMatchObject({
+    taskState: 'rescuing',
+    rescueReference: expect.stringContaining('images/other'),
+  })
   expect((await jobsOf(api.db, id)).at(-1)).toMatchObject({ taskIdentifier: 'host-1/server.rescue' })
 })
 
