@@ -68,7 +68,7 @@ export async function carryOut<N extends ChangeName & HostJob>(
     log.info({ serverId, requestId, change: name }, 'server changed')
   } catch (error) {
     if (error instanceof Superseded) return
-    if (await isWorthAnother(host, server, error)) throw error
+    if (await isWorthAnother(host, server.id, error)) throw error
     const failed = new GuestFailed(serverId, verb, messageOf(error), { cause: error })
     log.error({ serverId, requestId, err: failed }, 'server not changed')
     await settle(host, server, { change, message: failed.message, onFailure, takeBack })

@@ -131,7 +131,7 @@ export async function create(host: Host, payload: JobPayload<'server.create'>): 
     for (const left of await undo.rollback())
       log.error({ serverId: server.id, left: left.what, err: left.error }, 'not undone')
     if (error instanceof Superseded) return
-    if (await isWorthAnother(host, server, error)) throw error
+    if (await isWorthAnother(host, server.id, error)) throw error
     log.error({ serverId: server.id, requestId: payload.requestId, err: error }, 'guest not created')
     await giveUp(host, server, payload, error).catch((superseded: unknown) => {
       if (!(superseded instanceof Superseded)) throw superseded

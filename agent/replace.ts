@@ -1,5 +1,6 @@
 /** One guest in the place of another of the same server, with the same wires: what rebuild and rescue have in common. */
 import { CloudError, GuestFailed, messageOf, Superseded } from '../core/errors.ts'
+import { reach } from '../core/failpoints.ts'
 import type { Server } from '../core/server.ts'
 import { powerStates } from '../core/states.ts'
 import { withEvent } from '../db/action-events.ts'
@@ -7,6 +8,7 @@ import { fail, findServer, observe } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { prepare, step, type GuestChange } from './create.ts'
 import type { Host } from './host.ts'
+import { isWorthAnother } from './passing.ts'
 import { startGuest } from './power.ts'
 
 interface Request {
@@ -29,10 +31,12 @@ export async function replaceGuest(host: Host, server: Server, wanted: Replaceme
   await step(server.id, 'image', driver.ensureImage(reference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000)))
   await step(server.id, 'stop', driver.stop(server.id, config.stopGraceSeconds))
   await step(server.id, 'set aside', driver.setAside(server.id))
+  reach(config, 'agent.replace.aside')
   const vifs = await vifsOf(db, server.id)
   const namespace = await step(server.id, 'namespace', wires.ensureNamespace(server.id))
   const parts = { server: { ...server, imageReference: reference }, vifs, namespace, adminPassword }
   await prepare(host, parts, changed)
+  reach(config, 'agent.replace.prepared')
   if (isStarted) await step(server.id, 'start', startGuest(host, server.id))
 }
 
@@ -44,15 +48,18 @@ export interface Attempt {
   readonly undo: () => Promise<void>
 }
 
-/** A failure leaves the server in error, with a fault that names the step, and its disk where it was. */
+/** A failure leaves the server in error, with a fault that names the step, and its disk where it was; one that passes is tried again. */
 export async function attempt(host: Host, payload: Request, { verb, work, undo }: Attempt): Promise<void> {
-  const { db, log, name } = host
+  const { config, db, log, name } = host
   const { serverId, requestId } = payload
+  reach(config, 'agent.change.begun')
   try {
     await withEvent(db, payload, { event: `compute_${verb}_instance`, host: name }, work)
+    reach(config, 'agent.change.finished')
     log.info({ serverId, requestId, change: verb }, 'server changed')
   } catch (error) {
     if (error instanceof Superseded) return
+    if (await isWorthAnother(host, serverId, error)) throw error
     const failed = error instanceof CloudError ? error : new GuestFailed(serverId, verb, messageOf(error))
     log.error({ serverId, requestId, err: error }, 'server not changed')
     await undo().catch((left: unknown) => log.error({ serverId, requestId, err: left }, 'not undone'))

@@ -11,6 +11,7 @@ import { returnToShelf } from '../db/placement.ts'
 import { findServer, finish, updateServer } from '../db/servers.ts'
 import { build } from './create.ts'
 import type { Host } from './host.ts'
+import { isWorthAnother } from './passing.ts'
 import { startGuest } from './power.ts'
 import { attempt } from './replace.ts'
 
@@ -52,6 +53,7 @@ async function anew(host: Host, server: Server, payload: JobPayload<'server.unsh
     for (const left of await undo.rollback())
       log.error({ serverId: server.id, left: left.what, err: left.error }, 'not undone')
     if (error instanceof Superseded) return
+    if (await isWorthAnother(host, server.id, error)) throw error
     log.error({ serverId: server.id, requestId: payload.requestId, err: error }, 'server not unshelved')
     const code = error instanceof CloudError && error.kind === 'invalid' ? 400 : 500
     const fault = { code, message: messageOf(error), details: '', host: name }

@@ -43,13 +43,18 @@ export const failpoints = [
   /** addresses, ports, claim and row are given back */
   'agent.delete.committed',
 
-  /** a start, stop or reboot has begun */
+  /** a change has begun that is neither a create nor a delete */
   'agent.change.begun',
   /** of a stop or reboot: the guest is down */
   'agent.power.stopped',
   /** of a start or reboot */
   'agent.power.wires',
   'agent.power.started',
+  /** of a rebuild or rescue: the old guest stands aside, the new one is not made yet; it is made, and does not run yet */
+  'agent.replace.aside',
+  'agent.replace.prepared',
+  /** of an image of a guest: the disk is copied, not yet in the registry */
+  'agent.snapshot.captured',
   /** the row shows the end, the job is not ended */
   'agent.change.finished',
 ] as const

@@ -39,6 +39,9 @@ const occurs = {
   'agent.power.stopped': ['stop', 'reboot'],
   'agent.power.wires': ['start', 'reboot'],
   'agent.power.started': ['start', 'reboot'],
+  'agent.replace.aside': [],
+  'agent.replace.prepared': [],
+  'agent.snapshot.captured': [],
   'agent.change.finished': ['start', 'stop', 'reboot'],
 } as const satisfies Record<Failpoint, readonly Change[]>
 
