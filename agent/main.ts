@@ -13,6 +13,7 @@ import { DockerDriver } from '../driver/docker/driver.ts'
 import { openWires } from '../netns/index.ts'
 import { runJobs } from '../jobs/run.ts'
 import { listenForConsole } from './console.ts'
+import { enforceChanges } from './enforce.ts'
 import { handlersOf } from './handlers.ts'
 import type { Host } from './host.ts'
 import { reconcile } from './reconcile.ts'
@@ -63,6 +64,7 @@ const wires = await openWires({
   datapath: config.datapath === 'system' ? 'system' : 'netdev',
   owner: config.namePrefix,
   namespaces: { directory: join(config.home, 'run', 'netns'), guestRootUid: capacity.guestRootUid },
+  hostReachesGuests: config.hostReachesGuests,
 })
 const { enforcesDisk } = capacity
 const host: Host = { name, config, db, driver, enforcesDisk, wires, turns: new Turns(config.startConcurrency), log }
@@ -103,6 +105,7 @@ const loops = Promise.all([
   watchGuests(host, ending.signal),
   reconcileOften(host, ending.signal),
   beat(host, ending.signal),
+  enforceChanges(host, databaseUrl, ending.signal),
 ])
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', 'agent.ready'), String(process.pid))

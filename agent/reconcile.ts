@@ -11,6 +11,7 @@ import { exitPoweroff, type Guest } from '../driver/driver.ts'
 import { recover } from '../jobs/lost.ts'
 import { demolish } from './delete.ts'
 import { reportCrash, settleExit, startAgain } from './exits.ts'
+import { enforce } from './enforce.ts'
 import type { Host } from './host.ts'
 import { fitGuest } from './resize.ts'
 import { wantedOf } from './wanted.ts'
@@ -150,6 +151,7 @@ export async function reconcile(host: Host, { isStart }: { readonly isStart: boo
   const { db, config, driver, log, name, turns } = host
   const held = isStart ? await heldGuests(config.home) : new Set<string>()
   await ensureGateways(host)
+  await enforce(host)
   const servers = await serversOnHost(db, name)
   await Promise.all(
     servers.map(async ({ id }) => {
@@ -165,5 +167,6 @@ export async function reconcile(host: Host, { isStart }: { readonly isStart: boo
   await sweepWires(host)
   await sweepGateways(host)
   for (const text of await recover(db, name)) log.warn({ text }, 'job or task taken up')
+  await host.wires.settle()
   if (isStart) await rm(heldPath(config.home), { force: true })
 }

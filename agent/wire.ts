@@ -4,12 +4,14 @@ import { gatewayDevice, type Vif } from '../core/network.ts'
 import { networkIds } from '../db/networks.ts'
 import { networksOnHost, setPortStatus } from '../db/vifs.ts'
 import type { Namespace } from '../netns/index.ts'
+import { enforce } from './enforce.ts'
 import type { Host } from './host.ts'
 
 /** Every vif of the server is plugged, whatever was there before; its ports are ACTIVE when this returns. */
-export async function plugAll({ db, wires }: Host, serverId: string, vifs: readonly Vif[]): Promise<Namespace> {
+export async function plugAll(host: Host, serverId: string, vifs: readonly Vif[]): Promise<Namespace> {
+  const { db, wires } = host
   const namespace = await wires.ensureNamespace(serverId)
-  await Promise.all(vifs.map((vif) => wires.plug(vif, namespace)))
+  await Promise.all([enforce(host), ...vifs.map((vif) => wires.plug(vif, namespace))])
   await setPortStatus(db, serverId, 'ACTIVE')
   return namespace
 }

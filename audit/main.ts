@@ -7,7 +7,7 @@ import { connect, type Db } from '../db/connect.ts'
 import { serversOnHost } from '../db/servers.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { Bridge } from '../netns/bridge.ts'
-import { Wires } from '../netns/index.ts'
+import { firewallOf, Wires } from '../netns/index.ts'
 import { audit, type Finding } from './audit.ts'
 import type { Scene } from './check.ts'
 import { checks } from './checks/index.ts'
@@ -32,8 +32,10 @@ async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'gu
   })
   const { guestRootUid } = await driver.capacity()
   const namespaces = { directory: join(config.home, 'run', 'netns'), guestRootUid }
-  const bridge = new Bridge(required(config.ovsSocket, 'BERTH_OVS_SOCKET'), config.bridge, config.namePrefix)
-  const wires = new Wires(bridge, await bridge.datapath(), namespaces, { spares: 0 })
+  const ovsSocket = required(config.ovsSocket, 'BERTH_OVS_SOCKET')
+  const bridge = new Bridge(ovsSocket, config.bridge, config.namePrefix)
+  const firewall = firewallOf(ovsSocket, config.bridge, { hostReachesGuests: config.hostReachesGuests })
+  const wires = new Wires({ bridge, datapath: await bridge.datapath(), firewall }, namespaces, { spares: 0 })
   return { config, db, driver, wires, bridge, namespaces }
 }
 

@@ -22,6 +22,9 @@ function vifOf(index: number): Vif {
     mtu: 1500,
     vlan: 100,
     device: 'eth0',
+    security: { groupIds: [], addressPairs: [] },
+    inbound: null,
+    outbound: null,
   }
 }
 

@@ -139,6 +139,13 @@ export const settings = z.strictObject({
     .default(1500)
     .describe('bytes: MTU of networks that name none'),
   dnsServers: z.array(z.string()).default([]).describe('resolvers of subnets that name none'),
+  hostReachesGuests: z
+    .stringbool()
+    .or(z.boolean())
+    .default(true)
+    .describe(
+      "true/false: the host's own address in a subnet may open connections to guests whatever their security groups say: operators reach guests from their host",
+    ),
   quarantineSeconds: z.coerce
     .number()
     .int()

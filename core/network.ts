@@ -31,6 +31,47 @@ export interface GoneAddress {
   readonly prefixLength: number
 }
 
+/** What a port may send, and who may talk to it. */
+export interface PortSecurity {
+  /** security groups of the port; none = nobody */
+  readonly groupIds: readonly string[]
+  readonly addressPairs: readonly AddressPair[]
+}
+
+/** A rule lets traffic pass; what no rule of a port's groups lets pass is dropped. */
+export interface GroupRule {
+  readonly id: string
+  readonly direction: 'ingress' | 'egress'
+  readonly family: 4 | 6
+  /** a name such as 'tcp', a number in text, or null = all */
+  readonly protocol: string | null
+  /** of ICMP: the type */
+  readonly portMin: number | null
+  /** of ICMP: the code */
+  readonly portMax: number | null
+  /** whom the traffic comes from or goes to; null, as the group = anybody */
+  readonly remotePrefix: string | null
+  readonly remoteGroupId: string | null
+}
+
+export interface SecurityGroup {
+  readonly id: string
+  readonly rules: readonly GroupRule[]
+}
+
+/** What the ports of one host are held to. */
+export interface Policy {
+  readonly groups: readonly SecurityGroup[]
+  /** addresses and prefixes of the members of each group that a rule names as its remote */
+  readonly members: ReadonlyMap<string, readonly string[]>
+}
+
+/** kbit/s and kbit; null = no limit. */
+export interface RateLimit {
+  readonly rate: number
+  readonly burst: number
+}
+
 /** A port as it is to stand on a host. The name of the host's end of the veth pair is `hostDevice(portId)`. */
 export interface Vif {
   readonly portId: string
@@ -44,6 +85,11 @@ export interface Vif {
   readonly vlan: number | null
   /** the name inside the guest: eth0, eth1, ... */
   readonly device: string
+  /** null = port security is off: it may send what it likes, and anybody may talk to it */
+  readonly security: PortSecurity | null
+  /** towards the guest, and from it */
+  readonly inbound: RateLimit | null
+  readonly outbound: RateLimit | null
 }
 
 /** The interface name on the host of a port's veth: Neutron's form, 'tap' and the first 11 characters of the id. */

@@ -1,16 +1,66 @@
-import type { Vif, VifAddress } from '../core/network.ts'
+import type { AddressPair, RateLimit, Vif, VifAddress } from '../core/network.ts'
 import type { Db } from './connect.ts'
+
+const bitsPerByte = 8
 
 interface VifRow {
   readonly portId: string
   readonly serverId: string
-  readonly position: number
-  readonly networkId: string
   readonly mac: string
   readonly mtu: number
   readonly vlan: number | null
   readonly addresses: readonly VifAddress[]
   readonly dns: readonly string[]
+  readonly position: number
+  readonly portSecurityEnabled: boolean
+  readonly allowedAddressPairs: readonly AddressPair[]
+  readonly groupIds: readonly string[]
+  readonly extraSpecs: Readonly<Record<string, string>>
+}
+
+const selectVifs = `
+  select p.id as port_id, p.server_id, p.mac::text as mac, n.mtu, n.vlan,
+         coalesce(json_agg(json_build_object('address', host(a.address), 'prefixLength', masklen(s.cidr), 'gateway', host(s.gateway))
+           order by family(a.address), a.address) filter (where a.address is not null), '[]') as addresses,
+         coalesce((select json_agg(distinct d) from addresses x join subnets y on y.id = x.subnet_id, unnest(y.dns_servers) d
+                   where x.port_id = p.id), '[]') as dns,
+         coalesce(p.position, 0) as position,
+         p.port_security_enabled, p.allowed_address_pairs,
+         array(select g.security_group_id::text from port_security_groups g where g.port_id = p.id order by 1) as group_ids,
+         coalesce(v.flavor->'extraSpecs', '{}') as extra_specs
+  from ports p join networks n on n.id = p.network_id join servers v on v.id = p.server_id
+  left join addresses a on a.port_id = p.id left join subnets s on s.id = a.subnet_id`
+
+/**
+ * Nova's limits of a flavor: average in kB/s, peak as much, burst in kB. The wire knows one rate: the average.
+ * Source: nova documentation, "Extra Specs", quota.
+ */
+function limitOf(extraSpecs: Readonly<Record<string, string>>, direction: 'inbound' | 'outbound'): RateLimit | null {
+  const kilobytes = (what: string): number => Number(extraSpecs[`quota:vif_${direction}_${what}`] ?? Number.NaN)
+  const rate = kilobytes('average') * bitsPerByte
+  if (!(rate > 0)) return null
+  const burst = kilobytes('burst') * bitsPerByte
+  // A bucket of less than a tenth of a second starves TCP.
+  return { rate: Math.round(rate), burst: Math.round(Math.max(rate / 10, burst > 0 ? burst : 0)) }
+}
+
+function toVif({
+  portSecurityEnabled,
+  allowedAddressPairs,
+  groupIds,
+  position,
+  extraSpecs,
+  portId,
+  serverId,
+  mac,
+  mtu,
+  vlan,
+  addresses,
+  dns,
+}: VifRow): Vif {
+  const security = portSecurityEnabled ? { groupIds, addressPairs: allowedAddressPairs } : null
+  const limits = { inbound: limitOf(extraSpecs, 'inbound'), outbound: limitOf(extraSpecs, 'outbound') }
+  return { portId, serverId, mac, mtu, vlan, addresses, dns, device: `eth${position}`, security, ...limits }
 }
 
 /** A network of a host's guests, with the gateway addresses that the host answers for. */
@@ -24,26 +74,19 @@ export interface HostNetwork {
 /** The ports of a server as they are to stand on its host, in the order of the NICs. */
 export async function vifsOf(db: Db, serverId: string): Promise<readonly Vif[]> {
   const { rows } = await db.raw<{ rows: VifRow[] }>(
-    `select p.id as port_id, p.server_id, p.position, p.network_id, p.mac::text as mac, n.mtu, n.vlan,
-            coalesce(json_agg(json_build_object('address', host(a.address), 'prefixLength', masklen(s.cidr), 'gateway', host(s.gateway))
-              order by family(a.address), a.address) filter (where a.address is not null), '[]') as addresses,
-            coalesce((select json_agg(distinct d) from addresses x join subnets y on y.id = x.subnet_id, unnest(y.dns_servers) d
-                      where x.port_id = p.id), '[]') as dns
-     from ports p join networks n on n.id = p.network_id
-     left join addresses a on a.port_id = p.id left join subnets s on s.id = a.subnet_id
-     where p.server_id = ? group by p.id, n.id order by p.position, p.created_at`,
+    `${selectVifs} where p.server_id = ? group by p.id, n.id, v.id order by p.position, p.created_at`,
     [serverId],
   )
-  return rows.map(({ portId, position, mac, mtu, vlan, addresses, dns }) => ({
-    portId,
-    serverId,
-    mac,
-    mtu,
-    vlan,
-    addresses,
-    dns,
-    device: `eth${position}`,
-  }))
+  return rows.map(toVif)
+}
+
+/** Those of all servers on a host. */
+export async function vifsOnHost(db: Db, host: string): Promise<readonly Vif[]> {
+  const { rows } = await db.raw<{ rows: VifRow[] }>(
+    `${selectVifs} where v.host = ? and v.deleted_at is null group by p.id, n.id, v.id order by p.id`,
+    [host],
+  )
+  return rows.map(toVif)
 }
 
 /** Every network that a server on this host has a port on. */

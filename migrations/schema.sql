@@ -741,6 +741,16 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.notify_wires()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform pg_notify('wires', '');
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION public.roles_of(p_user text, p_project text, p_domain text, p_system boolean)
  RETURNS SETOF text
  LANGUAGE sql
@@ -784,7 +794,13 @@ CREATE TRIGGER address_left BEFORE UPDATE ON public.addresses FOR EACH ROW WHEN 
 
 CREATE TRIGGER networks_revision BEFORE UPDATE ON public.networks FOR EACH ROW EXECUTE FUNCTION next_revision();
 
+CREATE TRIGGER port_security_groups_wires AFTER INSERT OR DELETE OR UPDATE ON public.port_security_groups FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
+
 CREATE TRIGGER ports_revision BEFORE UPDATE ON public.ports FOR EACH ROW EXECUTE FUNCTION next_revision();
+
+CREATE TRIGGER ports_wires AFTER UPDATE OF mac, port_security_enabled, allowed_address_pairs, server_id ON public.ports FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
+
+CREATE TRIGGER security_group_rules_wires AFTER INSERT OR DELETE OR UPDATE ON public.security_group_rules FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
 CREATE TRIGGER security_groups_revision BEFORE UPDATE ON public.security_groups FOR EACH ROW EXECUTE FUNCTION next_revision();
 

@@ -12,6 +12,8 @@ export interface PortSpec {
   /** what Open vSwitch is to give to an internal port, now and whenever it makes the device anew */
   readonly internal?: { readonly mac: string; readonly mtu: number }
   readonly externalIds: Readonly<Record<string, string>>
+  /** the OpenFlow number that it is to have; unless told, or when another has it: any */
+  readonly ofport?: number
 }
 
 export interface BridgePort {
@@ -67,12 +69,19 @@ export class Bridge {
     this.#ovsdb.close()
   }
 
-  /** The bridge is there, with this datapath. An existing bridge keeps the datapath that it has. */
+  /**
+   * The bridge is there, with this datapath, and lets nothing pass but by its flows. An existing bridge keeps the datapath that it has.
+   */
   async ensure(datapath: Datapath): Promise<void> {
-    const found = await this.#ovsdb.select('Bridge', [['name', '==', this.name]], z.object({ name: z.string() }), [
-      'name',
-    ])
-    if (found.length > 0) return
+    const where = [['name', '==', this.name]]
+    const row = z.object({ fail_mode: shapes.optional(z.string()) })
+    const [found] = await this.#ovsdb.select('Bridge', where, row, ['fail_mode'])
+    if (found?.fail_mode === 'secure') return
+    if (found) await this.#apply(() => [{ op: 'update', table: 'Bridge', where, row: { fail_mode: 'secure' } }])
+    else await this.#create(datapath)
+  }
+
+  async #create(datapath: Datapath): Promise<void> {
     await this.#apply(() => [
       {
         op: 'wait',
@@ -97,6 +106,7 @@ export class Bridge {
         row: {
           name: this.name,
           datapath_type: datapath,
+          fail_mode: 'secure',
           ports: ['named-uuid', 'local_port'],
           external_ids: ovsMap({ owner: this.owner }),
         },
@@ -130,6 +140,12 @@ export class Bridge {
     return ports.map((port) => toBridgePort(port, byName.get(port.name)))
   }
 
+  /** OpenFlow numbers that ports have, ours and others'. */
+  async numbers(): Promise<readonly number[]> {
+    const row = z.object({ ofport: shapes.optional(z.number()) })
+    return (await this.#ovsdb.select('Interface', [], row, ['ofport'])).flatMap(({ ofport }) => ofport ?? [])
+  }
+
   /** One of our ports, or null. */
   async port(device: string): Promise<BridgePort | null> {
     const where = [['name', '==', device]]
@@ -144,7 +160,7 @@ export class Bridge {
   }
 
   /** Adds a port that is not there. Frames pass when this returns. */
-  async add({ device, vlan, internal, externalIds }: PortSpec): Promise<void> {
+  async add({ device, vlan, internal, externalIds, ofport }: PortSpec): Promise<void> {
     await this.#apply((index) => [
       {
         op: 'wait',
@@ -159,7 +175,12 @@ export class Bridge {
         op: 'insert',
         table: 'Interface',
         'uuid-name': `if${index}`,
-        row: { name: device, external_ids: ovsMap(externalIds), ...interfaceColumns(internal) },
+        row: {
+          name: device,
+          external_ids: ovsMap(externalIds),
+          ...(ofport === undefined ? {} : { ofport_request: ofport }),
+          ...interfaceColumns(internal),
+        },
       },
       {
         op: 'insert',

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Conflict, Unavailable } from '../core/errors.ts'
-import type { Bridge, Datapath } from './bridge.ts'
+import type { Bridge } from './bridge.ts'
 import { turnOffTxChecksum } from './ethtool.ts'
+import type { OvsDetails } from './vifs/ovs.ts'
 import { addressText, RtNetlink, type Link } from './rtnetlink.ts'
 
 export interface Gateway {
@@ -56,7 +57,7 @@ async function connect(bridge: Bridge, { device, vlan, mtu }: Gateway, mac: stri
  *
  * @throws Conflict when another device of the host holds one of them
  */
-export async function ensureGateway(bridge: Bridge, datapath: Datapath, gateway: Gateway): Promise<void> {
+export async function ensureGateway({ bridge, datapath, firewall }: OvsDetails, gateway: Gateway): Promise<void> {
   using outside = new RtNetlink(null)
   const wanted = gateway.addresses.map(addressText)
   const mac = gatewayMac(bridge.owner, gateway.device)
@@ -70,6 +71,8 @@ export async function ensureGateway(bridge: Bridge, datapath: Datapath, gateway:
     link?.mac === mac && link.mtu === gateway.mtu && port?.vlan === gateway.vlan && (port.ofport ?? -1) > 0
   if (!isConnected) await connect(bridge, gateway, mac)
   const { index, isUp } = await appeared(outside, gateway.device)
+  const ofport = (await bridge.port(gateway.device))?.ofport ?? -1
+  if (ofport > 0) await firewall.addHostPort({ device: gateway.device, ofport, vlan: gateway.vlan, mac })
   if (!isUp || !isConnected) {
     if (datapath === 'netdev') turnOffTxChecksum(gateway.device, null)
     await outside.setUp(index)
@@ -79,4 +82,10 @@ export async function ensureGateway(bridge: Bridge, datapath: Datapath, gateway:
     if (!here.includes(addressText(address))) await outside.addAddress(index, address)
   }
   for (const text of here) if (!wanted.includes(text) && !isLinkLocal(text)) await outside.removeAddress(index, text)
+}
+
+/** The host no longer answers for the gateway's addresses; a missing one counts as removed. */
+export async function removeGateway({ bridge, firewall }: OvsDetails, device: string): Promise<void> {
+  await bridge.remove(device)
+  await firewall.removeDevice(device)
 }

@@ -1,8 +1,11 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
-import { hostDevice, type Vif, type VifAddress } from '../core/network.ts'
+import { dirname, join } from 'node:path'
+import { hostDevice, type Policy, type Vif, type VifAddress } from '../core/network.ts'
 import { Bridge, type BridgePort, type Datapath } from './bridge.ts'
 import { countersOf, type VifCounters } from './counters.ts'
-import { ensureGateway, type Gateway } from './gateway.ts'
+import { Firewall } from './flows/firewall.ts'
+import { FlowTable } from './flows/flow-table.ts'
+import { ensureGateway, removeGateway, type Gateway } from './gateway.ts'
 import {
   ensureNamespace,
   findNamespace,
@@ -13,7 +16,7 @@ import {
 } from './namespace.ts'
 import { addressText, RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
-import { devicesOf, ovs } from './vifs/ovs.ts'
+import { devicesOf, ovs, type OvsDetails } from './vifs/ovs.ts'
 
 export type { VifCounters } from './counters.ts'
 export type { Gateway } from './gateway.ts'
@@ -27,6 +30,8 @@ export interface WireSettings {
   /** the mark on our rows in Open vSwitch */
   readonly owner: string
   readonly namespaces: NamespaceSettings
+  /** whether the host's own address in a subnet may open connections to guests whatever their groups say; unless told, yes */
+  readonly hostReachesGuests?: boolean
 }
 
 /** A port of ours that stands on this host, whole or not. */
@@ -43,26 +48,23 @@ export interface PluggedPort {
 
 export class Wires {
   readonly #bridge: Bridge
-  readonly #datapath: Datapath
+  readonly #firewall: Firewall
+  readonly #details: OvsDetails
   readonly #namespaces: NamespaceSettings
   readonly #spares: Spares
   readonly #turns = new Map<string, Promise<unknown>>()
 
   /** @param spares namespaces that stand ready; 0 for one who only looks */
   constructor(
-    bridge: Bridge,
-    datapath: Datapath,
+    details: OvsDetails,
     namespaces: NamespaceSettings,
     { spares = usualSpares }: { readonly spares?: number } = {},
   ) {
-    this.#bridge = bridge
-    this.#datapath = datapath
+    this.#bridge = details.bridge
+    this.#firewall = details.firewall
+    this.#details = details
     this.#namespaces = namespaces
     this.#spares = new Spares(namespaces, spares)
-  }
-
-  get #details(): { readonly bridge: Bridge; readonly datapath: Datapath } {
-    return { bridge: this.#bridge, datapath: this.#datapath }
   }
 
   async ensureNamespace(serverId: string): Promise<Namespace> {
@@ -122,12 +124,34 @@ export class Wires {
     return await countersOf(hostDevice(portId))
   }
 
+  /**
+   * The plugged ones of these vifs, and no others, are held to these groups and to what they may send. A change cuts what it forbids and
+   * nothing else. Unless all vifs of the host are given, the rest is left as it is.
+   */
+  async enforce(policy: Policy, vifs: readonly Vif[]): Promise<void> {
+    const ports = new Map((await this.#bridge.ports()).map(({ device, ofport }) => [device, ofport ?? -1]))
+    await this.#firewall.setPolicy(policy)
+    await Promise.all(
+      vifs.map((vif) =>
+        this.#inTurn(vif.portId, async () => {
+          const ofport = ports.get(hostDevice(vif.portId)) ?? -1
+          if (ofport > 0 && !this.#firewall.isGuarded(vif, ofport)) await this.#firewall.guard(vif, ofport)
+        }),
+      ),
+    )
+  }
+
+  /** Flows that nobody here asked for are gone: to be called when all ports and gateways of the host were seen to. */
+  async settle(): Promise<void> {
+    await this.#firewall.settle()
+  }
+
   async ensureGateway(gateway: Gateway): Promise<void> {
-    await this.#inTurn(gateway.device, () => ensureGateway(this.#bridge, this.#datapath, gateway))
+    await this.#inTurn(gateway.device, () => ensureGateway(this.#details, gateway))
   }
 
   async removeGateway(device: string): Promise<void> {
-    await this.#inTurn(device, () => this.#bridge.remove(device))
+    await this.#inTurn(device, () => removeGateway(this.#details, device))
   }
 
   /** Devices of the gateways that stand here. */
@@ -144,6 +168,7 @@ export class Wires {
 
   close(): void {
     this.#spares.close()
+    this.#firewall.close()
     this.#bridge.close()
   }
 
@@ -180,10 +205,22 @@ export async function openWires({
   datapath,
   owner,
   namespaces,
+  hostReachesGuests = true,
 }: WireSettings): Promise<Wires> {
   const bridge = new Bridge(ovsSocket, name, owner)
   await bridge.ensure(datapath)
+  const firewall = firewallOf(ovsSocket, name, { hostReachesGuests })
+  await firewall.open()
   using outside = new RtNetlink(null)
   await outside.loopbackUp()
-  return new Wires(bridge, await bridge.datapath(), namespaces)
+  return new Wires({ bridge, datapath: await bridge.datapath(), firewall }, namespaces)
+}
+
+/** Not open: it changes nothing by itself. ovs-vswitchd has its sockets beside the database's. */
+export function firewallOf(
+  ovsSocket: string,
+  bridge: string,
+  settings: { readonly hostReachesGuests: boolean },
+): Firewall {
+  return new Firewall(new FlowTable(join(dirname(ovsSocket), `${bridge}.mgmt`)), settings)
 }

@@ -6,6 +6,7 @@ import { Bridge, type Datapath } from '../bridge.ts'
 import { announce } from '../announce.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
 import { Unavailable } from '../../core/errors.ts'
+import { Firewall } from '../flows/firewall.ts'
 import { isNamespace } from '../namespace.ts'
 import { RtNetlink, type Link } from '../rtnetlink.ts'
 import type { VifType } from './vif-type.ts'
@@ -13,6 +14,7 @@ import type { VifType } from './vif-type.ts'
 export interface OvsDetails {
   readonly bridge: Bridge
   readonly datapath: Datapath
+  readonly firewall: Firewall
 }
 
 /** The mark on the host's end, which outlives a crash between its making and its entry in the database. */
@@ -109,33 +111,68 @@ export async function devicesOf(owner: string): Promise<readonly string[]> {
   })
 }
 
+/** The pair stands, and the guest's end is as its rows say. @returns the index of that end */
+async function link(
+  vif: Vif,
+  { bridge, datapath }: Pick<OvsDetails, 'bridge' | 'datapath'>,
+  { netnsPath, isUp }: { readonly netnsPath: string; readonly isUp: boolean },
+): Promise<number> {
+  if (!isUp) await createVeth(vif, netnsPath, bridge.owner)
+  if (datapath === 'netdev') {
+    turnOffTxChecksum(hostDevice(vif.portId), null)
+    turnOffTxChecksum(vif.device, netnsPath)
+  }
+  return await configure(vif, netnsPath)
+}
+
+/**
+ * On the bridge, and guarded there before the first frame: what the switch drops for want of a flow it goes on dropping for a while.
+ *
+ * @param ofport number that its flows have
+ */
+async function connect(
+  vif: Vif,
+  { bridge, firewall }: OvsDetails,
+  { ofport, guarding }: { readonly ofport: number; readonly guarding: Promise<void> },
+): Promise<void> {
+  const device = hostDevice(vif.portId)
+  await guarding
+  await bridge.add({ device, vlan: vif.vlan, externalIds: externalIds(vif), ofport })
+  const given = (await bridge.port(device))?.ofport ?? ofport
+  if (given !== ofport) await firewall.guard(vif, given)
+}
+
 export const ovs: VifType<OvsDetails> = {
   name: 'ovs',
-  details: z.object({ bridge: z.instanceof(Bridge), datapath: z.enum(['system', 'netdev']) }),
+  details: z.object({
+    bridge: z.instanceof(Bridge),
+    datapath: z.enum(['system', 'netdev']),
+    firewall: z.instanceof(Firewall),
+  }),
 
-  async plug(vif, { bridge, datapath }, netnsPath) {
+  async plug(vif, { bridge, datapath, firewall }, netnsPath) {
     const device = hostDevice(vif.portId)
     const pair = await findPair(vif, netnsPath)
     const isConnected = pair?.host.isUp === true && (await isOnBridge(vif, bridge))
     // A device made anew under the same name comes to life only when its port was gone in a transaction of its own.
     if (!isConnected) await bridge.remove(device)
-    if (!pair?.host.isUp) await createVeth(vif, netnsPath, bridge.owner)
-    if (datapath === 'netdev') {
-      turnOffTxChecksum(device, null)
-      turnOffTxChecksum(vif.device, netnsPath)
-    }
-    // Both have ended when this throws: nothing is still being built behind the back of whoever undoes it.
-    const [configured, connected] = await Promise.allSettled([
-      configure(vif, netnsPath),
-      isConnected ? null : bridge.add({ device, vlan: vif.vlan, externalIds: externalIds(vif) }),
+    const ofport = isConnected ? ((await bridge.port(device))?.ofport ?? 0) : firewall.number(await bridge.numbers())
+    const guarding = firewall.guard(vif, ofport)
+    const linking = link(vif, { bridge, datapath }, { netnsPath, isUp: pair?.host.isUp === true })
+    // All have ended when this throws: nothing is still being built behind the back of whoever undoes it.
+    const [linked, connected] = await Promise.allSettled([
+      linking,
+      isConnected ? guarding : linking.then(() => connect(vif, { bridge, datapath, firewall }, { ofport, guarding })),
+      guarding,
     ])
-    if (configured.status === 'rejected') throw configured.reason
+    if (linked.status === 'rejected') throw linked.reason
     if (connected.status === 'rejected') throw connected.reason
-    if (!isConnected) announce(vif, configured.value, netnsPath)
+    if (!isConnected) announce(vif, linked.value, netnsPath)
   },
 
-  async unplug(portId, { bridge }) {
+  async unplug(portId, { bridge, firewall }) {
     await bridge.remove(hostDevice(portId))
+    await firewall.release(portId)
     using outside = new RtNetlink(null)
     await outside.deleteLink(hostDevice(portId))
   },

@@ -51,6 +51,9 @@ export function vifOf(last: number, { vlan = 100, network = 0 }: { vlan?: number
     mtu: 1400,
     vlan,
     device: 'eth0',
+    security: null,
+    inbound: null,
+    outbound: null,
   }
 }
 

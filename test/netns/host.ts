@@ -142,6 +142,11 @@ export class TestHost {
     return stdout
   }
 
+  async ofctl(command: string, bridge: string, ...words: readonly string[]): Promise<string> {
+    const { stdout } = await execa('ovs-ofctl', [command, `unix:${join(this.directory, `${bridge}.mgmt`)}`, ...words])
+    return stdout
+  }
+
   /** All that stands on the host is gone when this returns. Close what has the database open first. */
   async stop(): Promise<void> {
     await this.#switch?.end('SIGTERM')

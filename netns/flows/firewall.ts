@@ -1,0 +1,145 @@
+/** What passes at the ports of one bridge: who may send as whom, and which groups let whom talk. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Policy, Vif } from '../../core/network.ts'
+import { baseFlows, trunkFlows } from './base.ts'
+import type { FlowTable } from './flow-table.ts'
+import { flow, load, registers, tables as t, tagOf, to, type Flows } from './flow.ts'
+import { groupFlows, memberFlows } from './group.ts'
+import { deliverFlows, portFlows } from './port.ts'
+
+interface Guarded {
+  readonly vif: Vif
+  readonly ofport: number
+}
+
+/** An internal port of the host in a network. */
+export interface HostPort {
+  readonly device: string
+  readonly ofport: number
+  readonly vlan: number | null
+  readonly mac: string
+}
+
+/** Open vSwitch counts from 1 for ports that ask for no number. */
+const firstNumber = 100
+const lastNumber = 60_000
+
+const emptyPolicy: Policy = { groups: [], members: new Map() }
+
+export class Firewall {
+  readonly #flows: FlowTable
+  readonly #hostReachesGuests: boolean
+  readonly #ports = new Map<string, Guarded>()
+  #policy = emptyPolicy
+  #lastNumber = firstNumber - 1
+
+  constructor(flows: FlowTable, { hostReachesGuests }: { readonly hostReachesGuests: boolean }) {
+    this.#flows = flows
+    this.#hostReachesGuests = hostReachesGuests
+  }
+
+  /** What does not depend on ports is there, and all of it comes back when ovs-vswitchd does. For one process at a time. */
+  async open(): Promise<void> {
+    this.#flows.watch()
+    await this.#flows.set(new Map([['base', baseFlows]]))
+  }
+
+  close(): void {
+    this.#flows.close()
+  }
+
+  /** A number for a port that is not there yet: one that no other has, and that none had for long. */
+  number(taken: readonly number[]): number {
+    const known = [...taken, ...[...this.#ports.values()].map(({ ofport }) => ofport)]
+    const used = new Set(known.filter((one) => one <= lastNumber))
+    if (this.#lastNumber < firstNumber) this.#lastNumber = Math.max(firstNumber - 1, ...used)
+    do {
+      this.#lastNumber = this.#lastNumber >= lastNumber ? firstNumber : this.#lastNumber + 1
+    } while (used.has(this.#lastNumber))
+    return this.#lastNumber
+  }
+
+  /** Frames of the port pass, as far as they may. */
+  async guard(vif: Vif, ofport: number): Promise<void> {
+    const before = this.#ports.get(vif.portId)
+    if (before?.ofport !== ofport && before?.vif.outbound) await this.#flows.setMeter(before.ofport, null)
+    this.#ports.set(vif.portId, { vif, ofport })
+    if (vif.outbound) await this.#flows.setMeter(ofport, vif.outbound)
+    await this.#flows.set(new Map([[unitOf(vif.portId), this.#flowsOf({ vif, ofport })]]))
+    // A flow that names a meter goes with it: the flow first.
+    if (!vif.outbound && before?.vif.outbound && before.ofport === ofport) await this.#flows.setMeter(ofport, null)
+  }
+
+  /** Nothing passes at the port any more; one that is not known counts as released. */
+  async release(portId: string): Promise<void> {
+    const before = this.#ports.get(portId)
+    this.#ports.delete(portId)
+    await this.#flows.set(new Map([[unitOf(portId), null]]))
+    if (before) await this.#flows.forgetConnections(before.ofport)
+    if (before?.vif.outbound) await this.#flows.setMeter(before.ofport, null)
+  }
+
+  isGuarded(vif: Vif, ofport: number): boolean {
+    return isDeepStrictEqual(this.#ports.get(vif.portId), { vif, ofport })
+  }
+
+  /** From now on these groups are what they are here; ports that name others let nothing pass for them. In one bundle. */
+  async setPolicy(policy: Policy): Promise<void> {
+    const wanted = unitsOf(policy)
+    const gone = [...unitsOf(this.#policy).keys()].filter((unit) => !wanted.has(unit))
+    this.#policy = policy
+    const changes = new Map<string, Flows | null>(wanted)
+    for (const unit of gone) changes.set(unit, null)
+    for (const [portId, guarded] of this.#ports) changes.set(unitOf(portId), this.#flowsOf(guarded))
+    await this.#flows.set(changes)
+  }
+
+  async addHostPort({ device, ofport, vlan, mac }: HostPort): Promise<void> {
+    const flows = new Map([
+      flow(
+        t.classify,
+        100,
+        `in_port=${ofport},vlan_tci=0x0000`,
+        load(tagOf(vlan), registers.vlan),
+        load(1, registers.fromHost),
+        to(t.deliver),
+      ),
+      ...deliverFlows(vlan, mac, [`output:${ofport}`]),
+    ])
+    await this.#flows.set(new Map([[`host ${device}`, flows]]))
+  }
+
+  async addTrunk(device: string, ofport: number): Promise<void> {
+    await this.#flows.set(new Map([[`trunk ${device}`, trunkFlows(ofport)]]))
+  }
+
+  async removeDevice(device: string): Promise<void> {
+    await this.#flows.set(
+      new Map([
+        [`host ${device}`, null],
+        [`trunk ${device}`, null],
+      ]),
+    )
+  }
+
+  /** The switch has no other flows than these: to be called when all ports of the host are known. */
+  async settle(): Promise<void> {
+    await this.#flows.settle()
+  }
+
+  #flowsOf({ vif, ofport }: Guarded): Flows {
+    const meter = vif.outbound ? ofport : null
+    return portFlows(vif, { ofport, meter }, { policy: this.#policy, hostReachesGuests: this.#hostReachesGuests })
+  }
+}
+
+function unitOf(portId: string): string {
+  return `port ${portId}`
+}
+
+function unitsOf({ groups, members }: Policy): ReadonlyMap<string, Flows> {
+  return new Map([
+    ...groups.map((group) => [`group ${group.id}`, groupFlows(group)] as const),
+    ...[...members].map(([id, addresses]) => [`members ${id}`, memberFlows(id, addresses)] as const),
+  ])
+}
