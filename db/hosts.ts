@@ -124,6 +124,11 @@ export async function hostExists(db: Db, name: string): Promise<boolean> {
   return (await db('hosts').where({ name }).first('name')) !== undefined
 }
 
+/** null = there is no such host */
+export async function zoneOf(db: Db, name: string): Promise<string | null> {
+  return (await db('hosts').where({ name }).first('zone'))?.zone ?? null
+}
+
 /** What administrators decide of a host. */
 export type HostWish = Partial<Pick<HostRow, 'isEnabled' | 'disabledReason' | 'isForcedDown'>>
 

@@ -228,6 +228,8 @@ export type ServerFields = Partial<
     | 'userData'
     | 'shelvedImageId'
     | 'rescueReference'
+    | 'pinnedZone'
+    | 'requestedHost'
   >
 >
 

@@ -124,3 +124,23 @@ test('a resized server has its new memory while it runs on, keeps it when confir
     await client.run('server', 'delete', '--wait', 'sized')
   }
 }, 400_000)
+
+/** Who the shell of somebody is that gives this password for root; the question is asked without rights. */
+async function opens(address: string, password: string): Promise<string | null> {
+  return await client.ssh(address, `echo ${password} | su root -c whoami 2>/dev/null || echo refused`, 'debian')
+}
+
+test('a password that is changed opens the machine, and a machine that is watched tells what it uses', async () => {
+  const address = await create('opened')
+  try {
+    expect(await opens(address, 'open-sesame')).toBe('refused')
+    await client.run('server', 'set', '--password', 'open-sesame', 'opened')
+    await reaches('opened', 'ACTIVE')
+    expect(await opens(address, 'open-sesame')).toBe('root')
+    expect(await opens(address, 'open-barley')).toBe('refused')
+    const figures = await new Client(cloud, { command: 'nova' }).run('diagnostics', 'opened')
+    expect(figures).toMatch(/"maximum": 128|memory_details/)
+  } finally {
+    await client.run('server', 'delete', '--wait', 'opened')
+  }
+}, 400_000)

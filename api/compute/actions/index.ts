@@ -26,7 +26,8 @@ import { reboot, start, stop } from './power.ts'
 import { addSecurityGroup, removeSecurityGroup } from './security-groups.ts'
 import { rebuild } from './rebuild.ts'
 import { rescue, unrescue } from './rescue.ts'
-import { shelve, shelveOffload, unshelve } from './shelve.ts'
+import { shelve, shelveOffload } from './shelve.ts'
+import { unshelve } from './unshelve.ts'
 
 /** `since` and `until`: the first microversion that has it, and the first that has it no more. */
 interface Entry {

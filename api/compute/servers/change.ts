@@ -39,7 +39,13 @@ export function checkState(call: Call, server: Server, { verb, from }: Guard): s
 }
 
 type ServerJob = Exclude<HostJob, 'server.create' | 'server.inject-network' | 'server.wire' | 'server.detach'>
-type JobWithMore = 'server.change-password' | 'server.snapshot' | 'server.rebuild' | 'server.rescue' | 'server.shelve'
+type JobWithMore =
+  | 'server.change-password'
+  | 'server.snapshot'
+  | 'server.rebuild'
+  | 'server.rescue'
+  | 'server.shelve'
+  | 'server.unshelve'
 
 /** Changes whose job takes nothing but the server. */
 export type PlainChange = Exclude<ServerJob, JobWithMore>
@@ -95,7 +101,7 @@ export async function begun(
 }
 
 /**
- * Begins a change that an agent carries out. A delete of a server without a host, and an unshelve of one, go to the scheduler.
+ * Begins a change that an agent carries out. A delete of a server without a host goes to the scheduler.
  *
  * @throws Conflict when the server is locked or has no host; ServerInvalidState; NotFound
  */
@@ -103,9 +109,7 @@ export async function change(call: Call, server: Server, name: PlainChange, acti
   refuseIfLocked(call, server)
   await call.db.transaction(async (trx) => {
     const { host } = await beginChange(trx, call, server, { name, action })
-    const payload = { serverId: server.id, requestId: call.requestId }
-    if (host === null && name === 'server.unshelve') await enqueue(trx, 'schedule', { ...payload, adminPassword: null })
-    else await enqueue(trx, name, payload, host ?? undefined)
+    await enqueue(trx, name, { serverId: server.id, requestId: call.requestId }, host ?? undefined)
     reach(call.config, 'api.change.written')
   })
   reach(call.config, 'api.change.committed')

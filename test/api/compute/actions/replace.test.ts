@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { VmState } from '../../../../core/states.ts'
 import { offload } from '../../../../db/placement.ts'
 import { advance } from '../../../../db/servers.ts'
-import { boot, faultIn, jobsOf, place, startApi, type Answer, type TestApi } from '../../fixture.ts'
+import { addHost, boot, faultIn, jobsOf, place, startApi, type Answer, type TestApi } from '../../fixture.ts'
 
 let api: TestApi
 let other: string
@@ -112,6 +112,30 @@ test('a shelved server has an image of its name, gives its place up, and keeps i
   expect((await act(id, { shelve: null })).status).toBe(409)
   expect((await act(id, { unshelve: null })).status).toBe(202)
   expect((await jobsOf(api.db, id)).at(-1)).toMatchObject({ taskIdentifier: 'schedule' })
+})
+
+test('an offloaded server is sent to a zone or a host; one that stands somewhere is not', async () => {
+  await addHost(api.db, 'host-1')
+  const id = await standing('shelved_offloaded')
+  await api.db('servers').where({ id }).update({ host: null, pinnedZone: 'gone' })
+  const ask = async (place: unknown, version = '2.91', client = api.admin): Promise<Answer> =>
+    await client(`POST /compute/v2.1/servers/${id}/action`, { body: { unshelve: place }, version })
+  expect((await ask({}, '2.91')).status).toBe(400)
+  expect((await ask({ host: 'host-1' }, '2.77')).status).toBe(400)
+  expect((await ask({ availability_zone: null }, '2.77')).status).toBe(400)
+  expect((await ask({ availability_zone: 'nowhere' }, '2.77')).status).toBe(400)
+  expect((await ask({ host: 'host-9' })).status).toBe(400)
+  expect((await ask({ host: 'host-1' }, '2.91', api.member)).status).toBe(403)
+  const elsewhere = await ask({ host: 'host-1' })
+  expect([elsewhere.status, faultIn(elsewhere)[1]]).toEqual([
+    409,
+    'Host "host-1" is not in the availability zone "gone".',
+  ])
+  expect(await row(id)).toMatchObject({ taskState: null, pinnedZone: 'gone' })
+  expect((await ask({ host: 'host-1', availability_zone: null })).status).toBe(202)
+  expect(await row(id)).toMatchObject({ taskState: 'unshelving', pinnedZone: null, requestedHost: 'host-1' })
+  expect((await jobsOf(api.db, id)).at(-1)).toMatchObject({ taskIdentifier: 'schedule' })
+  expect((await act(await standing('shelved'), { unshelve: { availability_zone: 'nova' } }, '2.77')).status).toBe(409)
 })
 
 test('only an administrator offloads, and only what is shelved', async () => {
