@@ -196,7 +196,11 @@ export const settings = z.strictObject({
     .min(0)
     .default(0)
     .describe("seconds that a deleted server can still be restored; 0 = deleted at once: Nova's default"),
-  heartbeatSeconds: z.coerce.number().positive().default(5).describe('seconds between two signs of life of an agent'),
+  heartbeatSeconds: z.coerce
+    .number()
+    .positive()
+    .default(5)
+    .describe('seconds between two signs of life of an agent, or of a scheduler'),
   reconcileSeconds: z.coerce
     .number()
     .positive()

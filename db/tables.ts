@@ -339,6 +339,14 @@ export interface RoleRow {
   readonly description: string
 }
 
+export interface SchedulerRow {
+  readonly host: string
+  readonly id: string
+  readonly number: number
+  readonly startedAt: Date
+  readonly heartbeatAt: Date
+}
+
 export interface SecurityGroupRuleRow {
   readonly id: string
   readonly securityGroupId: string
@@ -554,6 +562,7 @@ declare module 'knex/types/tables.js' {
     repeatable_requests: RepeatableRequestRow
     role_assignments: RoleAssignmentRow
     roles: RoleRow
+    schedulers: SchedulerRow
     security_group_rules: SecurityGroupRuleRow
     security_groups: SecurityGroupRow
     server_action_events: ServerActionEventRow

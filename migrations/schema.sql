@@ -334,6 +334,14 @@ create table roles (
   description text not null default ''::text
 );
 
+create table schedulers (
+  host text not null,
+  id uuid not null default gen_random_uuid(),
+  number bigint not null default nextval('hosts_number_seq'::regclass),
+  started_at timestamp with time zone not null default now(),
+  heartbeat_at timestamp with time zone not null default now()
+);
+
 create table security_group_rules (
   id uuid not null,
   security_group_id uuid not null,
@@ -1029,6 +1037,12 @@ alter table role_assignments add constraint role_assignments_user_id_group_id_pr
 alter table roles add constraint roles_name_key UNIQUE (name);
 
 alter table roles add constraint roles_pkey PRIMARY KEY (id);
+
+alter table schedulers add constraint schedulers_id_key UNIQUE (id);
+
+alter table schedulers add constraint schedulers_number_key UNIQUE (number);
+
+alter table schedulers add constraint schedulers_pkey PRIMARY KEY (host);
 
 alter table security_group_rules add constraint security_group_rules_direction_check CHECK ((direction = ANY (ARRAY['ingress'::text, 'egress'::text])));
 

@@ -5,6 +5,7 @@ import { loadConfig } from '../core/config.ts'
 import type { Handlers } from '../core/jobs.ts'
 import { connect } from '../db/connect.ts'
 import { takeLock } from '../db/locks.ts'
+import { schedulerLives } from '../db/schedulers.ts'
 import { forgetOldRequests } from '../db/repeatable-requests.ts'
 import { recover } from '../jobs/lost.ts'
 import { runJobs } from '../jobs/run.ts'
@@ -24,6 +25,10 @@ const handlers: Handlers<'schedule' | 'server.delete'> = {
 const running = await runJobs(handlers, { databaseUrl, concurrency: 8, log })
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', 'scheduler.ready'), String(process.pid))
+await schedulerLives(db, config.hostName)
+const heart = setInterval(() => {
+  schedulerLives(db, config.hostName).catch((error: unknown) => log.warn({ err: error }, 'sign of life not written'))
+}, config.heartbeatSeconds * 1000)
 const recovery = setInterval(() => {
   forgetOldRequests(db).catch((error: unknown) => log.warn({ err: error }, 'old requests not forgotten'))
   recover(db, null).then(
@@ -38,6 +43,7 @@ async function stop(): Promise<void> {
   if (stopping.signal.aborted) return
   stopping.abort()
   clearInterval(recovery)
+  clearInterval(heart)
   await running.stop()
   await db.destroy()
   await lock.release()

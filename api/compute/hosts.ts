@@ -2,17 +2,24 @@
 import { z } from 'zod'
 import { Invalid, NotFound, Unsupported } from '../../core/errors.ts'
 import { changeHost, hostsWithUse, projectsOnHost, type HostUse } from '../../db/hosts.ts'
+import { listSchedulers } from '../../db/schedulers.ts'
 import { parseBody } from '../body.ts'
 import type { Call, Reply } from '../route.ts'
+import { internalZone } from './views/hypervisor.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Without those that are disabled. */
+/** Without those that are disabled; the schedulers are in a zone of their own. */
 export async function index({ db, query }: Call): Promise<Reply> {
   const zone = query.get('zone') ?? ''
-  const hosts = (await hostsWithUse(db)).filter((host) => host.isEnabled && (zone === '' || host.zone === zone))
-  const view = hosts.map(({ name, zone: of }) => ({ host_name: name, service: 'compute', zone: of }))
-  return { status: 200, body: { hosts: view } }
+  const [hosts, schedulers] = await Promise.all([hostsWithUse(db), listSchedulers(db)])
+  const all = [
+    ...schedulers.map(({ host }) => ({ host_name: host, service: 'scheduler', zone: internalZone })),
+    ...hosts
+      .filter(({ isEnabled }) => isEnabled)
+      .map(({ name, zone: of }) => ({ host_name: name, service: 'compute', zone: of })),
+  ]
+  return { status: 200, body: { hosts: all.filter((host) => zone === '' || host.zone === zone) } }
 }
 
 async function hostOf({ db, params }: Call): Promise<HostUse> {

@@ -1,23 +1,28 @@
-/** /os-services: the agents, as Nova's compute services. An agent's host can be disabled, declared down, and forgotten. */
+/** /os-services: schedulers, and agents as Nova's compute services. An agent's host can be disabled, declared down, and forgotten. */
 import { z } from 'zod'
 import { Invalid, NotFound } from '../../core/errors.ts'
 import { isUuid } from '../../core/uuid.ts'
 import { changeHost, deleteHost, hostsWithUse, type HostUse, type HostWish } from '../../db/hosts.ts'
+import { forgetScheduler, listSchedulers, type SchedulerState } from '../../db/schedulers.ts'
 import { parseBody } from '../body.ts'
 import { HttpFault } from '../faults.ts'
 import type { Call, Reply } from '../route.ts'
 import { bool, hostName } from './fields.ts'
 import { refuseKeys, refuseParameters } from './keys.ts'
-import { hostIdAt, serviceView } from './views/hypervisor.ts'
+import { hostIdAt, schedulerView, serviceView } from './views/hypervisor.ts'
 
 const binary = 'nova-compute'
 
 export async function index({ db, query, version }: Call): Promise<Reply> {
   refuseParameters(query, ['host', 'binary'], version)
-  const hosts = await hostsWithUse(db)
-  const wanted = hosts.filter(({ name }) => name === (query.get('host') ?? name))
-  const shown = (query.get('binary') ?? binary) === binary ? wanted : []
-  return { status: 200, body: { services: shown.map((host) => serviceView(host, version)) } }
+  const isAsked = (host: string, of: string): boolean =>
+    host === (query.get('host') ?? host) && of === (query.get('binary') ?? of)
+  const [hosts, schedulers] = await Promise.all([hostsWithUse(db), listSchedulers(db)])
+  const services = [
+    ...schedulers.filter(({ host }) => isAsked(host, 'nova-scheduler')).map((one) => schedulerView(one, version)),
+    ...hosts.filter(({ name }) => isAsked(name, binary)).map((host) => serviceView(host, version)),
+  ]
+  return { status: 200, body: { services } }
 }
 
 const reason = z.string().min(1).max(255)
@@ -48,9 +53,8 @@ function wishOf(action: string, wanted: Named): { readonly wish: HostWish; reado
   }
 }
 
-function refuseOtherBinary(named: string): void {
-  if (named !== binary)
-    throw new Invalid(`Updating a ${named} service is not supported. Only ${binary} services can be updated.`)
+function refusal(named: string): Invalid {
+  return new Invalid(`Updating a ${named} service is not supported. Only ${binary} services can be updated.`)
 }
 
 export async function act(call: Call): Promise<Reply> {
@@ -59,19 +63,26 @@ export async function act(call: Call): Promise<Reply> {
   refuseKeys(wanted, { forced_down: { since: '2.11' } }, { version: call.version, field: 'service' })
   if (action === 'force-down' && call.version < 11) throw new HttpFault(404, 'Unknown action')
   const { wish, said } = wishOf(action, wanted)
-  refuseOtherBinary(wanted.binary)
+  if (wanted.binary !== binary) throw refusal(wanted.binary)
   await changeHost(call.db, wanted.host, wish)
   return { status: 200, body: { service: { host: wanted.host, binary, ...said } } }
 }
 
+interface Found {
+  readonly host: HostUse | null
+  readonly scheduler: SchedulerState | null
+}
+
 /** @throws Invalid when the id has not the form of the version; NotFound */
-async function hostOf({ db, version, params }: Call): Promise<HostUse> {
+async function serviceOf({ db, version, params }: Call): Promise<Found> {
   const { id = '' } = params
   if (version >= 53 && !isUuid(id)) throw new Invalid(`Invalid uuid ${id}`)
   if (version < 53 && !/^-?\d+$/.test(id)) throw new Invalid(`Invalid input received: id must be an integer`)
-  const host = (await hostsWithUse(db)).find((known) => String(hostIdAt(known, version)) === id)
-  if (!host) throw new NotFound('Service', id)
-  return host
+  const isIt = (known: Pick<HostUse, 'id' | 'number'>): boolean => String(hostIdAt(known, version)) === id
+  const host = (await hostsWithUse(db)).find(isIt) ?? null
+  const scheduler = (await listSchedulers(db)).find(isIt) ?? null
+  if (!host && !scheduler) throw new NotFound('Service', id)
+  return { host, scheduler }
 }
 
 const body = z.strictObject({
@@ -83,11 +94,12 @@ const body = z.strictObject({
 /** PUT /os-services/{id}, from 2.53 */
 export async function update(call: Call): Promise<Reply> {
   const { status, disabled_reason: why, forced_down: isForcedDown } = parseBody(body, call.body)
-  const host = await hostOf(call)
+  const { host } = await serviceOf(call)
   if (status === 'enabled' && why !== undefined)
     throw new Invalid("Specifying 'disabled_reason' with status 'enabled' is invalid.")
   if (status === undefined && isForcedDown === undefined)
     throw new Invalid("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+  if (!host) throw refusal('nova-scheduler')
   const wish: HostWish = {
     ...(status === undefined ? {} : { isEnabled: status === 'enabled', disabledReason: why ?? null }),
     ...(isForcedDown === undefined ? {} : { isForcedDown }),
@@ -97,7 +109,8 @@ export async function update(call: Call): Promise<Reply> {
 }
 
 export async function remove(call: Call): Promise<Reply> {
-  const { name } = await hostOf(call)
-  await call.db.transaction((trx) => deleteHost(trx, name))
+  const { host, scheduler } = await serviceOf(call)
+  if (host) await call.db.transaction((trx) => deleteHost(trx, host.name))
+  if (scheduler) await forgetScheduler(call.db, scheduler.id)
   return { status: 204 }
 }

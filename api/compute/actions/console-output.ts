@@ -21,5 +21,7 @@ export const consoleOutput: Action = async ({ db, body: given }, { id, host }) =
   const lines = parseBody(body, given)['os-getConsoleOutput']?.length ?? null
   if (host === null) throw new Conflict(`Instance ${id} is not ready`)
   const path = `/servers/${id}/console${lines === null ? '' : `?lines=${lines}`}`
-  return { status: 200, body: { output: await askAgent(db, host, { path, what: `The console of ${id}` }) } }
+  const output = await askAgent(db, host, { path, what: `The console of ${id}` })
+  // Nova counts lines by their ends: the last of those asked for has none.
+  return { status: 200, body: { output: lines === null ? output : output.replace(/\n$/, '') } }
 }

@@ -17,13 +17,15 @@ const known: ReadonlySet<string> = new Set(
   vmStates.flatMap((vm) => [null, ...taskStates].map((task) => statusOf(vm, task))),
 )
 
+const isoDate = /^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i
+
 /** @throws Invalid when the parameter is no ISO 8601 time */
 export function timeOf(query: URLSearchParams, name: string): Date | null {
   const text = query.get(name)
   if (text === null) return null
-  const zoned = /(Z|[+-]\d\d:?\d\d)$/i.test(text) ? text : `${text}Z`
+  const zoned = /([Tt ][\d:.]+)(Z|[+-]\d\d:?\d\d)$/i.test(text) || !/[Tt ]/.test(text) ? text : `${text}Z`
   const time = new Date(zoned.replace(' ', 'T'))
-  if (Number.isNaN(time.getTime()))
+  if (!isoDate.test(text) || Number.isNaN(time.getTime()))
     throw new Invalid(`Invalid input for query parameters ${name}. Value: ${text}. '${text}' is not a 'date-time'`)
   return time
 }

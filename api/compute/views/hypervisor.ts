@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { silentSecondsAllowed } from '../../../db/host-status.ts'
 import type { HostUse } from '../../../db/hosts.ts'
+import type { SchedulerState } from '../../../db/schedulers.ts'
 import type { Microversion } from '../../microversion.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -11,7 +12,7 @@ export function isUp({ silentSeconds, isForcedDown }: HostUse): boolean {
 }
 
 /** Before 2.53 ids were numbers. */
-export function hostIdAt({ id, number }: HostUse, version: Microversion): string | number {
+export function hostIdAt({ id, number }: Pick<HostUse, 'id' | 'number'>, version: Microversion): string | number {
   return version >= 53 ? id : number
 }
 
@@ -100,5 +101,22 @@ export function serviceView(host: HostUse, version: Microversion): Json {
     updated_at: serviceTime(host.heartbeatAt),
     disabled_reason: host.disabledReason,
     ...(version >= 11 ? { forced_down: host.isForcedDown } : {}),
+  }
+}
+
+/** Nova's zone of everything that runs no servers. */
+export const internalZone = 'internal'
+
+export function schedulerView(scheduler: SchedulerState, version: Microversion): Json {
+  return {
+    id: hostIdAt(scheduler, version),
+    binary: 'nova-scheduler',
+    host: scheduler.host,
+    zone: internalZone,
+    status: 'enabled',
+    state: scheduler.silentSeconds <= silentSecondsAllowed ? 'up' : 'down',
+    updated_at: serviceTime(scheduler.heartbeatAt),
+    disabled_reason: null,
+    ...(version >= 11 ? { forced_down: false } : {}),
   }
 }

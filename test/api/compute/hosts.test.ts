@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { z } from 'zod'
+import { schedulerLives } from '../../../db/schedulers.ts'
 import { addHost, boot, faultIn, place, startApi, type TestApi } from '../fixture.ts'
 
 let api: TestApi
@@ -133,6 +134,28 @@ test.each([
   expect((await list('?host=host-2&binary=nova-compute')).length).toBe(1)
   expect(await list('?binary=nova-api')).toEqual([])
   expect(await list('?host=none')).toEqual([])
+})
+
+test('a scheduler is listed beside the hosts while it lives, forgotten by its id, and cannot be changed', async () => {
+  await schedulerLives(api.db, 'control-1')
+  const version = '2.53'
+  const list = async (query: string) =>
+    z
+      .strictObject({ services: z.array(z.looseObject({ id: z.uuid(), host: z.string(), state: z.string() })) })
+      .parse((await api.admin(`GET ${root}/os-services${query}`, { version })).body).services
+  const [scheduler, ...others] = await list('?binary=nova-scheduler')
+  expect(others).toEqual([])
+  expect(scheduler).toMatchObject({ host: 'control-1', zone: 'internal', status: 'enabled', state: 'up' })
+  expect((await list('?host=control-1')).length).toBe(1)
+  expect((await api.admin(`GET ${root}/os-hosts?zone=internal`)).body).toEqual({
+    hosts: [{ host_name: 'control-1', service: 'scheduler', zone: 'internal' }],
+  })
+  const path = `${root}/os-services/${scheduler?.id ?? ''}`
+  expect((await api.admin(`PUT ${path}`, { version, body: { status: 'disabled' } })).status).toBe(400)
+  await api.db('schedulers').update({ heartbeatAt: new Date(Date.now() - 120_000) })
+  expect(await list('?binary=nova-scheduler')).toMatchObject([{ state: 'down' }])
+  expect((await api.admin(`DELETE ${path}`, { version })).status).toBe(204)
+  expect(await list('?binary=nova-scheduler')).toEqual([])
 })
 
 test('before 2.53 a service is changed by the name of its host', async () => {

@@ -70,6 +70,7 @@ test.each([
   ['marker=x', '2.1'],
   ['sort_key=secret', '2.1'],
   ['changes-since=yesterday', '2.1'],
+  ['changes-since=2011/01/01', '2.1'],
   ['status=bogus', '2.38'],
 ])('?%s at %s is bad input', async (query, version) => {
   expect((await api.member(`GET /compute/v2.1/servers?${query}`, { version })).status).toBe(400)
