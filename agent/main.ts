@@ -16,6 +16,7 @@ import { listenForConsole } from './console.ts'
 import { enforceChanges } from './enforce.ts'
 import { handlersOf } from './handlers.ts'
 import type { Host } from './host.ts'
+import { serveMetadata } from './metadata/serve.ts'
 import { reconcile } from './reconcile.ts'
 import { Turns } from './turns.ts'
 import { beat, reconcileOften, watchGuests } from './watch.ts'
@@ -91,6 +92,7 @@ await registerHost(db, {
   agentUrl: console.url,
   agentToken,
 })
+const metadata = await serveMetadata(host)
 await reconcile(host, { isStart: true })
 
 const ending = new AbortController()
@@ -117,6 +119,8 @@ async function stop(): Promise<void> {
   await running.stop()
   await loops
   console.server.close()
+  metadata.close()
+  await wires.closeMetadata()
   wires.close()
   await db.destroy()
   await lock.release()

@@ -7,6 +7,8 @@ export interface VifAddress {
   readonly prefixLength: number
   /** null on an isolated subnet */
   readonly gateway: string | null
+  /** of its subnet; none unless told */
+  readonly routes?: readonly HostRoute[]
 }
 
 /** A way out of a subnet beside its gateway. */

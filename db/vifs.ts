@@ -20,8 +20,8 @@ interface VifRow {
 
 const selectVifs = `
   select p.id as port_id, p.server_id, p.mac::text as mac, n.mtu, n.vlan,
-         coalesce(json_agg(json_build_object('address', host(a.address), 'prefixLength', masklen(s.cidr), 'gateway', host(s.gateway))
-           order by family(a.address), a.address) filter (where a.address is not null), '[]') as addresses,
+         coalesce(json_agg(json_build_object('address', host(a.address), 'prefixLength', masklen(s.cidr), 'gateway', host(s.gateway),
+           'routes', s.host_routes) order by family(a.address), a.address) filter (where a.address is not null), '[]') as addresses,
          coalesce((select json_agg(distinct d) from addresses x join subnets y on y.id = x.subnet_id, unnest(y.dns_servers) d
                    where x.port_id = p.id), '[]') as dns,
          coalesce(p.position, 0) as position,
@@ -115,4 +115,8 @@ export async function setPortStatus(
 /** Ports of servers on this host, and of servers that are on their way to it. */
 export async function portIdsOnHost(db: Db, host: string): Promise<readonly string[]> {
   return await db('ports').where({ host }).whereNotNull('serverId').pluck('id')
+}
+
+export async function serverIdOfPort(db: Db, portId: string): Promise<string | null> {
+  return (await db('ports').where({ id: portId }).first('serverId'))?.serverId ?? null
 }

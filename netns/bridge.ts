@@ -2,42 +2,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { PartSilent, Unavailable } from '../core/errors.ts'
+import type { RateLimit } from '../core/network.ts'
+import {
+  interfaceRow,
+  newBridge,
+  newPort,
+  portRow,
+  toBridgePort,
+  type BridgePort,
+  type Datapath,
+  type PortSpec,
+} from './bridge-rows.ts'
+import { limitOperations, withoutLimit, type Mark } from './limit.ts'
 import { Ovsdb, OvsdbRefusal, ovsMap, shapes, type Operation } from './ovsdb.ts'
 
-export type Datapath = 'system' | 'netdev'
-
-export interface PortSpec {
-  readonly device: string
-  readonly vlan: number | null
-  /** what Open vSwitch is to give to an internal port, now and whenever it makes the device anew */
-  readonly internal?: { readonly mac: string; readonly mtu: number }
-  readonly externalIds: Readonly<Record<string, string>>
-  /** the OpenFlow number that it is to have; unless told, or when another has it: any */
-  readonly ofport?: number
-}
-
-export interface BridgePort {
-  readonly uuid: string
-  readonly device: string
-  readonly vlan: number | null
-  readonly externalIds: Readonly<Record<string, string>>
-  /** null or -1 = ovs-vswitchd does not have the device */
-  readonly ofport: number | null
-  readonly error: string | null
-}
-
-const portRow = z.object({
-  _uuid: shapes.uuid,
-  name: z.string(),
-  tag: shapes.optional(z.number()),
-  external_ids: shapes.map,
-})
-const interfaceRow = z.object({
-  name: z.string(),
-  ofport: shapes.optional(z.number()),
-  error: shapes.optional(z.string()),
-  external_ids: shapes.map,
-})
+export type { BridgePort, Datapath, PortSpec } from './bridge-rows.ts'
 
 const pollMs = 4
 const bump: Operation = { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] }
@@ -82,37 +61,7 @@ export class Bridge {
   }
 
   async #create(datapath: Datapath): Promise<void> {
-    await this.#apply(() => [
-      {
-        op: 'wait',
-        timeout: 0,
-        table: 'Bridge',
-        where: [['name', '==', this.name]],
-        columns: ['name'],
-        until: '==',
-        rows: [],
-      },
-      { op: 'insert', table: 'Interface', 'uuid-name': 'local_if', row: { name: this.name, type: 'internal' } },
-      {
-        op: 'insert',
-        table: 'Port',
-        'uuid-name': 'local_port',
-        row: { name: this.name, interfaces: ['named-uuid', 'local_if'] },
-      },
-      {
-        op: 'insert',
-        table: 'Bridge',
-        'uuid-name': 'bridge',
-        row: {
-          name: this.name,
-          datapath_type: datapath,
-          fail_mode: 'secure',
-          ports: ['named-uuid', 'local_port'],
-          external_ids: ovsMap({ owner: this.owner }),
-        },
-      },
-      { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['bridges', 'insert', ['named-uuid', 'bridge']]] },
-    ])
+    await this.#apply(() => newBridge(this.name, { datapath, owner: this.owner }))
   }
 
   async datapath(): Promise<Datapath> {
@@ -160,46 +109,9 @@ export class Bridge {
   }
 
   /** Adds a port that is not there. Frames pass when this returns. */
-  async add({ device, vlan, internal, externalIds, ofport }: PortSpec): Promise<void> {
-    await this.#apply((index) => [
-      {
-        op: 'wait',
-        timeout: 0,
-        table: 'Port',
-        where: [['name', '==', device]],
-        columns: ['name'],
-        until: '==',
-        rows: [],
-      },
-      {
-        op: 'insert',
-        table: 'Interface',
-        'uuid-name': `if${index}`,
-        row: {
-          name: device,
-          external_ids: ovsMap(externalIds),
-          ...(ofport === undefined ? {} : { ofport_request: ofport }),
-          ...interfaceColumns(internal),
-        },
-      },
-      {
-        op: 'insert',
-        table: 'Port',
-        'uuid-name': `port${index}`,
-        row: {
-          name: device,
-          interfaces: ['named-uuid', `if${index}`],
-          external_ids: ovsMap({ ...externalIds, owner: this.owner }),
-          ...(vlan === null ? {} : { tag: vlan }),
-        },
-      },
-      {
-        op: 'mutate',
-        table: 'Bridge',
-        where: [['name', '==', this.name]],
-        mutations: [['ports', 'insert', ['named-uuid', `port${index}`]]],
-      },
-    ])
+  async add(spec: PortSpec): Promise<void> {
+    const { device } = spec
+    await this.#apply((index) => newPort(spec, { bridge: this.name, owner: this.owner, index }))
     const added = await this.port(device)
     if (added?.error !== null || (added.ofport ?? -1) < 1) {
       await this.remove(device)
@@ -218,12 +130,29 @@ export class Bridge {
         where: [['name', '==', this.name]],
         mutations: [['ports', 'delete', ['uuid', port.uuid]]],
       },
+      ...withoutLimit(device, this.#markOf(device)),
     ])
   }
 
   /** ovs-vswitchd answers. @throws PartSilent when it does not apply a change of nothing in time */
   async confirm(): Promise<void> {
     await this.#apply(() => [])
+  }
+
+  /** The port sends no more than this to its device; null = no limit. What was said before is forgotten. */
+  async setLimit(device: string, limit: RateLimit | null): Promise<void> {
+    const mark = this.#markOf(device)
+    const found = await this.#ovsdb.select('QoS', [mark], z.object({ _uuid: shapes.uuid }), ['_uuid'])
+    if (limit === null && found.length === 0) return
+    await this.#apply((index) =>
+      limit === null
+        ? withoutLimit(device, mark)
+        : limitOperations(limit, { device, mark, index, isThere: found.length > 0 }),
+    )
+  }
+
+  #markOf(device: string): Mark {
+    return ['external_ids', 'includes', ovsMap({ owner: this.owner, device })]
   }
 
   /** The bridge and all of its ports go. */
@@ -289,20 +218,5 @@ export class Bridge {
       await sleep(pollMs)
     }
     throw new PartSilent(`ovs-vswitchd did not apply a change within ${this.#applyTimeoutMs / 1000} s: is it running?`)
-  }
-}
-
-function interfaceColumns(internal: PortSpec['internal']): Readonly<Record<string, unknown>> {
-  return internal ? { type: 'internal', mac: internal.mac, mtu_request: internal.mtu } : {}
-}
-
-function toBridgePort(port: z.output<typeof portRow>, seen: z.output<typeof interfaceRow> | undefined): BridgePort {
-  return {
-    uuid: port._uuid,
-    device: port.name,
-    vlan: port.tag,
-    externalIds: { ...seen?.external_ids, ...port.external_ids },
-    ofport: seen?.ofport ?? null,
-    error: seen?.error ?? null,
   }
 }

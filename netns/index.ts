@@ -14,9 +14,11 @@ import {
   type Namespace,
   type NamespaceSettings,
 } from './namespace.ts'
+import { callerPort } from './flows/metadata.ts'
+import { openMetadata, type MetadataSite } from './metadata.ts'
 import { addressText, RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
-import { devicesOf, ovs, type OvsDetails } from './vifs/ovs.ts'
+import { devicesOf, hold, ovs, type OvsDetails } from './vifs/ovs.ts'
 
 export type { VifCounters } from './counters.ts'
 export type { Gateway } from './gateway.ts'
@@ -52,6 +54,7 @@ export class Wires {
   readonly #details: OvsDetails
   readonly #namespaces: NamespaceSettings
   readonly #spares: Spares
+  #metadata: MetadataSite | null = null
   readonly #turns = new Map<string, Promise<unknown>>()
 
   /** @param spares namespaces that stand ready; 0 for one who only looks */
@@ -135,7 +138,9 @@ export class Wires {
       vifs.map((vif) =>
         this.#inTurn(vif.portId, async () => {
           const ofport = ports.get(hostDevice(vif.portId)) ?? -1
-          if (ofport > 0 && !this.#firewall.isGuarded(vif, ofport)) await this.#firewall.guard(vif, ofport)
+          if (ofport < 1 || this.#firewall.isGuarded(vif, ofport)) return
+          const netnsPath = findNamespace(this.#namespaces, vif.serverId)?.netnsPath ?? null
+          await hold(vif, this.#details, { ofport, netnsPath })
         }),
       ),
     )
@@ -164,6 +169,28 @@ export class Wires {
   /** The switch and its database answer. @throws PartSilent */
   async confirm(): Promise<void> {
     await this.#bridge.confirm()
+  }
+
+  /**
+   * A listening socket at which all guests reach the metadata service, over their own ports: to be asked for before ports are plugged.
+   *
+   * @param device name of its end on the host
+   */
+  async listenForMetadata(device: string): Promise<number> {
+    this.#metadata = await openMetadata(this.#bridge, this.#details.datapath, device)
+    await this.#firewall.setMetadata(this.#metadata.place)
+    return this.#metadata.descriptor
+  }
+
+  /** The port whose guest has this address for the metadata service, or null. */
+  callerAt(address: string): string | null {
+    const ofport = callerPort(address)
+    return ofport === null ? null : this.#firewall.portNumbered(ofport)
+  }
+
+  async closeMetadata(): Promise<void> {
+    await this.#metadata?.close()
+    this.#metadata = null
   }
 
   close(): void {

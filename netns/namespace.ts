@@ -85,6 +85,21 @@ function createPlain(netnsPath: string): void {
   }
 }
 
+/** A new namespace that lives as long as this descriptor of it, or a socket in it. */
+export function openUnnamed(): number {
+  const home = openSync('/proc/thread-self/ns/net', 'r')
+  try {
+    if (unshare(cloneNewNet) !== 0) throw new Unavailable(`no new network namespace, errno ${koffi.errno()}`)
+    try {
+      return openSync('/proc/thread-self/ns/net', 'r')
+    } finally {
+      if (setns(home, cloneNewNet) !== 0) process.abort()
+    }
+  } finally {
+    closeSync(home)
+  }
+}
+
 /** A user namespace can be made only by a process with one thread: a small holder makes both, and ends when they are mounted. */
 async function createOwned(netnsPath: string, usernsPath: string, rootUid: number): Promise<void> {
   const holder = execa('unshare', ['--user', '--net', 'sh', '-c', 'echo ready; read end'], {

@@ -195,6 +195,26 @@ export class RtNetlink implements Disposable {
     })
   }
 
+  /** A network is reached on this link: through a gateway, or at once. */
+  async addLinkRoute(
+    index: number,
+    { destination, gateway }: { destination: string; gateway?: string },
+  ): Promise<void> {
+    const [address = '', prefixLength] = destination.split('/')
+    const head = {
+      family: familyOf(address),
+      dstLen: Number(prefixLength),
+      table: mainTable,
+      protocol: 'STATIC',
+      scope: gateway === undefined ? 'LINK' : 'UNIVERSE',
+      type: 'UNICAST',
+    } as const
+    const flags = FlagsNew.CREATE | FlagsNew.REPLACE
+    const through = gateway === undefined ? {} : { gateway: addressBytes(gateway) }
+    const attrs = { dst: addressBytes(address), oif: index, ...through }
+    await request(`route to ${destination}`, this.#socket.newRoute(head, attrs, { flags, timeout }))
+  }
+
   /** The default route of the gateway's family goes through this link. */
   async addDefaultRoute(index: number, gateway: string): Promise<void> {
     const head = {

@@ -7,7 +7,7 @@ export const switchRows: Check = {
   holds: 'each row of ours in Open vSwitch is a port of a guest, or the gateway of a network, and has its device',
   async run({ bridge, db, wires }) {
     const gateways = new Set((await networkIds(db)).map(gatewayDevice))
-    const rows = await bridge.ports()
+    const rows = (await bridge.ports()).filter(({ externalIds }) => externalIds['berth-role'] !== 'metadata')
     const stray = rows.filter(({ device, externalIds }) =>
       externalIds['berth-role'] === 'gateway'
         ? !gateways.has(device)

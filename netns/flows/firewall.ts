@@ -1,10 +1,11 @@
 /** What passes at the ports of one bridge: who may send as whom, and which groups let whom talk. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Policy, Vif } from '../../core/network.ts'
+import type { Policy, RateLimit, Vif } from '../../core/network.ts'
 import { baseFlows, trunkFlows } from './base.ts'
 import type { FlowTable } from './flow-table.ts'
 import { flow, load, registers, tables as t, tagOf, to, type Flows } from './flow.ts'
 import { groupFlows, memberFlows } from './group.ts'
+import { callerFlows, metadataFlows, type MetadataPlace } from './metadata.ts'
 import { deliverFlows, portFlows } from './port.ts'
 
 interface Guarded {
@@ -24,6 +25,8 @@ export interface HostPort {
 const firstNumber = 100
 const lastNumber = 60_000
 
+const meterSlack = 1.25
+
 const emptyPolicy: Policy = { groups: [], members: new Map() }
 
 export class Firewall {
@@ -32,6 +35,7 @@ export class Firewall {
   readonly #ports = new Map<string, Guarded>()
   #policy = emptyPolicy
   #lastNumber = firstNumber - 1
+  #metadata: MetadataPlace | null = null
 
   constructor(flows: FlowTable, { hostReachesGuests }: { readonly hostReachesGuests: boolean }) {
     this.#flows = flows
@@ -64,7 +68,7 @@ export class Firewall {
     const before = this.#ports.get(vif.portId)
     if (before?.ofport !== ofport && before?.vif.outbound) await this.#flows.setMeter(before.ofport, null)
     this.#ports.set(vif.portId, { vif, ofport })
-    if (vif.outbound) await this.#flows.setMeter(ofport, vif.outbound)
+    if (vif.outbound) await this.#flows.setMeter(ofport, meterOf(vif.outbound))
     await this.#flows.set(new Map([[unitOf(vif.portId), this.#flowsOf({ vif, ofport })]]))
     // A flow that names a meter goes with it: the flow first.
     if (!vif.outbound && before?.vif.outbound && before.ofport === ofport) await this.#flows.setMeter(ofport, null)
@@ -109,6 +113,18 @@ export class Firewall {
     await this.#flows.set(new Map([[`host ${device}`, flows]]))
   }
 
+  /** Guests reach the metadata service there; to be called before there are ports. */
+  async setMetadata(place: MetadataPlace): Promise<void> {
+    this.#metadata = place
+    await this.#flows.set(new Map([['metadata', metadataFlows(place)]]))
+  }
+
+  /** The port that has this OpenFlow number, or null. */
+  portNumbered(ofport: number): string | null {
+    for (const [portId, guarded] of this.#ports) if (guarded.ofport === ofport) return portId
+    return null
+  }
+
   async addTrunk(device: string, ofport: number): Promise<void> {
     await this.#flows.set(new Map([[`trunk ${device}`, trunkFlows(ofport)]]))
   }
@@ -129,8 +145,18 @@ export class Firewall {
 
   #flowsOf({ vif, ofport }: Guarded): Flows {
     const meter = vif.outbound ? ofport : null
-    return portFlows(vif, { ofport, meter }, { policy: this.#policy, hostReachesGuests: this.#hostReachesGuests })
+    const rules = { policy: this.#policy, hostReachesGuests: this.#hostReachesGuests }
+    const calls = this.#metadata ? callerFlows(vif, ofport, this.#metadata) : []
+    return new Map([...portFlows(vif, { ofport, meter }, rules), ...calls])
   }
+}
+
+/**
+ * The guest's own device keeps to the limit and makes senders wait; the meter drops, which TCP answers by sending much less. So the
+ * meter is wider, and there for a guest whose root took the other away: measured, TCP then gets about the limit.
+ */
+function meterOf({ rate, burst }: RateLimit): RateLimit {
+  return { rate: Math.round(rate * meterSlack), burst: Math.round(burst * meterSlack) }
 }
 
 function unitOf(portId: string): string {

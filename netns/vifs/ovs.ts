@@ -6,8 +6,10 @@ import { Bridge, type Datapath } from '../bridge.ts'
 import { announce } from '../announce.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
 import { Unavailable } from '../../core/errors.ts'
+import { metadataAddress } from '../flows/metadata.ts'
 import { Firewall } from '../flows/firewall.ts'
 import { isNamespace } from '../namespace.ts'
+import { shape } from '../shape.ts'
 import { RtNetlink, type Link } from '../rtnetlink.ts'
 import type { VifType } from './vif-type.ts'
 
@@ -35,7 +37,16 @@ async function configure(vif: Vif, netnsPath: string): Promise<number> {
   // The first NIC has the default route, as on a machine with one uplink.
   const gateways = vif.device === 'eth0' ? vif.addresses.map(({ gateway }) => gateway) : []
   for (const gateway of gateways) if (gateway !== null) await inside.addDefaultRoute(link.index, gateway)
+  await addRoutes(inside, link.index, vif)
   return link.index
+}
+
+/** The routes of the subnets, and the way to the metadata service, which is there without any gateway. */
+async function addRoutes(inside: RtNetlink, index: number, { device, addresses }: Vif): Promise<void> {
+  for (const { routes = [] } of addresses)
+    for (const { destination, nexthop } of routes) await inside.addLinkRoute(index, { destination, gateway: nexthop })
+  const hasV4 = addresses.some(({ address }) => !address.includes(':'))
+  if (device === 'eth0' && hasV4) await inside.addLinkRoute(index, { destination: `${metadataAddress}/32` })
 }
 
 /** Both ends of the pair, each where it belongs; null when one is missing or belongs to another pair. */
@@ -122,7 +133,10 @@ async function link(
     turnOffTxChecksum(hostDevice(vif.portId), null)
     turnOffTxChecksum(vif.device, netnsPath)
   }
-  return await configure(vif, netnsPath)
+  const index = await configure(vif, netnsPath)
+  const unshaped = vif.outbound === null ? null : await shape(vif, netnsPath)
+  if (unshaped !== null) throw new Unavailable(`${vif.device}: its limit was not set: ${unshaped}`)
+  return index
 }
 
 /**
@@ -140,6 +154,18 @@ async function connect(
   await bridge.add({ device, vlan: vif.vlan, externalIds: externalIds(vif), ofport })
   const given = (await bridge.port(device))?.ofport ?? ofport
   if (given !== ofport) await firewall.guard(vif, given)
+  if (vif.inbound) await bridge.setLimit(device, vif.inbound)
+}
+
+/** A vif that stands already is held to what it may send, whom it may talk to, and its limits, as they are now. */
+export async function hold(
+  vif: Vif,
+  { bridge, firewall }: OvsDetails,
+  { ofport, netnsPath }: { readonly ofport: number; readonly netnsPath: string | null },
+): Promise<void> {
+  await firewall.guard(vif, ofport)
+  await bridge.setLimit(hostDevice(vif.portId), vif.inbound)
+  if (netnsPath !== null) await shape(vif, netnsPath)
 }
 
 export const ovs: VifType<OvsDetails> = {

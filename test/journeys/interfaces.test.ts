@@ -120,6 +120,40 @@ test('security groups are put on a server, and taken off', async () => {
   await client.run('security', 'group', 'delete', 'more')
 }, 120_000)
 
+const meta = 'exec 3<>/dev/tcp/169.254.169.254/80; printf "GET $0 HTTP/1.0\\r\\n\\r\\n" >&3; tail -n1 <&3'
+
+/** What the metadata service tells the guest. */
+async function told(path: string): Promise<string | null> {
+  return await client.ssh(address, `bash -c '${meta}' ${path}`)
+}
+
+test('the guest reads who it is from the metadata service, in both forms', async () => {
+  const id = await client.value('id', 'server', 'show', 'nics')
+  const text = await told('/openstack/latest/meta_data.json')
+  expect(JSON.parse(text ?? '')).toMatchObject({
+    uuid: id,
+    name: 'nics',
+    public_keys: { interfaces: expect.any(String) },
+  })
+  expect(JSON.parse((await told('/openstack/latest/network_data.json')) ?? '')).toMatchObject({
+    networks: [{ ip_address: address, type: 'ipv4' }],
+  })
+  expect(await told('/latest/meta-data/local-ipv4')).toBe(address)
+  expect(await told('/latest/meta-data/public-keys/0/openssh-key')).toBe(cloud.publicKey.trim())
+}, 120_000)
+
+test('a security group that is taken away stops what it let out, and lets it out again', async () => {
+  const gateway = (await client.ssh(address, 'ip route show default')) ?? ''
+  const [, to = ''] = /via (\S+)/.exec(gateway) ?? []
+  const answers = async (): Promise<boolean> =>
+    (await client.ssh(address, `ping -c1 -W1 ${to} >/dev/null && echo pong`)) === 'pong'
+  expect(await answers()).toBe(true)
+  await client.run('server', 'remove', 'security', 'group', 'nics', 'default')
+  await until(async () => !(await answers()), { timeoutMs: 30_000, what: 'silence' })
+  await client.run('server', 'add', 'security', 'group', 'nics', 'default')
+  await until(answers, { timeoutMs: 30_000, what: 'an answer' })
+}, 120_000)
+
 test('a deleted server leaves the user’s port and nothing of its own', async () => {
   await client.run('server', 'add', 'port', 'nics', 'mine')
   await says(eth1, /10\.55\.0\.88\/24/)
@@ -127,5 +161,5 @@ test('a deleted server leaves the user’s port and nothing of its own', async (
   expect((await client.run('port', 'list', '-f', 'value', '-c', 'Name')).split('\n')).toEqual(['mine'])
   expect(await client.value('status', 'port', 'show', 'mine')).toBe('DOWN')
   const { stdout } = await execa('ip', ['-brief', 'link', 'show', 'type', 'veth'])
-  expect(stdout).toBe('')
+  expect(stdout.split('\n').filter((line) => line.startsWith('tap'))).toEqual([])
 }, 120_000)

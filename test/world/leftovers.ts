@@ -8,8 +8,8 @@ import type { Site } from '../../machine/parts/part.ts'
 import { listNamespaces } from '../../netns/namespace.ts'
 import { Ovsdb } from '../../netns/ovsdb.ts'
 
-/** The cloud that journeys share keeps its bridge and the gateway of its network until the end of the run. */
-const gatewayRole = 'gateway'
+/** The cloud that journeys share keeps its bridge, the gateway of its network and its metadata service until the end of the run. */
+const keptRoles = ['gateway', 'metadata'] as const
 
 async function containers({ config, layout }: Site): Promise<readonly string[]> {
   const socketPath = join(layout.run, 'docker.sock')
@@ -40,10 +40,11 @@ async function switchRows({
   try {
     const named = z.object({ name: z.string() })
     const bridges = await ovsdb.select('Bridge', [], named, ['name'])
-    const role = ['map', [['berth-role', gatewayRole]]]
-    const gateways = await ovsdb.select('Port', [['external_ids', 'includes', role]], named, ['name'])
+    const roles = keptRoles.map((role) => ['map', [['berth-role', role]]])
+    const rows = roles.map((role) => ovsdb.select('Port', [['external_ids', 'includes', role]], named, ['name']))
+    const hosts = (await Promise.all(rows)).flat()
     const ports = await ovsdb.select('Port', [], named, ['name'])
-    const kept = [config.bridge, ...gateways.map(({ name }) => name)]
+    const kept = [config.bridge, ...hosts.map(({ name }) => name)]
     const left = [...bridges, ...ports].filter(({ name }) => !kept.includes(name))
     return { left: [...new Set(left.map(({ name }) => `Open vSwitch row ${name}`))], kept }
   } finally {
