@@ -19,7 +19,7 @@ import type { Host } from './host.ts'
 import { serveMetadata } from './metadata/serve.ts'
 import { reconcile } from './reconcile.ts'
 import { Turns } from './turns.ts'
-import { beat, reconcileOften, watchGuests } from './watch.ts'
+import { answerForNetworks, beat, reconcileOften, watchGuests } from './watch.ts'
 
 function required(value: string | null, variable: string): string {
   if (value === null) throw new Invalid(`${variable} is not set: the launcher sets it for parts of our own`)
@@ -64,6 +64,7 @@ const wires = await openWires({
   bridge: config.bridge,
   datapath: config.datapath === 'system' ? 'system' : 'netdev',
   owner: config.namePrefix,
+  switchNamespace: config.switchNamespace,
   namespaces: { directory: join(config.home, 'run', 'netns'), guestRootUid: capacity.guestRootUid },
   hostReachesGuests: config.hostReachesGuests,
 })
@@ -108,6 +109,7 @@ const loops = Promise.all([
   reconcileOften(host, ending.signal),
   beat(host, ending.signal),
   enforceChanges(host, databaseUrl, ending.signal),
+  answerForNetworks(host, ending.signal),
 ])
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', 'agent.ready'), String(process.pid))

@@ -8,6 +8,7 @@ import type { Host } from './host.ts'
 import { reclaim } from './reclaim.ts'
 import { ProcFiles } from './proc-files.ts'
 import { reconcile } from './reconcile.ts'
+import { ensureGateways } from './wire.ts'
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
@@ -66,5 +67,16 @@ export async function beat(host: Host, signal: AbortSignal): Promise<void> {
       log.warn({ reason: messageOf(error) }, 'sign of life not written')
     }
     await pause(config.heartbeatSeconds * 1000, signal)
+  }
+}
+
+/** A host that answers for the gateways of all networks learns here of one whose first guest is on another host. */
+export async function answerForNetworks(host: Host, signal: AbortSignal): Promise<void> {
+  const present = new Set<string>()
+  while (!signal.aborted && host.config.gateways === 'all') {
+    await ensureGateways(host, present).catch((error: unknown) =>
+      host.log.error({ err: error }, 'gateways not looked at'),
+    )
+    await pause(host.config.heartbeatSeconds * 1000, signal)
   }
 }

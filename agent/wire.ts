@@ -2,7 +2,7 @@
 import { messageOf } from '../core/errors.ts'
 import { gatewayDevice, type Vif } from '../core/network.ts'
 import { networkIds } from '../db/networks.ts'
-import { networksOnHost, setPortStatus } from '../db/vifs.ts'
+import { networksInUse, setPortStatus } from '../db/vifs.ts'
 import type { Namespace } from '../netns/index.ts'
 import { enforce } from './enforce.ts'
 import type { Host } from './host.ts'
@@ -17,12 +17,19 @@ export async function plugAll(host: Host, serverId: string, vifs: readonly Vif[]
 }
 
 /**
- * Makes the host answer for the gateways of its guests' networks. One that clashes with an address of the machine is left out and
+ * Makes the host answer for the gateways that the settings name. One that clashes with an address of the machine is left out and
  * told in the log: the guests of that network still reach each other.
+ *
+ * @param present networks that are not looked at; those that are join them
  */
-export async function ensureGateways({ db, wires, name, log }: Host): Promise<void> {
-  for (const network of await networksOnHost(db, name)) {
-    if (network.gateways.length === 0) continue
+export async function ensureGateways(
+  { db, wires, config, name, log }: Host,
+  present: Set<string> = new Set<string>(),
+): Promise<void> {
+  if (config.gateways === 'none') return
+  for (const network of await networksInUse(db, config.gateways === 'all' ? null : name)) {
+    if (network.gateways.length === 0 || present.has(network.networkId)) continue
+    present.add(network.networkId)
     const device = gatewayDevice(network.networkId)
     try {
       await wires.ensureGateway({ device, vlan: network.vlan, mtu: network.mtu, addresses: network.gateways })
@@ -33,9 +40,9 @@ export async function ensureGateways({ db, wires, name, log }: Host): Promise<vo
 }
 
 /** A network that is deleted takes its gateway along: the address is free for other uses of the host. */
-export async function sweepGateways({ db, wires, log }: Host): Promise<void> {
+export async function sweepGateways({ db, wires, config, log }: Host): Promise<void> {
   const present = await wires.listGateways()
-  const wanted = new Set((await networkIds(db)).map(gatewayDevice))
+  const wanted = new Set(config.gateways === 'none' ? [] : (await networkIds(db)).map(gatewayDevice))
   for (const device of present) {
     if (wanted.has(device)) continue
     await wires.removeGateway(device)

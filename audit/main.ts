@@ -33,7 +33,7 @@ async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'gu
   const { guestRootUid } = await driver.capacity()
   const namespaces = { directory: join(config.home, 'run', 'netns'), guestRootUid }
   const ovsSocket = required(config.ovsSocket, 'BERTH_OVS_SOCKET')
-  const bridge = new Bridge(ovsSocket, config.bridge, config.namePrefix)
+  const bridge = new Bridge(ovsSocket, config.bridge, config.namePrefix, { netnsPath: config.switchNamespace })
   const firewall = firewallOf(ovsSocket, config.bridge, { hostReachesGuests: config.hostReachesGuests })
   const wires = new Wires({ bridge, datapath: await bridge.datapath(), firewall }, namespaces, { spares: 0 })
   return { config, db, driver, wires, bridge, namespaces }

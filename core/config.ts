@@ -31,6 +31,11 @@ export const settings = z.strictObject({
     .default('127.0.0.1')
     .describe('address the API listens on; loopback, so that a first try opens nothing'),
   apiPort: z.coerce.number().int().min(1).max(65535).default(8774).describe('TCP port of the API: the one Nova uses'),
+  services: z
+    .array(z.enum(['api', 'scheduler', 'agent']))
+    .min(1)
+    .default(['api', 'scheduler', 'agent'])
+    .describe('what runs here: all of a cloud, or agent alone on a host that joined one'),
   publicUrl: z
     .url()
     .nullable()
@@ -90,6 +95,20 @@ export const settings = z.strictObject({
     .enum(['auto', 'system', 'netdev'])
     .default('auto')
     .describe('Open vSwitch datapath; auto = system where the kernel has it'),
+  switchNamespace: z
+    .string()
+    .startsWith('/')
+    .nullable()
+    .default(null)
+    .describe(
+      "path of the network namespace that Open vSwitch's devices stand in; null = the host's own; set where several hosts share a machine",
+    ),
+  gateways: z
+    .enum(['guests', 'all', 'none'])
+    .default('guests')
+    .describe(
+      "whose networks' gateways this host answers for: those of its guests, all, or none because another host or a router does",
+    ),
   bridge: z
     .string()
     .max(15)
@@ -240,7 +259,7 @@ const wellKnown: Readonly<Record<string, string>> = {
 }
 
 /** Settings that are lists, with commas between in the environment. */
-const listSettings: ReadonlySet<string> = new Set(['dnsServers', 'trustedProxies'])
+const listSettings: ReadonlySet<string> = new Set(['dnsServers', 'trustedProxies', 'services'])
 
 /** The environment variable of a setting: 'apiPort' is read from BERTH_API_PORT. */
 export function variableOf(name: string): string {

@@ -90,15 +90,16 @@ export async function vifsOnHost(db: Db, host: string): Promise<readonly Vif[]> 
 }
 
 /** Every network that a server on this host has a port on. */
-export async function networksOnHost(db: Db, host: string): Promise<readonly HostNetwork[]> {
+export async function networksInUse(db: Db, host: string | null): Promise<readonly HostNetwork[]> {
   const { rows } = await db.raw<{ rows: HostNetwork[] }>(
     `select n.id as network_id, n.vlan, n.mtu,
             coalesce((select json_agg(json_build_object('address', host(s.gateway), 'prefixLength', masklen(s.cidr)) order by s.id)
                       from subnets s where s.network_id = n.id and s.gateway is not null), '[]') as gateways
      from networks n where exists (select from ports p join servers v on v.id = p.server_id
-                                   where p.network_id = n.id and v.host = ? and v.deleted_at is null)
+                                   where p.network_id = n.id and v.deleted_at is null
+                                     and v.host = coalesce(:host, v.host))
      order by n.id`,
-    [host],
+    { host },
   )
   return rows
 }

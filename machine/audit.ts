@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
 import { Unavailable } from '../core/errors.ts'
+import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
 
 export interface AuditWords {
@@ -40,6 +41,22 @@ function command({ layout }: Site, options: AuditWords): readonly string[] {
 
 /** @returns the exit code: 0 = every invariant holds */
 export async function audit(site: Site, options: AuditWords): Promise<number> {
+  const hosts = hostsBeside(site)
+  if (hosts.length === 0) return await auditHost(site, options)
+  if (options.json) {
+    const found = await findings(site, options)
+    process.stdout.write(`${JSON.stringify({ findings: found }, null, 2)}\n`)
+    return found.some(({ isMended }) => !isMended) ? 1 : 0
+  }
+  let worst = 0
+  for (const host of [site, ...hosts]) {
+    process.stdout.write(`${host.config.hostName}\n`)
+    worst = Math.max(worst, await auditHost(host, options))
+  }
+  return worst
+}
+
+async function auditHost(site: Site, options: AuditWords): Promise<number> {
   const env = await environmentOfService(site, 'agent')
   const { exitCode } = await execa(process.execPath, command(site, options), {
     env,
@@ -57,6 +74,10 @@ export type Finding = z.output<typeof result>['findings'][number]
 
 /** The same for programs. @throws Unavailable when the audit itself could not run */
 export async function findings(site: Site, options: Omit<AuditWords, 'json'>): Promise<readonly Finding[]> {
+  return (await Promise.all([site, ...hostsBeside(site)].map((host) => findingsOn(host, options)))).flat()
+}
+
+async function findingsOn(site: Site, options: Omit<AuditWords, 'json'>): Promise<readonly Finding[]> {
   const env = await environmentOfService(site, 'agent')
   const words = command(site, { ...options, json: true })
   const { stdout, stderr } = await execa(process.execPath, words, { env, reject: false, timeout: timeoutMs })

@@ -5,14 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../core/config.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { removeAllNamespaces } from '../netns/namespace.ts'
+import { hostsBeside, removeSwitchNamespace } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { dockerInfo, misfits } from './parts/docker.ts'
 import type { Site } from './parts/part.ts'
 import { end, fromPidFile } from './process.ts'
 import { step } from './progress.ts'
-import { services } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
-import { keptParts } from './up.ts'
+import { at, keptParts } from './up.ts'
 
 /** In this order: who uses a part stops before it. */
 const guestParts = ['docker', 'ovs-vswitchd', 'ovsdb-server', 'lxcfs'] as const
@@ -21,7 +21,9 @@ const otherParts = ['registry', 'postgres'] as const
 /** The engine that holds our guests, ours or the given one; null when none answers. */
 export async function engineSocket(site: Site): Promise<string | null> {
   const given = site.config.dockerHost?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock'
-  for (const socketPath of [join(site.layout.run, 'docker.sock'), given]) {
+  // Hosts that share a machine share no engine.
+  const theirs = site.config.switchNamespace === null ? [given] : []
+  for (const socketPath of [join(site.layout.run, 'docker.sock'), ...theirs]) {
     const info = await dockerInfo(socketPath).catch(() => null)
     if (info && misfits(info).length === 0) return socketPath
   }
@@ -62,8 +64,8 @@ async function stopPart(site: Site, name: string): Promise<void> {
 /** api, scheduler and agent end: from here on nobody makes rows true. */
 export async function stopServices(site: Site): Promise<void> {
   if (!(await keptParts(site))) return
-  await step('services', async () => {
-    for (const name of services) await stopPart(site, name)
+  await step(at(site, 'services'), async () => {
+    for (const name of site.config.services) await stopPart(site, name)
   })
 }
 
@@ -89,22 +91,29 @@ async function endLeftovers({ layout }: Site): Promise<void> {
   }
 }
 
-export async function down(config: Config, { keepGuests }: { readonly keepGuests: boolean }): Promise<void> {
+export async function down(config: Config, options: { readonly keepGuests: boolean }): Promise<void> {
   const site: Site = { config, layout: layoutOf(config.home) }
+  for (const host of hostsBeside(site)) await downHost(host, options)
+  await downHost(site, options)
+}
+
+async function downHost(site: Site, { keepGuests }: { readonly keepGuests: boolean }): Promise<void> {
   const isSupervised = (await keptParts(site)) !== null
   await stopServices(site)
   if (keepGuests) {
-    if (isSupervised) await step('other parts', () => Promise.all(otherParts.map((name) => stopPart(site, name))))
+    if (isSupervised)
+      await step(at(site, 'other parts'), () => Promise.all(otherParts.map((name) => stopPart(site, name))))
+    if (site.config.switchNamespace !== null) return
     process.stdout.write('\nGuests run on, with Docker, Open vSwitch and lxcfs. ./berth up takes them over.\n')
     return
   }
   await step(
-    'guests',
+    at(site, 'guests'),
     () => stopGuests(site),
     (count) => `${count} shut down`,
   )
   if (isSupervised) {
-    await step('parts', async () => {
+    await step(at(site, 'parts'), async () => {
       for (const name of [...guestParts, ...otherParts]) await stopPart(site, name)
       await ask(site.layout.supervisorSocket, { op: 'exit' })
       while (await keptParts(site)) await sleep(50)
@@ -112,4 +121,5 @@ export async function down(config: Config, { keepGuests }: { readonly keepGuests
   }
   await endLeftovers(site)
   removeNamespaces(site)
+  removeSwitchNamespace(site)
 }

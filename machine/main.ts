@@ -44,6 +44,7 @@ function configText(): string {
 
 const program = new Command('berth')
   .description('Docker containers as virtual machines, behind a Nova-compatible API')
+  .enablePositionalOptions()
   .showHelpAfterError('(./berth help shows all commands)')
   .exitOverride((error: CommanderError) => {
     process.exit(error.exitCode === 0 ? 0 : 2)
@@ -53,9 +54,14 @@ program
   .command('up')
   .description('install what is missing, start everything, boot a first server')
   .option('--no-hello', 'boot no first server')
-  .action(async ({ hello }: { hello: boolean }) => {
+  .option(
+    '--hosts <count>',
+    'make this machine that many compute hosts, each with an engine and a switch of its own',
+    '1',
+  )
+  .action(async ({ hello, hosts }: { hello: boolean; hosts: string }) => {
     const { up } = await import('./up.ts')
-    await up(loadConfig(), { hello })
+    await up(loadConfig(), { hello, hosts: Number(hosts) })
   })
 program
   .command('down')
@@ -89,10 +95,10 @@ program
   .option('-f, --follow', 'go on as it grows')
   .option('-n, --lines <count>', 'how many lines', '100')
   .action(async (part: string, { follow = false, lines }: { follow?: boolean; lines: string }) => {
-    const { layout } = siteHere()
-    const path = join(layout.log, `${part}.log`)
-    if (!existsSync(path)) {
-      const known = existsSync(layout.log) ? readdirSync(layout.log).map((name) => name.replace(/\.log$/, '')) : []
+    const { logPath, logNames } = await import('./logs.ts')
+    const path = logPath(siteHere(), part)
+    if (path === null) {
+      const known = logNames(siteHere())
       throw new Invalid(`no log of '${part}'; there are: ${known.join(', ') || 'none yet'}`)
     }
     await become('tail', ['-n', lines, ...(follow ? ['-F'] : []), path])
@@ -134,6 +140,7 @@ program
   .description('log in to a server, or run a command in it')
   .argument('<name>')
   .argument('[command...]')
+  .passThroughOptions()
   .action(async (name: string, command: readonly string[]) => {
     const [{ Cloud, addressOf }, { sshWords }, { adminPassword }] = await Promise.all([
       import('./cloud.ts'),

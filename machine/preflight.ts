@@ -78,7 +78,12 @@ async function isFree(port: number, address: string): Promise<boolean> {
 
 async function ports(config: Config): Promise<readonly Finding[]> {
   const wanted = [
-    { port: config.apiPort, address: config.listenAddress, variable: 'BERTH_API_PORT', isOurs: true },
+    {
+      port: config.apiPort,
+      address: config.listenAddress,
+      variable: 'BERTH_API_PORT',
+      isOurs: config.services.includes('api'),
+    },
     {
       port: config.postgresPort,
       address: '127.0.0.1',

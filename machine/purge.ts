@@ -9,11 +9,13 @@ import { Bridge } from '../netns/bridge.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
 import { down, driverOf, engineSocket, stopServices } from './down.ts'
 import { restoreSettings } from './host-settings.ts'
+import { hostsBeside } from './hosts.ts'
 import { imageCache, layoutOf } from './layout.ts'
 import { guestUser } from './parts/docker.ts'
 import type { Site } from './parts/part.ts'
 import { postgresUser } from './parts/postgres.ts'
 import { step } from './progress.ts'
+import { at } from './up.ts'
 import { removeUser } from './users.ts'
 
 async function removeGuests(site: Site): Promise<void> {
@@ -26,7 +28,8 @@ async function removeGuests(site: Site): Promise<void> {
 /** Our bridge goes with its devices while its switch still runs: in the given Open vSwitch, or in ours. */
 async function removeBridge({ config, layout }: Site): Promise<void> {
   const ours = join(layout.run, 'openvswitch', 'db.sock')
-  for (const socket of [ours, config.ovsSocket ?? '/var/run/openvswitch/db.sock']) {
+  const theirs = config.switchNamespace === null ? [config.ovsSocket ?? '/var/run/openvswitch/db.sock'] : []
+  for (const socket of [ours, ...theirs]) {
     if (!existsSync(socket)) continue
     const bridge = new Bridge(socket, config.bridge, config.namePrefix)
     try {
@@ -88,13 +91,14 @@ async function forgetIds(path: string, user: string): Promise<void> {
 /** @param cache whether the built guest images, which other homes of this machine share, go too */
 export async function purge(config: Config, { cache }: { readonly cache: boolean }): Promise<void> {
   const site: Site = { config, layout: layoutOf(config.home) }
+  for (const host of hostsBeside(site)) await purge(host.config, { cache: false })
   await stopServices(site)
-  await step('containers', async () => {
+  await step(at(site, 'containers'), async () => {
     await removeGuests(site)
     await removeBridge(site)
   })
   await down(config, { keepGuests: false })
-  await step('purge', async () => {
+  await step(at(site, 'purge'), async () => {
     await removeDatapathDevice()
     await unmountAll(config.home)
     removeCgroups(config.namePrefix)

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { publicUrl, settings, variableOf } from '../core/config.ts'
+import { publicUrl, settings, variableOf, type Config } from '../core/config.ts'
 import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { keep, type Found, type Site } from './parts/part.ts'
@@ -19,13 +19,19 @@ export interface Parts {
   readonly lxcfs: Found
 }
 
+/** What 'auto' means on this machine. */
+export function datapathOf({ datapath }: Config): 'system' | 'netdev' {
+  if (datapath !== 'auto') return datapath
+  return kernelDatapath() ? 'system' : 'netdev'
+}
+
 /** Every setting as an environment variable, with what `up` found out in the place of what was left open. */
-export function environmentOf({ config }: Site, parts: Parts, adminPassword: string): Record<string, string> {
+export function environmentOf({ config }: Site, parts: Parts, adminPassword: string | null): Record<string, string> {
   const found = {
     databaseUrl: parts.postgres.where,
     dockerHost: parts.docker.where,
     ovsSocket: parts.openvswitch.where,
-    datapath: config.datapath === 'auto' ? (kernelDatapath() ? 'system' : 'netdev') : config.datapath,
+    datapath: datapathOf(config),
     registryUrl: parts.registry.where,
     lxcfsDir: parts.lxcfs.where,
     publicUrl: publicUrl(config),

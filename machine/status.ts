@@ -1,6 +1,9 @@
 /** Each part: up or not, version, pid, where. */
+import { basename } from 'node:path'
 import { publicUrl } from '../core/config.ts'
+import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
+import { services, type Service } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
 
 const expected = [
@@ -40,6 +43,10 @@ function whereIs({ config, layout }: Site): Readonly<Record<string, string>> {
   }
 }
 
+function isService(name: string): name is Service {
+  return services.some((one) => one === name)
+}
+
 export interface PartLine {
   readonly name: string
   readonly state: 'up' | 'down' | 'given'
@@ -50,11 +57,23 @@ export interface PartLine {
 
 /** What the supervisor keeps and what was given; a part that neither has is down. */
 export async function statusOf(site: Site): Promise<readonly PartLine[]> {
+  const hosts = await Promise.all(
+    hostsBeside(site).map(async (host) =>
+      (await partsOf(host))
+        .filter(({ state }) => state !== 'given')
+        .map((line) => ({ ...line, name: `${basename(host.layout.home)}/${line.name}` })),
+    ),
+  )
+  return [...(await partsOf(site)), ...hosts.flat()]
+}
+
+async function partsOf(site: Site): Promise<readonly PartLine[]> {
   const parts = await ask(site.layout.supervisorSocket, { op: 'status' }).catch(() => [])
   const byName = new Map(parts.map((part) => [part.name, part]))
   const theirs = given(site)
   const where = whereIs(site)
-  return expected.map((name) => {
+  const here = expected.filter((name) => !isService(name) || site.config.services.includes(name))
+  return here.map((name) => {
     const kept = byName.get(name)
     const pid = kept?.pid ?? null
     const state = pid !== null ? 'up' : theirs.has(name) ? 'given' : 'down'

@@ -5,6 +5,7 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { loadConfig } from '../core/config.ts'
 import { restoreSettings } from './host-settings.ts'
+import { hostsBeside } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import type { Site } from './parts/part.ts'
 import { identify, isAlive } from './process.ts'
@@ -47,7 +48,7 @@ export async function makeTestHome(): Promise<Site> {
 export async function removeTestHome(site: Site): Promise<void> {
   await restoreSettings(site)
   await until(`removal of the groups of ${site.config.namePrefix}`, 20_000, () => {
-    removeCgroups(site.config.namePrefix)
+    for (const { config } of [site, ...hostsBeside(site)]) removeCgroups(config.namePrefix)
     return Promise.resolve(true)
   })
   await rm(site.layout.home, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 })

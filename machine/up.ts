@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../core/config.ts'
-import { CloudError } from '../core/errors.ts'
+import { CloudError, Invalid } from '../core/errors.ts'
 import { connect } from '../db/connect.ts'
 import { createDefaults } from '../db/defaults.ts'
 import { migrate } from '../db/migrate.ts'
@@ -13,6 +13,7 @@ import { migrateJobs } from '../jobs/migrate.ts'
 import { bootHello, logIn } from './hello.ts'
 import { addressOf } from './cloud.ts'
 import { raiseSettings } from './host-settings.ts'
+import { connectHost, ensureSwitchNamespace, makeHosts, sharing } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { installPackages } from './packages.ts'
 import { startDocker } from './parts/docker.ts'
@@ -26,7 +27,7 @@ import { step } from './progress.ts'
 import { buildImages, publishImages } from './publish.ts'
 import type { BuiltImage } from '../images/build.ts'
 import { adminPassword } from './secrets.ts'
-import { codeDigest, environmentOf, services, startService, type Parts } from './services.ts'
+import { codeDigest, datapathOf, environmentOf, startService, type Parts } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { writeCloudsYaml } from './env.ts'
@@ -55,6 +56,11 @@ export async function startSupervisor(site: Site): Promise<void> {
   await until('the supervisor', 10_000, () => keptParts(site))
 }
 
+/** A step at a host that is not the first of its machine names it. */
+export function at({ config }: Site, what: string): string {
+  return config.switchNamespace === null ? what : `${config.hostName} ${what}`
+}
+
 async function check(site: Site): Promise<string> {
   const running = await keptParts(site)
   const findings = await preflight(site.config, { isRunning: running !== null && running.size > 0 })
@@ -68,13 +74,14 @@ async function startParts(site: Site): Promise<Parts> {
   const kept = (await keptParts(site)) ?? new Map<string, number>()
   const pid = (name: string): number | null => kept.get(name) ?? null
   const remark = ({ origin, version }: Found): string => `${version}${origin === 'given' ? ' (the given one)' : ''}`
+  if (site.config.switchNamespace !== null) await ensureSwitchNamespace(site)
   // Side by side; when one fails the others are waited for, so that nothing goes on behind a message of failure.
   const started = [
-    step('postgres', () => startPostgres(site, pid('postgres')), remark),
-    step('docker', () => startDocker(site, pid('docker')), remark),
-    step('open vswitch', () => startOpenVswitch(site), remark),
-    step('registry', () => startRegistry(site), remark),
-    step('lxcfs', () => startLxcfs(site, pid('lxcfs')), remark),
+    step(at(site, 'postgres'), () => startPostgres(site, pid('postgres')), remark),
+    step(at(site, 'docker'), () => startDocker(site, pid('docker')), remark),
+    step(at(site, 'open vswitch'), () => startOpenVswitch(site), remark),
+    step(at(site, 'registry'), () => startRegistry(site), remark),
+    step(at(site, 'lxcfs'), () => startLxcfs(site, pid('lxcfs')), remark),
   ] as const
   await Promise.allSettled(started)
   const [postgres, docker, openvswitch, registry, lxcfs] = await Promise.all(started)
@@ -104,36 +111,98 @@ async function prepareDatabase(
   }
 }
 
-export async function up(config: Config, { hello = true }: { readonly hello?: boolean } = {}): Promise<void> {
-  const started = performance.now()
-  const site: Site = { config, layout: layoutOf(config.home) }
+async function makeReady(site: Site): Promise<void> {
   await step(
-    'preflight',
+    at(site, 'preflight'),
     () => check(site),
     (note) => note,
   )
-  for (const directory of [config.home, site.layout.run, site.layout.log])
+  for (const directory of [site.layout.home, site.layout.run, site.layout.log])
     await mkdir(directory, { recursive: true, mode: 0o755 })
   await step(
-    'packages',
+    at(site, 'packages'),
     () => installPackages(site.layout.log),
     (names) => names.join(' '),
   )
   await step(
-    'host settings',
+    at(site, 'host settings'),
     () => raiseSettings(site),
     (names) => names.join(' '),
   )
-  await step('supervisor', () => startSupervisor(site))
+  await step(at(site, 'supervisor'), () => startSupervisor(site))
+}
+
+async function startServices(site: Site, env: Record<string, string>): Promise<void> {
+  const digest = await codeDigest(site)
+  for (const name of site.config.services)
+    await step(at(site, name), () => startService(site, name, { ...env, BERTH_CODE: digest }))
+}
+
+/** A host that takes part in a cloud whose database and registry are given: its engine, its switch, its agent. */
+async function upHost(site: Site): Promise<void> {
+  await makeReady(site)
+  const parts = await startParts(site)
+  await startServices(site, environmentOf(site, parts, null))
+}
+
+/** The engines and switches of the hosts beside the first, with cables to it: agents find all of it when they start. */
+async function startHosts(
+  first: Site,
+  parts: Parts,
+  hosts: readonly Site[],
+): Promise<readonly (readonly [Site, Parts])[]> {
+  const datapath = datapathOf(first.config)
+  const started: (readonly [Site, Parts])[] = []
+  for (const [index, site] of hosts.entries()) {
+    await makeReady(site)
+    const theirs = await startParts(site)
+    await step(at(site, 'cable'), () =>
+      connectHost(
+        { site: first, ovsSocket: parts.openvswitch.where, datapath },
+        { site, ovsSocket: theirs.openvswitch.where, datapath, index: index + 1 },
+      ),
+    )
+    started.push([site, theirs])
+  }
+  return started
+}
+
+/** All that a cloud has once, and its first host. */
+async function upFirst(site: Site, hosts: number): Promise<void> {
+  await makeReady(site)
   // The longest piece of work of a first up goes on beside all others; its failure is told at its own step.
   const images = buildImages(site)
   images.catch(() => undefined)
   const parts = await startParts(site)
   const password = await adminPassword(site)
   await prepareDatabase(site, parts, { password, images })
-  const env = { ...environmentOf(site, parts, password), BERTH_CODE: await codeDigest(site) }
-  for (const name of services) await step(name, () => startService(site, name, env))
+  const beside = await makeHosts(site, parts, hosts)
+  // Of several hosts on one machine the first answers for every gateway.
+  const gateways = beside.length > 0 && site.config.gateways === 'guests' ? 'all' : site.config.gateways
+  const started = await startHosts(site, parts, beside)
+  const shared = sharing({ ...site, config: { ...site.config, gateways } }, beside.length + 1)
+  await startServices(site, environmentOf(shared, parts, password))
+  for (const [host, theirs] of started)
+    await startServices(host, environmentOf(sharing(host, beside.length + 1), theirs, null))
   await writeCloudsYaml(site)
+}
+
+/**
+ * @param hello whether to boot a first server
+ * @param hosts compute hosts on this machine, at least; those that were made before stay
+ */
+export async function up(
+  config: Config,
+  { hello = true, hosts = 1 }: { readonly hello?: boolean; readonly hosts?: number } = {},
+): Promise<void> {
+  const started = performance.now()
+  const site: Site = { config, layout: layoutOf(config.home) }
+  if (!config.services.includes('api')) {
+    if (hosts > 1) throw new Invalid(`--hosts: ${config.home} is a host of a cloud that is elsewhere`)
+    await upHost(site)
+    return
+  }
+  await upFirst(site, hosts)
   if (!hello) return
   const server = await step(
     'server hello',

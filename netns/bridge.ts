@@ -32,15 +32,26 @@ export class Bridge {
   readonly name: string
   /** the mark in external_ids that tells our rows from others' */
   readonly owner: string
+  /** the namespace that the switch's devices stand in; null = the host's own */
+  readonly netnsPath: string | null
   readonly #applyTimeoutMs: number
   #queue: Change[] = []
   #isApplying = false
 
   /** @param applyTimeoutMs how long ovs-vswitchd may take to apply a change */
-  constructor(socketPath: string, name: string, owner: string, applyTimeoutMs = 20_000) {
+  constructor(
+    socketPath: string,
+    name: string,
+    owner: string,
+    {
+      applyTimeoutMs = 20_000,
+      netnsPath = null,
+    }: { readonly applyTimeoutMs?: number; readonly netnsPath?: string | null } = {},
+  ) {
     this.#ovsdb = new Ovsdb(socketPath)
     this.name = name
     this.owner = owner
+    this.netnsPath = netnsPath
     this.#applyTimeoutMs = applyTimeoutMs
   }
 

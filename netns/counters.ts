@@ -1,5 +1,6 @@
 /** What has passed through a device of the host. Source: proc(5), /proc/net/dev. */
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { withNamespace } from './namespace.ts'
 
 interface Counted {
   readonly bytes: number
@@ -19,9 +20,19 @@ function counted([bytes = 0, packets = 0, errors = 0, dropped = 0]: readonly num
   return { bytes, packets, errors, dropped }
 }
 
-/** @returns null when there is no such device */
-export async function countersOf(device: string): Promise<VifCounters | null> {
-  const lines = (await readFile('/proc/net/dev', 'utf8')).split('\n').map((line) => line.trim())
+function devicesText(netnsPath: string | null): string {
+  const read = (): string => readFileSync('/proc/thread-self/net/dev', 'utf8')
+  return netnsPath === null ? read() : withNamespace(netnsPath, read)
+}
+
+/**
+ * @param netnsPath where the device is; null = the host
+ * @returns null when there is no such device
+ */
+export function countersOf(device: string, netnsPath: string | null): VifCounters | null {
+  const lines = devicesText(netnsPath)
+    .split('\n')
+    .map((line) => line.trim())
   const line = lines.find((one) => one.startsWith(`${device}:`))
   if (line === undefined) return null
   const numbers = line

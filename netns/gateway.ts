@@ -58,7 +58,7 @@ async function connect(bridge: Bridge, { device, vlan, mtu }: Gateway, mac: stri
  * @throws Conflict when another device of the host holds one of them
  */
 export async function ensureGateway({ bridge, datapath, firewall }: OvsDetails, gateway: Gateway): Promise<void> {
-  using outside = new RtNetlink(null)
+  using outside = new RtNetlink(bridge.netnsPath)
   const wanted = gateway.addresses.map(addressText)
   const mac = gatewayMac(bridge.owner, gateway.device)
   const [link, present] = [await outside.link(gateway.device), await outside.addresses()]
@@ -74,7 +74,7 @@ export async function ensureGateway({ bridge, datapath, firewall }: OvsDetails, 
   const ofport = (await bridge.port(gateway.device))?.ofport ?? -1
   if (ofport > 0) await firewall.addHostPort({ device: gateway.device, ofport, vlan: gateway.vlan, mac })
   if (!isUp || !isConnected) {
-    if (datapath === 'netdev') turnOffTxChecksum(gateway.device, null)
+    if (datapath === 'netdev') turnOffTxChecksum(gateway.device, bridge.netnsPath)
     await outside.setUp(index)
   }
   const here = isConnected ? present.filter((one) => one.index === index).map(({ text }) => text) : []

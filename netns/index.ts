@@ -34,6 +34,8 @@ export interface WireSettings {
   readonly namespaces: NamespaceSettings
   /** whether the host's own address in a subnet may open connections to guests whatever their groups say; unless told, yes */
   readonly hostReachesGuests?: boolean
+  /** the namespace in which the switch stands; null = the host's own */
+  readonly switchNamespace?: string | null
 }
 
 /** A port of ours that stands on this host, whole or not. */
@@ -116,15 +118,15 @@ export class Wires {
 
   /** All ports of guests under our mark: in the switch, or only a device that a crash kept out of it. */
   async list(): Promise<readonly PluggedPort[]> {
-    const [ports, devices] = await Promise.all([this.#bridge.ports(), devicesOf(this.#bridge.owner)])
+    const [ports, devices] = await Promise.all([this.#bridge.ports(), devicesOf(this.#bridge)])
     const inSwitch = ports.flatMap((port) => toPluggedPort(port, devices))
     const known = new Set(inSwitch.map(({ portId }) => portId))
     return [...inSwitch, ...devices.filter((portId) => !known.has(portId)).map(strayPort)]
   }
 
   /** What has passed through a vif since it was plugged; null when it does not stand here. */
-  async counters(portId: string): Promise<VifCounters | null> {
-    return await countersOf(hostDevice(portId))
+  counters(portId: string): Promise<VifCounters | null> {
+    return Promise.resolve(countersOf(hostDevice(portId), this.#bridge.netnsPath))
   }
 
   /**
@@ -144,6 +146,17 @@ export class Wires {
         }),
       ),
     )
+  }
+
+  /**
+   * Frames pass between this host and others.
+   *
+   * @param isTrusted whether another host answers for the gateways
+   */
+  async openTrunks(isTrusted: boolean): Promise<void> {
+    for (const { device, ofport, externalIds } of await this.#bridge.ports())
+      if (externalIds['berth-role'] === 'trunk' && (ofport ?? -1) > 0)
+        await this.#firewall.addTrunk(device, ofport ?? -1, isTrusted)
   }
 
   /** Flows that nobody here asked for are gone: to be called when all ports and gateways of the host were seen to. */
@@ -233,12 +246,13 @@ export async function openWires({
   owner,
   namespaces,
   hostReachesGuests = true,
+  switchNamespace = null,
 }: WireSettings): Promise<Wires> {
-  const bridge = new Bridge(ovsSocket, name, owner)
+  const bridge = new Bridge(ovsSocket, name, owner, { netnsPath: switchNamespace })
   await bridge.ensure(datapath)
   const firewall = firewallOf(ovsSocket, name, { hostReachesGuests })
   await firewall.open()
-  using outside = new RtNetlink(null)
+  using outside = new RtNetlink(bridge.netnsPath)
   await outside.loopbackUp()
   return new Wires({ bridge, datapath: await bridge.datapath(), firewall }, namespaces)
 }

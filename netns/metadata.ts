@@ -27,7 +27,7 @@ async function furnish(
   { device, namespace }: { device: string; namespace: number },
 ): Promise<void> {
   const path = `/proc/self/fd/${namespace}`
-  using outside = new RtNetlink(null)
+  using outside = new RtNetlink(bridge.netnsPath)
   await outside.deleteLink(device)
   await outside.createVeth({ host: device, guest: inside, guestMac: mac, mtu }, namespace)
   using here = new RtNetlink(path)
@@ -38,7 +38,7 @@ async function furnish(
   // All callers: see callerAddress.
   await here.addLinkRoute(link?.index ?? 0, { destination: '10.0.0.0/16' })
   if (datapath === 'netdev') {
-    turnOffTxChecksum(device, null)
+    turnOffTxChecksum(device, bridge.netnsPath)
     turnOffTxChecksum(inside, path)
   }
   await bridge.add({ device, vlan: null, externalIds: { 'berth-role': metadataRole } })
@@ -55,7 +55,7 @@ export async function openMetadata(bridge: Bridge, datapath: Datapath, device: s
     const close = async (): Promise<void> => {
       closeSync(namespace)
       await bridge.remove(device)
-      using outside = new RtNetlink(null)
+      using outside = new RtNetlink(bridge.netnsPath)
       await outside.deleteLink(device)
     }
     return { place: { ofport, mac }, descriptor, close }

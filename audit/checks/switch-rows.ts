@@ -4,14 +4,16 @@ import { gatewayDevice, hostDevice } from '../../core/network.ts'
 
 export const switchRows: Check = {
   name: 'switch rows',
-  holds: 'each row of ours in Open vSwitch is a port of a guest, or the gateway of a network, and has its device',
+  holds:
+    'each row of ours in Open vSwitch is a port of a guest, the gateway of a network or a trunk to another host, and has its device',
   async run({ bridge, db, wires }) {
     const gateways = new Set((await networkIds(db)).map(gatewayDevice))
     const rows = (await bridge.ports()).filter(({ externalIds }) => externalIds['berth-role'] !== 'metadata')
     const stray = rows.filter(({ device, externalIds }) =>
       externalIds['berth-role'] === 'gateway'
         ? !gateways.has(device)
-        : externalIds['iface-id'] === undefined || hostDevice(externalIds['iface-id']) !== device,
+        : externalIds['berth-role'] !== 'trunk' &&
+          (externalIds['iface-id'] === undefined || hostDevice(externalIds['iface-id']) !== device),
     )
     return [
       ...stray.map(({ device }) => ({

@@ -107,7 +107,8 @@ async function endLeftover(pidFile: string, home: string): Promise<void> {
 /** The engine answers when this returns. */
 export async function startDocker(site: Site, kept: number | null): Promise<Found> {
   await installRuntime(site)
-  const found = await given(site)
+  // Hosts that share a machine share no engine.
+  const found = site.config.switchNamespace === null ? await given(site) : null
   if (found) return found
   const { config, layout } = site
   const user = guestUser(site)

@@ -37,7 +37,10 @@ async function version(): Promise<string> {
 export async function startOpenVswitch(site: Site): Promise<Found> {
   const { config, layout } = site
   const wanted = config.ovsSocket ?? runningSocket
-  if (await connects(wanted).catch(() => false)) return { origin: 'given', where: wanted, version: await version() }
+  // Hosts that share a machine share no switch.
+  const isAlone = config.switchNamespace === null
+  if (isAlone && (await connects(wanted).catch(() => false)))
+    return { origin: 'given', where: wanted, version: await version() }
   if (config.ovsSocket !== null) throw new Unavailable(`BERTH_OVS_SOCKET ${config.ovsSocket} does not answer`)
   const directory = join(layout.home, 'openvswitch')
   const run = join(layout.run, 'openvswitch')
@@ -47,6 +50,7 @@ export async function startOpenVswitch(site: Site): Promise<Found> {
   const socketPath = join(run, 'db.sock')
   if (!existsSync(database)) await execa('ovsdb-tool', ['create', database, schema], { timeout: 10_000 })
   const env = { OVS_RUNDIR: run, OVS_DBDIR: directory, OVS_LOGDIR: layout.log, OVS_SYSCONFDIR: directory }
+  const inside = config.switchNamespace === null ? [] : ['nsenter', `--net=${config.switchNamespace}`]
   const quiet = ['--no-chdir', '-vconsole:warn', '-vsyslog:off']
   await keep(site, {
     name: 'ovsdb-server',
@@ -64,7 +68,7 @@ export async function startOpenVswitch(site: Site): Promise<Found> {
   await execa('ovs-vsctl', [`--db=unix:${socketPath}`, '--no-wait', 'init'], { timeout: 10_000 })
   await keep(site, {
     name: 'ovs-vswitchd',
-    command: ['ovs-vswitchd', `unix:${socketPath}`, `--unixctl=${join(run, 'vswitchd.ctl')}`, ...quiet],
+    command: [...inside, 'ovs-vswitchd', `unix:${socketPath}`, `--unixctl=${join(run, 'vswitchd.ctl')}`, ...quiet],
     env,
     stopSignal: 'SIGTERM',
   })

@@ -71,16 +71,22 @@ export const baseFlows: Flows = new Map([
   }),
 ])
 
-/** The tag that a trunk's frame has says which network it is on; it keeps the tag unless a port of ours is to get it. */
-export function trunkFlows(ofport: number): Flows {
+/**
+ * The tag that a trunk's frame has says which network it is on; it keeps the tag unless a port of ours is to get it.
+ *
+ * @param isTrusted whether a gateway's address that comes by it is the gateway's: another host of the cloud answers for it
+ */
+export function trunkFlows(ofport: number, isTrusted: boolean): Flows {
+  const marks = isTrusted ? [load(1, registers.fromHost)] : []
   return new Map([
     flow(
       t.classify,
       90,
       `in_port=${ofport},vlan_tci=0x1000/0x1000`,
       'move:NXM_OF_VLAN_TCI[0..11]->NXM_NX_REG6[0..11]',
+      ...marks,
       to(t.deliver),
     ),
-    flow(t.classify, 90, `in_port=${ofport},vlan_tci=0x0000/0x1000`, load(0, registers.vlan), to(t.deliver)),
+    flow(t.classify, 90, `in_port=${ofport},vlan_tci=0x0000/0x1000`, load(0, registers.vlan), ...marks, to(t.deliver)),
   ])
 }

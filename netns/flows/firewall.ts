@@ -125,8 +125,8 @@ export class Firewall {
     return null
   }
 
-  async addTrunk(device: string, ofport: number): Promise<void> {
-    await this.#flows.set(new Map([[`trunk ${device}`, trunkFlows(ofport)]]))
+  async addTrunk(device: string, ofport: number, isTrusted: boolean): Promise<void> {
+    await this.#flows.set(new Map([[`trunk ${device}`, trunkFlows(ofport, isTrusted)]]))
   }
 
   async removeDevice(device: string): Promise<void> {

@@ -50,9 +50,13 @@ async function addRoutes(inside: RtNetlink, index: number, { device, addresses }
 }
 
 /** Both ends of the pair, each where it belongs; null when one is missing or belongs to another pair. */
-async function findPair(vif: Vif, netnsPath: string): Promise<{ readonly host: Link; readonly guest: Link } | null> {
+async function findPair(
+  vif: Vif,
+  bridge: Bridge,
+  netnsPath: string,
+): Promise<{ readonly host: Link; readonly guest: Link } | null> {
   if (!isNamespace(netnsPath)) return null
-  using outside = new RtNetlink(null)
+  using outside = new RtNetlink(bridge.netnsPath)
   const host = await outside.link(hostDevice(vif.portId))
   if (!host) return null
   using inside = new RtNetlink(netnsPath)
@@ -60,9 +64,9 @@ async function findPair(vif: Vif, netnsPath: string): Promise<{ readonly host: L
   return guest?.peerIndex === host.index && host.peerIndex === guest.index ? { host, guest } : null
 }
 
-async function createVeth(vif: Vif, netnsPath: string, owner: string): Promise<void> {
+async function createVeth(vif: Vif, bridge: Bridge, netnsPath: string): Promise<void> {
   const host = hostDevice(vif.portId)
-  using outside = new RtNetlink(null)
+  using outside = new RtNetlink(bridge.netnsPath)
   await outside.deleteLink(host)
   const descriptor = openSync(netnsPath, 'r')
   try {
@@ -72,16 +76,16 @@ async function createVeth(vif: Vif, netnsPath: string, owner: string): Promise<v
   } finally {
     closeSync(descriptor)
   }
-  await outside.setAlias(host, aliasOf(owner, vif.portId))
+  await outside.setAlias(host, aliasOf(bridge.owner, vif.portId))
 }
 
 /**
  * Whether the host's end stands, and its other end is in the guest. What the guest's root did inside (name, MAC, MTU, addresses,
  * routes, down) is the guest's own affair, as it is on any machine.
  */
-async function isLinked(vif: Vif, netnsPath: string): Promise<boolean> {
+async function isLinked(vif: Vif, bridge: Bridge, netnsPath: string): Promise<boolean> {
   if (!isNamespace(netnsPath)) return false
-  using outside = new RtNetlink(null)
+  using outside = new RtNetlink(bridge.netnsPath)
   const host = await outside.link(hostDevice(vif.portId))
   if (!host?.isUp || host.mtu !== vif.mtu) return false
   using inside = new RtNetlink(netnsPath)
@@ -100,7 +104,7 @@ async function isOnBridge(vif: Vif, bridge: Bridge): Promise<boolean> {
 }
 
 async function isPlugged(vif: Vif, { bridge }: OvsDetails, netnsPath: string): Promise<boolean> {
-  const [linked, onBridge] = await Promise.all([isLinked(vif, netnsPath), isOnBridge(vif, bridge)])
+  const [linked, onBridge] = await Promise.all([isLinked(vif, bridge, netnsPath), isOnBridge(vif, bridge)])
   return linked && onBridge
 }
 
@@ -113,11 +117,12 @@ function externalIds(vif: Vif): Readonly<Record<string, string>> {
   }
 }
 
-/** Ids of the ports whose device stands on this host under that owner's mark, connected to a bridge or not. */
-export async function devicesOf(owner: string): Promise<readonly string[]> {
-  using outside = new RtNetlink(null)
+/** Ids of the ports whose device stands on this host under the mark of the bridge's owner, connected to a bridge or not. */
+export async function devicesOf(bridge: Bridge): Promise<readonly string[]> {
+  using outside = new RtNetlink(bridge.netnsPath)
+  const mark = aliasOf(bridge.owner, '')
   return (await outside.links()).flatMap(({ name, alias }) => {
-    const portId = alias?.startsWith(aliasOf(owner, '')) ? alias.slice(aliasOf(owner, '').length) : null
+    const portId = alias?.startsWith(mark) ? alias.slice(mark.length) : null
     return portId !== null && name === hostDevice(portId) ? [portId] : []
   })
 }
@@ -128,9 +133,9 @@ async function link(
   { bridge, datapath }: Pick<OvsDetails, 'bridge' | 'datapath'>,
   { netnsPath, isUp }: { readonly netnsPath: string; readonly isUp: boolean },
 ): Promise<number> {
-  if (!isUp) await createVeth(vif, netnsPath, bridge.owner)
+  if (!isUp) await createVeth(vif, bridge, netnsPath)
   if (datapath === 'netdev') {
-    turnOffTxChecksum(hostDevice(vif.portId), null)
+    turnOffTxChecksum(hostDevice(vif.portId), bridge.netnsPath)
     turnOffTxChecksum(vif.device, netnsPath)
   }
   const index = await configure(vif, netnsPath)
@@ -178,7 +183,7 @@ export const ovs: VifType<OvsDetails> = {
 
   async plug(vif, { bridge, datapath, firewall }, netnsPath) {
     const device = hostDevice(vif.portId)
-    const pair = await findPair(vif, netnsPath)
+    const pair = await findPair(vif, bridge, netnsPath)
     const isConnected = pair?.host.isUp === true && (await isOnBridge(vif, bridge))
     // A device made anew under the same name comes to life only when its port was gone in a transaction of its own.
     if (!isConnected) await bridge.remove(device)
@@ -199,7 +204,7 @@ export const ovs: VifType<OvsDetails> = {
   async unplug(portId, { bridge, firewall }) {
     await bridge.remove(hostDevice(portId))
     await firewall.release(portId)
-    using outside = new RtNetlink(null)
+    using outside = new RtNetlink(bridge.netnsPath)
     await outside.deleteLink(hostDevice(portId))
   },
 

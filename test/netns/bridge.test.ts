@@ -74,7 +74,7 @@ test('removing a port that is not there succeeds', async () => {
 })
 
 test('a switch that does not answer is told as such, and the change holds when it does again', async () => {
-  const hasty = new Bridge(host.socket, 'br-test', 'test', 300)
+  const hasty = new Bridge(host.socket, 'br-test', 'test', { applyTimeoutMs: 300 })
   host.freezeSwitch()
   try {
     await expect(hasty.add(portOn('port0'))).rejects.toThrow('ovs-vswitchd did not apply a change within 0.3 s')
