@@ -103,7 +103,7 @@ export class DockerDriver implements ComputeDriver {
     const present = await this.#find(spec.serverId)
     if (present) {
       if (await this.#isWhole(present)) return toGuest(present, guestLabel)
-      await this.remove(spec.serverId)
+      await this.#removeMain(spec.serverId)
     }
     const image = this.#inits.get(spec.image) ?? (await ensureLocal(this.#docker, spec.image))
     const born = {
@@ -128,7 +128,7 @@ export class DockerDriver implements ComputeDriver {
       await this.#putFiles(container, spec)
       await writeOciSpec(this.#settings.ociDirectory, container.id, born)
     } catch (error) {
-      await this.remove(spec.serverId)
+      await this.#removeMain(spec.serverId)
       throw toCloudError(error, spec.serverId)
     }
     return {
@@ -186,8 +186,13 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async remove(serverId: string): Promise<void> {
-    await removeContainer(this.#engine, containerName(serverId))
+    await this.#removeMain(serverId)
     await this.dropAside(serverId)
+  }
+
+  /** What stands aside is the server's own disk: it stays. */
+  async #removeMain(serverId: string): Promise<void> {
+    await removeContainer(this.#engine, containerName(serverId))
   }
 
   async capture(serverId: string, { scratch, isWhole, fateOf }: CaptureOptions): Promise<Captured> {

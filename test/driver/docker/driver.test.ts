@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import Docker from 'dockerode'
+import { execa } from 'execa'
 import { messageOf } from '../../../core/errors.ts'
 import { DockerDriver } from '../../../driver/docker/driver.ts'
 import type { GuestExit, GuestSpec } from '../../../driver/driver.ts'
@@ -51,6 +53,38 @@ test('a guest that a killed agent left half made is made anew', async () => {
   expect(again.guestId).not.toBe(guestId)
   await site.driver.start(spec.serverId)
   expect((await site.driver.exec(spec.serverId, ['cat', '/root/.ssh/authorized_keys'], 5000)).output).toBe('key')
+})
+
+test('a create that fails, or is found half made, leaves the disk that stands aside', async () => {
+  const spec = await specOf()
+  await site.driver.create(spec)
+  await site.driver.setAside(spec.serverId)
+  const files = [{ path: '/etc/passwd/below', mode: 0o600, content: 'no directory', owner: 'root' }] as const
+  await expect(site.driver.create({ ...spec, files })).rejects.toMatchObject({ kind: expect.any(String) })
+  expect(await site.driver.inspect(spec.serverId)).toBeNull()
+  const { guestId } = await site.driver.create(spec)
+  await rm(join(site.engine.ociDirectory, guestId))
+  await site.driver.create({ ...spec, files: [] })
+  await site.driver.bringBack(spec.serverId)
+  await site.driver.start(spec.serverId)
+  expect((await site.driver.exec(spec.serverId, ['cat', '/root/.ssh/authorized_keys'], 5000)).output).toBe('key')
+})
+
+test('a guest sees the disk of the one that stands aside, also after their host has forgotten its mounts', async () => {
+  const spec = await specOf()
+  await site.driver.create(spec)
+  await site.driver.setAside(spec.serverId)
+  await site.driver.create({ ...spec, files: [], asideAt: '/mnt' })
+  const root = join(dirname(site.engine.ociDirectory), 'aside', spec.serverId)
+  for (const before of ['its making', 'a fall of the host']) {
+    await site.driver.start(spec.serverId)
+    const seen = await site.driver.exec(spec.serverId, ['cat', '/mnt/root/.ssh/authorized_keys'], 5000)
+    expect([before, seen.output]).toEqual([before, 'key'])
+    await site.driver.stop(spec.serverId, 0)
+    await execa('umount', [root])
+  }
+  await site.driver.bringBack(spec.serverId)
+  expect(existsSync(root)).toBe(false)
 })
 
 test('what a broken-off removal left is swept away, and a guest that is there keeps its own', async () => {
