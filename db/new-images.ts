@@ -77,6 +77,16 @@ export async function deleteImage(db: Db, id: string): Promise<void> {
     .update({ status: 'deleted', deletedAt: db.fn.now(), updatedAt: db.fn.now() })
 }
 
+const unfinished: readonly ImageRow['status'][] = ['queued', 'saving']
+
+/** Images of a server's disk that nobody works on any more. */
+export async function dropUnfinishedImages(db: Db, serverId: string): Promise<void> {
+  await db('images')
+    .where({ serverId })
+    .whereIn('status', [...unfinished])
+    .update({ status: 'deleted', deletedAt: db.fn.now(), updatedAt: db.fn.now() })
+}
+
 export async function updateImage(db: Db, id: string, fields: ImageFields): Promise<ImageRow> {
   const { tags, ...rest } = fields
   const [row] = await db('images')

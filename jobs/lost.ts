@@ -1,7 +1,8 @@
 /** Jobs that nobody will run, and tasks that wait for a job which is not there. */
-import { changes, type TaskState } from '../core/states.ts'
+import { changes, type TaskState, type VmState } from '../core/states.ts'
 import { jobs, type JobName } from '../core/jobs.ts'
-import { fail } from '../db/servers.ts'
+import { dropUnfinishedImages } from '../db/new-images.ts'
+import { abandon, fail } from '../db/servers.ts'
 import { keyOf } from '../db/locks.ts'
 import type { Db, Transaction } from '../db/connect.ts'
 import { taskName } from './enqueue.ts'
@@ -13,6 +14,7 @@ const lostAfterSeconds = 60
 export interface LostTask {
   readonly serverId: string
   readonly host: string | null
+  readonly vmState: VmState
   readonly taskState: TaskState
   /** of the user's last request, to which the task belongs */
   readonly requestId: string | null
@@ -29,7 +31,7 @@ export async function lostTasks(
   { host, graceSeconds }: { readonly host?: string | null; readonly graceSeconds: number },
 ): Promise<readonly LostTask[]> {
   const { rows } = await db.raw<{ rows: LostTask[] }>(
-    `select s.id as server_id, s.host, s.task_state, extract(epoch from now() - s.updated_at)::int as seconds,
+    `select s.id as server_id, s.host, s.vm_state, s.task_state, extract(epoch from now() - s.updated_at)::int as seconds,
             (select request_id from server_actions a where a.server_id = s.id order by a.id desc limit 1) as request_id
      from servers s
      where s.deleted_at is null and s.task_state is not null and s.updated_at < now() - make_interval(secs => :graceSeconds)
@@ -43,9 +45,14 @@ export async function lostTasks(
   return rows
 }
 
+/** They leave the server as it is: it is none the worse without the image. */
+const imageTasks: readonly TaskState[] = ['image_snapshot', 'image_backup', 'image_pending_upload', 'image_uploading']
+
 /** The job that ends a task. */
-function jobFor(taskState: TaskState): JobName | null {
+function jobFor({ vmState, taskState, host }: LostTask): JobName | null {
   if (taskState === 'scheduling') return 'schedule'
+  if (vmState === 'shelved_offloaded' && (taskState === 'unshelving' || taskState === 'spawning'))
+    return host === null ? 'schedule' : 'server.unshelve'
   if (taskState === 'spawning') return 'server.create'
   for (const [name, change] of Object.entries(changes)) if (change.during === taskState && isJobName(name)) return name
   return null
@@ -56,13 +63,14 @@ function isJobName(name: string): name is JobName {
 }
 
 /**
- * The task has a job again where the row tells all that the job needs; else it ends in error with a fault that says so.
+ * The task has a job again where the row tells all that the job needs; else it ends with a fault that says so, in error but where the
+ * server is what it was.
  *
  * @returns what was done
  */
-export async function takeUp(trx: Transaction, task: LostTask): Promise<'begun again' | 'ended in error'> {
+export async function takeUp(trx: Transaction, task: LostTask): Promise<'begun again' | 'ended' | 'ended in error'> {
   const { serverId, host, taskState } = task
-  const name = jobFor(taskState)
+  const name = jobFor(task)
   const payload = { serverId, requestId: task.requestId ?? `req-${serverId}`, adminPassword: null }
   const isComplete = name !== null && jobs[name].safeParse(payload).success
   if (name !== null && isComplete && (host !== null || name === 'schedule' || name === 'server.delete')) {
@@ -74,7 +82,13 @@ export async function takeUp(trx: Transaction, task: LostTask): Promise<'begun a
     return 'begun again'
   }
   const message = `The job of task ${taskState} was lost, and the server's row does not tell all that it needs.`
-  await fail(trx, serverId, { code: 500, message, details: '', host })
+  const fault = { code: 500, message, details: '', host }
+  if (imageTasks.includes(taskState)) {
+    await dropUnfinishedImages(trx, serverId)
+    await abandon(trx, serverId, taskState, fault)
+    return 'ended'
+  }
+  await fail(trx, serverId, fault)
   return 'ended in error'
 }
 
