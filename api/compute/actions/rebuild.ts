@@ -111,11 +111,13 @@ export const rebuild: Action = async (call, server) => {
   const changed = await begin(call, server, wanted, adminPassword)
   const { version, root, caller } = call
   const view = serverView(await partsOfOne(call, changed), { version, root, isAdmin: caller.isAdmin, as: 'update' })
+  // A rebuild shows the user data under a name of its own.
+  const shown = Object.fromEntries(Object.entries(view).filter(([field]) => field !== 'OS-EXT-SRV-ATTR:user_data'))
   const added = {
     ...(version >= 54 ? { key_name: changed.keyName } : {}),
     ...(version >= 57 ? { user_data: changed.userData } : {}),
     adminPass: adminPassword,
   }
   const [self] = linksOf(root, 'servers', server.id)
-  return { status: 202, body: { server: { ...view, ...added } }, headers: { Location: self?.href ?? '' } }
+  return { status: 202, body: { server: { ...shown, ...added } }, headers: { Location: self?.href ?? '' } }
 }

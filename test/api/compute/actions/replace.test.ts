@@ -60,6 +60,20 @@ test.each([
   },
 )
 
+test('a rebuild shows what a look at the server shows, from 2.75, and the user data under a name of its own', async () => {
+  const id = await standing()
+  const rebuilt = await api.admin(`POST /compute/v2.1/servers/${id}/action`, {
+    body: { rebuild: { imageRef: api.imageId, user_data: 'aGVsbG8=' } },
+    version: '2.75',
+  })
+  const seen = await api.admin(`GET /compute/v2.1/servers/${id}`, { version: '2.75' })
+  const fields = ({ body }: Answer): readonly string[] =>
+    Object.keys(z.object({ server: z.record(z.string(), z.unknown()) }).parse(body).server)
+  const expected = fields(seen).map((field) => field.replace('OS-EXT-SRV-ATTR:user_data', 'user_data'))
+  expect(fields(rebuilt).toSorted()).toEqual([...expected, 'adminPass'].toSorted())
+  expect(rebuilt.body).toMatchObject({ server: { user_data: 'aGVsbG8=' } })
+})
+
 test('rebuild refuses what is not there, what is too big, and keys that came later', async () => {
   const id = await standing()
   expect((await act(id, { rebuild: { imageRef: randomUUID() } })).status).toBe(400)
