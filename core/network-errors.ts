@@ -24,6 +24,8 @@ export const networkErrors = {
   PortInUse: 'conflict',
   PortSecurityAndIPRequiredForSecurityGroups: 'invalid',
   PortSecurityPortHasSecurityGroup: 'conflict',
+  QoSRulesConflict: 'conflict',
+  QosPolicyInUse: 'conflict',
   SecurityGroupCannotRemoveDefault: 'conflict',
   SecurityGroupCannotUpdateDefault: 'conflict',
   SecurityGroupDefaultAlreadyExists: 'conflict',

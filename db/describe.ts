@@ -39,6 +39,7 @@ const narrower: Readonly<Record<string, string>> = {
   'ports.allowed_address_pairs': 'readonly AddressPair[]',
   'subnets.host_routes': 'readonly HostRoute[]',
   'security_group_rules.direction': "'ingress' | 'egress'",
+  'qos_rules.direction': "'ingress' | 'egress'",
   'security_group_rules.ethertype': "'IPv4' | 'IPv6'",
 }
 

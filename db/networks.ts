@@ -73,8 +73,8 @@ export async function freeVlan(trx: Transaction): Promise<number> {
   return vlan
 }
 
-export type NewNetwork = Omit<NetworkRow, Kept | 'portSecurityEnabled'> &
-  Partial<Pick<NetworkRow, 'portSecurityEnabled'>>
+export type NewNetwork = Omit<NetworkRow, Kept | 'portSecurityEnabled' | 'qosPolicyId'> &
+  Partial<Pick<NetworkRow, 'portSecurityEnabled' | 'qosPolicyId'>>
 
 /** @throws NetworkError when the VLAN tag is taken */
 export async function insertNetwork(trx: Transaction, network: NewNetwork): Promise<NetworkRow> {
@@ -87,7 +87,10 @@ export async function insertNetwork(trx: Transaction, network: NewNetwork): Prom
   return row
 }
 
-export type NetworkChange = Pick<NetworkRow, 'name' | 'description' | 'adminStateUp' | 'shared' | 'portSecurityEnabled'>
+export type NetworkChange = Pick<
+  NetworkRow,
+  'name' | 'description' | 'adminStateUp' | 'shared' | 'portSecurityEnabled' | 'qosPolicyId'
+>
 
 /** @throws NetworkError when it would be shared no more, and another project has a port on it; NotFound */
 export async function updateNetwork(trx: Transaction, id: string, change: NetworkChange): Promise<void> {

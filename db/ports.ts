@@ -98,7 +98,12 @@ export type NewPort = Pick<
   | 'position'
   | 'isOwnedByServer'
 > &
-  Partial<Pick<PortRow, 'portSecurityEnabled' | 'allowedAddressPairs' | 'dnsName' | 'deviceTag' | 'host' | 'status'>>
+  Partial<
+    Pick<
+      PortRow,
+      'portSecurityEnabled' | 'allowedAddressPairs' | 'dnsName' | 'deviceTag' | 'host' | 'status' | 'qosPolicyId'
+    >
+  >
 
 /** @returns false when another port has this MAC address */
 export async function insertPort(
@@ -130,6 +135,7 @@ export type PortChange = Pick<
   | 'mac'
   | 'portSecurityEnabled'
   | 'allowedAddressPairs'
+  | 'qosPolicyId'
 >
 
 /** @throws NetworkError when another port has the MAC address */

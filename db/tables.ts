@@ -238,6 +238,7 @@ export interface NetworkRow {
   readonly tags: readonly string[]
   readonly revision: number
   readonly portSecurityEnabled: boolean
+  readonly qosPolicyId: string | null
 }
 
 export interface PoolGroupMemberRow {
@@ -281,6 +282,7 @@ export interface PortRow {
   readonly allowedAddressPairs: readonly AddressPair[]
   readonly dnsName: string
   readonly deviceTag: string | null
+  readonly qosPolicyId: string | null
 }
 
 export interface ProjectRow {
@@ -293,6 +295,28 @@ export interface ProjectRow {
   readonly parentId: string | null
   readonly tags: readonly string[]
   readonly extra: Readonly<Record<string, unknown>>
+}
+
+export interface QosPolicyRow {
+  readonly id: string
+  readonly projectId: string
+  readonly name: string
+  readonly description: string
+  readonly shared: boolean
+  readonly isDefault: boolean
+  readonly tags: readonly string[]
+  readonly revision: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
+export interface QosRuleRow {
+  readonly id: string
+  readonly policyId: string
+  readonly direction: 'ingress' | 'egress'
+  readonly maxKbps: number
+  readonly maxBurstKbps: number
+  readonly createdAt: Date
 }
 
 export interface QuotaClassRow {
@@ -556,6 +580,8 @@ declare module 'knex/types/tables.js' {
     port_security_groups: PortSecurityGroupRow
     ports: PortRow
     projects: ProjectRow
+    qos_policies: QosPolicyRow
+    qos_rules: QosRuleRow
     quota_classes: QuotaClassRow
     quotas: QuotaRow
     regions: RegionRow

@@ -16,6 +16,8 @@ interface VifRow {
   readonly allowedAddressPairs: readonly AddressPair[]
   readonly groupIds: readonly string[]
   readonly extraSpecs: Readonly<Record<string, string>>
+  /** of the port's QoS policy, or else of its network's; as the guest sees it */
+  readonly qos: { readonly ingress?: RateLimit; readonly egress?: RateLimit }
 }
 
 const selectVifs = `
@@ -27,39 +29,46 @@ const selectVifs = `
          coalesce(p.position, 0) as position,
          p.port_security_enabled, p.allowed_address_pairs,
          array(select g.security_group_id::text from port_security_groups g where g.port_id = p.id order by 1) as group_ids,
-         coalesce(v.flavor->'extraSpecs', '{}') as extra_specs
+         coalesce(v.flavor->'extraSpecs', '{}') as extra_specs,
+         coalesce((select json_object_agg(q.direction, json_build_object('rate', q.max_kbps, 'burst', q.max_burst_kbps))
+                   from qos_rules q where q.policy_id = coalesce(p.qos_policy_id, n.qos_policy_id)), '{}') as qos
   from ports p join networks n on n.id = p.network_id join servers v on v.id = p.server_id
   left join addresses a on a.port_id = p.id left join subnets s on s.id = a.subnet_id`
+
+type Direction = 'inbound' | 'outbound'
+
+/** A bucket of less than a tenth of a second starves TCP. */
+function limit(rate: number, burst: number): RateLimit {
+  return { rate: Math.round(rate), burst: Math.round(Math.max(rate / 10, burst > 0 ? burst : 0)) }
+}
 
 /**
  * Nova's limits of a flavor: average in kB/s, peak as much, burst in kB. The wire knows one rate: the average.
  * Source: nova documentation, "Extra Specs", quota.
  */
-function limitOf(extraSpecs: Readonly<Record<string, string>>, direction: 'inbound' | 'outbound'): RateLimit | null {
+function flavorLimit({ extraSpecs }: VifRow, direction: Direction): RateLimit | null {
   const kilobytes = (what: string): number => Number(extraSpecs[`quota:vif_${direction}_${what}`] ?? Number.NaN)
   const rate = kilobytes('average') * bitsPerByte
-  if (!(rate > 0)) return null
-  const burst = kilobytes('burst') * bitsPerByte
-  // A bucket of less than a tenth of a second starves TCP.
-  return { rate: Math.round(rate), burst: Math.round(Math.max(rate / 10, burst > 0 ? burst : 0)) }
+  return rate > 0 ? limit(rate, kilobytes('burst') * bitsPerByte) : null
 }
 
-function toVif({
-  portSecurityEnabled,
-  allowedAddressPairs,
-  groupIds,
-  position,
-  extraSpecs,
-  portId,
-  serverId,
-  mac,
-  mtu,
-  vlan,
-  addresses,
-  dns,
-}: VifRow): Vif {
-  const security = portSecurityEnabled ? { groupIds, addressPairs: allowedAddressPairs } : null
-  const limits = { inbound: limitOf(extraSpecs, 'inbound'), outbound: limitOf(extraSpecs, 'outbound') }
+/** A rule of 0 kbit/s limits nothing: it says how large bursts may be, of what has no limit. */
+function policyLimit({ qos }: VifRow, direction: Direction): RateLimit | null {
+  const rule = direction === 'inbound' ? qos.ingress : qos.egress
+  return rule && rule.rate > 0 ? limit(rule.rate, rule.burst) : null
+}
+
+/** Where flavor and policy both set one, the lower holds. */
+function limitOf(row: VifRow, direction: Direction): RateLimit | null {
+  const limits = [flavorLimit(row, direction), policyLimit(row, direction)].filter((one) => one !== null)
+  return limits.toSorted((one, other) => one.rate - other.rate)[0] ?? null
+}
+
+function toVif(row: VifRow): Vif {
+  const { portId, serverId, mac, mtu, vlan, addresses, dns, position } = row
+  const { groupIds, allowedAddressPairs: addressPairs } = row
+  const security = row.portSecurityEnabled ? { groupIds, addressPairs } : null
+  const limits = { inbound: limitOf(row, 'inbound'), outbound: limitOf(row, 'outbound') }
   return { portId, serverId, mac, mtu, vlan, addresses, dns, device: `eth${position}`, security, ...limits }
 }
 

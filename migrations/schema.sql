@@ -232,7 +232,8 @@ create table networks (
   updated_at timestamp with time zone not null default now(),
   tags text[] not null default '{}'::text[],
   revision integer not null default 0,
-  port_security_enabled boolean not null default true
+  port_security_enabled boolean not null default true,
+  qos_policy_id uuid
 );
 
 create table pool_group_members (
@@ -275,7 +276,8 @@ create table ports (
   port_security_enabled boolean not null default true,
   allowed_address_pairs jsonb not null default '[]'::jsonb,
   dns_name text not null default ''::text,
-  device_tag text
+  device_tag text,
+  qos_policy_id uuid
 );
 
 create table projects (
@@ -288,6 +290,28 @@ create table projects (
   parent_id text,
   tags text[] not null default '{}'::text[],
   extra jsonb not null default '{}'::jsonb
+);
+
+create table qos_policies (
+  id uuid not null,
+  project_id text not null,
+  name text not null,
+  description text not null default ''::text,
+  shared boolean not null default false,
+  is_default boolean not null default false,
+  tags text[] not null default '{}'::text[],
+  revision integer not null default 0,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now()
+);
+
+create table qos_rules (
+  id uuid not null,
+  policy_id uuid not null,
+  direction text not null,
+  max_kbps integer not null,
+  max_burst_kbps integer not null default 0,
+  created_at timestamp with time zone not null default now()
 );
 
 create table quota_classes (
@@ -557,11 +581,15 @@ CREATE INDEX ip_ranges_subnet ON public.ip_ranges USING btree (subnet_id, first)
 
 CREATE INDEX login_failures_forgotten ON public.login_failures USING btree (forgotten_at);
 
+CREATE INDEX networks_qos_policy ON public.networks USING btree (qos_policy_id) WHERE (qos_policy_id IS NOT NULL);
+
 CREATE INDEX port_security_groups_group ON public.port_security_groups USING btree (security_group_id);
 
 CREATE INDEX ports_device ON public.ports USING btree (device_id);
 
 CREATE INDEX ports_network ON public.ports USING btree (network_id);
+
+CREATE INDEX ports_qos_policy ON public.ports USING btree (qos_policy_id) WHERE (qos_policy_id IS NOT NULL);
 
 CREATE INDEX projects_parent ON public.projects USING btree (parent_id) WHERE (parent_id IS NOT NULL);
 
@@ -800,13 +828,21 @@ $function$
 
 CREATE TRIGGER address_left BEFORE UPDATE ON public.addresses FOR EACH ROW WHEN (((old.state = 'used'::text) AND (new.state <> 'used'::text))) EXECUTE FUNCTION address_left();
 
+CREATE TRIGGER networks_qos_wires AFTER UPDATE OF qos_policy_id ON public.networks FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
+
 CREATE TRIGGER networks_revision BEFORE UPDATE ON public.networks FOR EACH ROW EXECUTE FUNCTION next_revision();
 
 CREATE TRIGGER port_security_groups_wires AFTER INSERT OR DELETE OR UPDATE ON public.port_security_groups FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
+CREATE TRIGGER ports_qos_wires AFTER UPDATE OF qos_policy_id ON public.ports FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
+
 CREATE TRIGGER ports_revision BEFORE UPDATE ON public.ports FOR EACH ROW EXECUTE FUNCTION next_revision();
 
 CREATE TRIGGER ports_wires AFTER UPDATE OF mac, port_security_enabled, allowed_address_pairs, server_id ON public.ports FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
+
+CREATE TRIGGER qos_policies_revision BEFORE UPDATE ON public.qos_policies FOR EACH ROW EXECUTE FUNCTION next_revision();
+
+CREATE TRIGGER qos_rules_wires AFTER INSERT OR DELETE OR UPDATE ON public.qos_rules FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
 CREATE TRIGGER security_group_rules_wires AFTER INSERT OR DELETE OR UPDATE ON public.security_group_rules FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
@@ -815,6 +851,8 @@ CREATE TRIGGER security_groups_revision BEFORE UPDATE ON public.security_groups 
 CREATE TRIGGER subnets_revision BEFORE UPDATE ON public.subnets FOR EACH ROW EXECUTE FUNCTION next_revision();
 
 CREATE UNIQUE INDEX addresses_reserved_for ON public.addresses USING btree (subnet_id, reserved_for) WHERE (reserved_for IS NOT NULL);
+
+CREATE UNIQUE INDEX qos_policies_default ON public.qos_policies USING btree (project_id) WHERE is_default;
 
 CREATE UNIQUE INDEX security_group_rules_once ON public.security_group_rules USING btree (security_group_id, direction, ethertype, protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id) NULLS NOT DISTINCT;
 
@@ -958,6 +996,8 @@ alter table network_quotas add constraint network_quotas_pkey PRIMARY KEY (proje
 
 alter table networks add constraint networks_pkey PRIMARY KEY (id);
 
+alter table networks add constraint networks_qos_policy_id_fkey FOREIGN KEY (qos_policy_id) REFERENCES qos_policies(id);
+
 alter table networks add constraint networks_vlan_check CHECK (((vlan >= 1) AND (vlan <= 4094)));
 
 alter table networks add constraint networks_vlan_key UNIQUE (vlan);
@@ -986,6 +1026,8 @@ alter table ports add constraint ports_network_id_fkey FOREIGN KEY (network_id) 
 
 alter table ports add constraint ports_pkey PRIMARY KEY (id);
 
+alter table ports add constraint ports_qos_policy_id_fkey FOREIGN KEY (qos_policy_id) REFERENCES qos_policies(id);
+
 alter table ports add constraint ports_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id);
 
 alter table ports add constraint ports_server_id_position_key UNIQUE (server_id, "position");
@@ -999,6 +1041,20 @@ alter table projects add constraint projects_domain_id_name_key UNIQUE (domain_i
 alter table projects add constraint projects_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table projects add constraint projects_pkey PRIMARY KEY (id);
+
+alter table qos_policies add constraint qos_policies_pkey PRIMARY KEY (id);
+
+alter table qos_rules add constraint qos_rules_direction_check CHECK ((direction = ANY (ARRAY['ingress'::text, 'egress'::text])));
+
+alter table qos_rules add constraint qos_rules_max_burst_kbps_check CHECK ((max_burst_kbps >= 0));
+
+alter table qos_rules add constraint qos_rules_max_kbps_check CHECK ((max_kbps >= 0));
+
+alter table qos_rules add constraint qos_rules_pkey PRIMARY KEY (id);
+
+alter table qos_rules add constraint qos_rules_policy_id_direction_key UNIQUE (policy_id, direction);
+
+alter table qos_rules add constraint qos_rules_policy_id_fkey FOREIGN KEY (policy_id) REFERENCES qos_policies(id) ON DELETE CASCADE;
 
 alter table quota_classes add constraint quota_classes_pkey PRIMARY KEY (class, resource);
 

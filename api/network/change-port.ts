@@ -12,6 +12,7 @@ import { viewerOf } from '../caller.ts'
 import { allow } from '../policy.ts'
 import type { Call } from '../route.ts'
 import { grantAddress, type FixedIpWish } from './new-port.ts'
+import { qosPolicyOf } from './qos-policies.ts'
 import { checkPortSecurity, fixedIpsOf, pairsOf, type PortChanges } from './port-body.ts'
 
 /** Which of a port's addresses stay, and which wishes are new. An address that is named stays, then one of a subnet that is named. */
@@ -100,7 +101,7 @@ export async function changePort(
   port: PortWithAddresses,
   wanted: PortChanges,
 ): Promise<void> {
-  viewerOf(call.caller)
+  const viewer = viewerOf(call.caller)
   refuseOfBound(port, wanted)
   const mac = wanted.mac_address?.toLowerCase() ?? port.mac
   if (mac !== port.mac) allow(call.caller, 'update_port:mac_address')
@@ -108,6 +109,7 @@ export async function changePort(
   const pairs = wanted.allowed_address_pairs ? pairsOf(wanted.allowed_address_pairs) : port.allowedAddressPairs
   const isEnabled = wanted.port_security_enabled ?? port.portSecurityEnabled
   checkPortSecurity({ isEnabled, hasGroups: groupIds.length > 0, hasPairs: pairs.length > 0, isNew: false })
+  const qosPolicyId = await qosPolicyOf(trx, { asked: wanted.qos_policy_id, present: port.qosPolicyId }, viewer)
   await updatePort(trx, port.id, {
     name: wanted.name ?? port.name,
     description: wanted.description ?? port.description,
@@ -116,6 +118,7 @@ export async function changePort(
     deviceOwner: wanted.device_owner ?? port.deviceOwner,
     dnsName: wanted.dns_name ?? port.dnsName,
     mac,
+    qosPolicyId,
     portSecurityEnabled: isEnabled,
     allowedAddressPairs: pairs,
   })

@@ -20,6 +20,10 @@ const aliases = {
   quota_details: 'Quota details management support',
   pagination: 'Pagination support',
   sorting: 'Sorting support',
+  qos: 'Quality of Service',
+  'qos-default': 'QoS default policy',
+  'qos-bw-limit-direction': 'Direction for QoS bandwidth limit rule',
+  'qos-rule-type-details': 'Details of QoS rule types',
   agent: 'agent',
   availability_zone: 'Availability Zone',
 } as const

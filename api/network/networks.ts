@@ -11,6 +11,7 @@ import {
   updateNetwork,
   type NetworkWithSubnets,
 } from '../../db/networks.ts'
+import { defaultQosPolicy } from '../../db/qos.ts'
 import { dropRanges } from '../../ipam/ranges.ts'
 import { parseBody } from '../body.ts'
 import { viewerOf } from '../caller.ts'
@@ -20,6 +21,7 @@ import { createEach } from './bulk.ts'
 import { fieldsOf, flagOf, projectFilter, valuesOf } from './filters.ts'
 import { listed } from './listing.ts'
 import { ownerOf, refuseIfNotOwner } from './owner.ts'
+import { qosPolicyOf } from './qos-policies.ts'
 import { seconds } from './times.ts'
 import { flag, whole } from './values.ts'
 
@@ -44,6 +46,7 @@ function networkView(network: NetworkWithSubnets, { caller }: Call): Json {
     mtu: network.mtu,
     'router:external': false,
     port_security_enabled: network.portSecurityEnabled,
+    qos_policy_id: network.qosPolicyId,
     availability_zones: ['nova'],
     availability_zone_hints: [],
     ipv4_address_scope: null,
@@ -89,6 +92,7 @@ const wantedNetwork = z.strictObject({
   tenant_id: z.string().optional(),
   project_id: z.string().optional(),
   port_security_enabled: flag.default(true),
+  qos_policy_id: z.string().nullable().optional(),
   'router:external': z.literal(false).optional(),
   'provider:network_type': z.enum(['vlan', 'flat']).optional(),
   'provider:physical_network': z.string().optional(),
@@ -111,6 +115,8 @@ async function make(trx: Transaction, call: Call, wanted: Wanted): Promise<strin
   checkRights(call, wanted)
   const isFlat = wanted['provider:network_type'] === 'flat'
   const projectId = ownerOf(call, wanted)
+  const usual = { asked: wanted.qos_policy_id, present: await defaultQosPolicy(trx, projectId) }
+  const qosPolicyId = await qosPolicyOf(trx, usual, viewerOf(call.caller))
   const { id } = await insertNetwork(trx, {
     id: randomUUID(),
     projectId,
@@ -121,6 +127,7 @@ async function make(trx: Transaction, call: Call, wanted: Wanted): Promise<strin
     shared: wanted.shared,
     adminStateUp: wanted.admin_state_up,
     portSecurityEnabled: wanted.port_security_enabled,
+    qosPolicyId,
   })
   await withinNetworkQuota(trx, projectId, 'network')
   return id
@@ -140,6 +147,7 @@ const changes = z.strictObject({
     admin_state_up: flag.optional(),
     shared: flag.optional(),
     port_security_enabled: flag.optional(),
+    qos_policy_id: z.string().nullable().optional(),
     'router:external': z.literal(false).optional(),
   }),
 })
@@ -149,15 +157,21 @@ export async function update(call: Call): Promise<Reply> {
   const network = await getNetwork(call.db, call.params.id ?? '', viewerOf(call.caller))
   refuseIfNotOwner(call, network, 'update_network')
   if (wanted.shared !== undefined && wanted.shared !== network.shared) allow(call.caller, 'update_network:shared')
-  await call.db.transaction((trx) =>
-    updateNetwork(trx, network.id, {
+  await call.db.transaction(async (trx) => {
+    const qosPolicyId = await qosPolicyOf(
+      trx,
+      { asked: wanted.qos_policy_id, present: network.qosPolicyId },
+      viewerOf(call.caller),
+    )
+    await updateNetwork(trx, network.id, {
       name: wanted.name ?? network.name,
       description: wanted.description ?? network.description,
       adminStateUp: wanted.admin_state_up ?? network.adminStateUp,
       shared: wanted.shared ?? network.shared,
       portSecurityEnabled: wanted.port_security_enabled ?? network.portSecurityEnabled,
-    }),
-  )
+      qosPolicyId,
+    })
+  })
   return { status: 200, body: { network: await viewOf(call, network.id) } }
 }
 

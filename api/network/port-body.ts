@@ -21,7 +21,7 @@ const common = {
   port_security_enabled: flag.optional(),
   mac_address: mac.optional(),
   extra_dhcp_opts: z.array(z.unknown()).max(0).optional(),
-  qos_policy_id: z.null().optional(),
+  qos_policy_id: z.string().nullable().optional(),
   'binding:vnic_type': z.literal('normal').optional(),
   'binding:host_id': z.string().nullable().optional(),
   'binding:profile': z.record(z.string(), z.never()).nullable().optional(),

@@ -36,7 +36,7 @@ export function portView(port: PortWithAddresses, { caller }: Pick<Call, 'caller
     })),
     extra_dhcp_opts: [],
     port_security_enabled: port.portSecurityEnabled,
-    qos_policy_id: null,
+    qos_policy_id: port.qosPolicyId,
     dns_name: port.dnsName,
     dns_assignment: [],
     tags: port.tags,

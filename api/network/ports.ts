@@ -18,6 +18,7 @@ import { newPort } from './new-port.ts'
 import { ownerOf } from './owner.ts'
 import { checkPortSecurity, fixedIpsOf, pairsOf, portChanges, wantedPort, type WantedPort } from './port-body.ts'
 import { portView } from './port-view.ts'
+import { qosPolicyOf } from './qos-policies.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -69,6 +70,7 @@ async function make(trx: Transaction, call: Call, wanted: WantedPort): Promise<s
   const isSecured = wanted.port_security_enabled ?? network.portSecurityEnabled
   const securityGroupIds = await groupsOf(trx, wanted, { projectId, isSecured })
   const pairs = pairsOf(wanted.allowed_address_pairs ?? [])
+  const qosPolicyId = await qosPolicyOf(trx, { asked: wanted.qos_policy_id, present: null }, viewer)
   const [hasGroups, hasPairs] = [securityGroupIds.length > 0, pairs.length > 0]
   checkPortSecurity({ isEnabled: isSecured, hasGroups, hasPairs, isNew: true })
   const id = randomUUID()
@@ -87,6 +89,7 @@ async function make(trx: Transaction, call: Call, wanted: WantedPort): Promise<s
     portSecurityEnabled: isSecured,
     allowedAddressPairs: pairs,
     dnsName: wanted.dns_name,
+    qosPolicyId,
   }
   const mac = wanted.mac_address?.toLowerCase() ?? null
   await newPort(trx, { port, mac, securityGroupIds, fixedIps: fixedIpsOf(wanted), serverName: null }, subnets)

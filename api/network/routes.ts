@@ -6,6 +6,7 @@ import * as networks from './networks.ts'
 import * as ports from './ports.ts'
 import * as groups from './security-groups.ts'
 import * as rules from './security-group-rules.ts'
+import { qosRoutes } from './qos-routes.ts'
 import * as quotas from './quotas.ts'
 import * as subnets from './subnets.ts'
 import { tagRoutes } from './tags.ts'
@@ -53,5 +54,6 @@ export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.0/routers', rule: 'get_floatingip', run: extensions.routers },
   { method: 'get', path: '/v2.0/availability_zones', rule: 'get_availability_zone', run: agents.zones },
   { method: 'get', path: '/v2.0/agents', rule: 'get_agent', run: agents.index },
+  ...qosRoutes,
   ...tagRoutes,
 ]
