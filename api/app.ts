@@ -40,6 +40,14 @@ export const facades: readonly Facade[] = [
 /** Room for user data of 64 KiB in base64, and all the rest. */
 const largestBody = '256kb'
 
+/** Glance's patches are JSON by another name. */
+const jsonTypes = [
+  'application/json',
+  'application/*+json',
+  'application/openstack-images-v2.1-json-patch',
+  'application/openstack-images-v2.0-json-patch',
+] as const
+
 const requestIdForm = /^req-[0-9a-f-]{36}$/
 
 /** One id per request, in the reply, the log, the jobs and the actions; one line per request in the log. */
@@ -100,7 +108,7 @@ export function createApp(cloud: Cloud): Express {
   for (const facade of facades) {
     app.use(
       facade.at,
-      express.json({ limit: largestBody, strict: false, type: ['application/json', 'application/*+json'] }),
+      express.json({ limit: largestBody, strict: false, type: [...jsonTypes] }),
       routerOf(cloud, facade.routes, facade),
       () => {
         throw new HttpFault(404, 'The resource could not be found.')

@@ -1,4 +1,6 @@
 /** A facade is a table of routes. A route is a function from a call to a reply; only this file and app.ts know express. */
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import express, { type NextFunction, type Request, type Response, type Router } from 'express'
 import { z } from 'zod'
 import type { Logger } from 'pino'
@@ -30,6 +32,8 @@ export interface OpenCall extends Cloud {
   readonly params: Readonly<Record<string, string>>
   readonly query: URLSearchParams
   readonly body: unknown
+  /** the body as it comes, where it is no JSON */
+  readonly bytes: Readable
   /** the microversion, where the facade has any */
   readonly version: Microversion
   readonly header: (name: string) => string | undefined
@@ -42,7 +46,7 @@ export interface Call extends OpenCall {
 
 export interface Reply {
   readonly status: number
-  /** none = a reply without a body; text as it is, all else as JSON */
+  /** none = a reply without a body; text and streams as they are, all else as JSON */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -96,15 +100,17 @@ function openCall(cloud: Cloud, request: Request, response: Response, version: M
     params: z.record(z.string(), z.string()).parse(request.params),
     query: url.searchParams,
     body: request.body,
+    bytes: request,
     version,
     header: (name) => request.get(name),
   }
 }
 
-function send(response: Response, { status, body, headers }: Reply): void {
+async function send(response: Response, { status, body, headers }: Reply): Promise<void> {
   if (headers) response.set(headers)
   response.status(status)
   if (body === undefined) response.end()
+  else if (body instanceof Readable) await pipeline(body, response)
   else if (typeof body === 'string') response.send(body)
   else response.json(body)
 }
@@ -126,7 +132,7 @@ function handler(cloud: Cloud, route: Route, versionOf: (request: Request) => Mi
       next()
       return
     }
-    send(response, await answer(route, openCall(cloud, request, response, version), response))
+    await send(response, await answer(route, openCall(cloud, request, response, version), response))
   }
 }
 

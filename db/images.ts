@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import type { Knex } from 'knex'
 import { Conflict, NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
-import type { Db } from './connect.ts'
-import type { ImageRow } from './tables.ts'
+import type { Db, Transaction } from './connect.ts'
+import type { ImageMemberRow, ImageRow } from './tables.ts'
 
 /** Who looks: an administrator sees all, a project its own and the public ones. */
 export interface Viewer {
@@ -17,6 +18,15 @@ export interface ImageFilter {
   readonly visibility: ImageRow['visibility'] | null
   readonly owner: string | null
   readonly tags: readonly string[]
+  /** properties, each with the value it must have */
+  readonly properties: Readonly<Record<string, string>>
+  /** columns of its own, each with the value it must have */
+  readonly equal: Readonly<Partial<Pick<ImageRow, 'diskFormat' | 'containerFormat' | 'isProtected' | 'checksum'>>>
+  readonly atLeast: Readonly<Partial<Pick<ImageRow, 'sizeBytes' | 'minMemoryMiB' | 'minDiskGiB' | 'updatedAt'>>>
+  readonly atMost: Readonly<Partial<Pick<ImageRow, 'sizeBytes'>>>
+  readonly isHidden: boolean
+  /** of the images that others share with the viewer's project, those it has answered so */
+  readonly memberStatus: ImageMemberRow['status'] | 'all'
   readonly limit: number
   /** id of the last image of the page before */
   readonly marker: string | null
@@ -26,7 +36,9 @@ export interface ImageFilter {
   }
 }
 
-const visible = `(visibility in ('public', 'community') or project_id = ?)`
+/** Whoever knows its id sees what is public, of the community, its own, or shared with it. */
+const known = `(? or visibility in ('public', 'community') or project_id = ?
+  or visibility = 'shared' and id in (select image_id from image_members where project_id = ?))`
 
 /** @throws NotFound when there is none that the viewer may see */
 export async function getImage(db: Db, id: string, { projectId, isAdmin }: Viewer): Promise<ImageRow> {
@@ -34,7 +46,7 @@ export async function getImage(db: Db, id: string, { projectId, isAdmin }: Viewe
   const row = await db('images')
     .where({ id })
     .whereNot({ status: 'deleted' })
-    .whereRaw(`(? or ${visible})`, [isAdmin, projectId])
+    .whereRaw(known, [isAdmin, projectId, projectId])
     .first()
   if (!row) throw new NotFound('Image', id)
   return row
@@ -45,27 +57,49 @@ export async function findImage(db: Db, id: string): Promise<ImageRow | null> {
   return (await db('images').where({ id }).first()) ?? null
 }
 
+/** The row, held until the transaction ends. @throws NotFound */
+export async function lockImage(trx: Transaction, id: string): Promise<ImageRow> {
+  const row = await trx('images').where({ id }).whereNot({ status: 'deleted' }).forUpdate().first()
+  if (!row) throw new NotFound('Image', id)
+  return row
+}
+
+/** Lists leave out what others gave to the community, unless it is asked for, and what the viewer has not accepted. */
+function whereListed(query: Knex.QueryBuilder, filter: ImageFilter, { projectId, isAdmin }: Viewer): void {
+  const { visibility, memberStatus } = filter
+  if (visibility !== null) void query.where({ visibility })
+  void query.whereRaw(
+    `(? or visibility = 'public' or project_id = ? or visibility = 'community' and ?
+      or visibility = 'shared' and id in (select image_id from image_members where project_id = ? and (? = 'all' or status = ?)))`,
+    [isAdmin, projectId, visibility === 'community', projectId, memberStatus, memberStatus],
+  )
+}
+
+function whereFields(query: Knex.QueryBuilder, filter: ImageFilter): void {
+  const { names, ids, statuses, owner, tags, properties } = filter
+  if (names !== null) void query.whereIn('name', [...names])
+  if (ids !== null) void query.whereIn('id', ids.filter(isUuid))
+  if (statuses !== null) void query.whereRaw('status = any(?)', [[...statuses]])
+  if (owner !== null) void query.where({ projectId: owner })
+  if (tags.length > 0) void query.whereRaw('tags @> ?', [[...tags]])
+  if (Object.keys(properties).length > 0) void query.whereRaw('properties @> ?::jsonb', [JSON.stringify(properties)])
+  void query.where({ ...filter.equal, isHidden: filter.isHidden })
+  for (const [column, least] of Object.entries(filter.atLeast)) void query.where(column, '>=', least)
+  for (const [column, most] of Object.entries(filter.atMost)) void query.where(column, '<=', most)
+}
+
 /** In the wanted order, then by id; the page after `marker`. */
-export async function listImages(
-  db: Db,
-  filter: ImageFilter,
-  { projectId, isAdmin }: Viewer,
-): Promise<readonly ImageRow[]> {
+export async function listImages(db: Db, filter: ImageFilter, viewer: Viewer): Promise<readonly ImageRow[]> {
   const { by, direction } = filter.sort
   const query = db('images')
     .whereNot({ status: 'deleted' })
-    .whereRaw(`(? or ${visible})`, [isAdmin, projectId])
     .orderBy([
       { column: by, order: direction },
       { column: 'id', order: direction },
     ])
     .limit(filter.limit)
-  if (filter.names !== null) void query.whereIn('name', [...filter.names])
-  if (filter.ids !== null) void query.whereIn('id', filter.ids.filter(isUuid))
-  if (filter.statuses !== null) void query.whereRaw('status = any(?)', [[...filter.statuses]])
-  if (filter.visibility !== null) void query.where({ visibility: filter.visibility })
-  if (filter.owner !== null) void query.where({ projectId: filter.owner })
-  if (filter.tags.length > 0) void query.whereRaw('tags @> ?', [[...filter.tags]])
+  whereListed(query, filter, viewer)
+  whereFields(query, filter)
   if (filter.marker !== null)
     void query.whereRaw(`(??, id) ${direction === 'asc' ? '>' : '<'} (select ??, id from images where id = ?)`, [
       by,

@@ -1,60 +1,11 @@
 /** Images, to look at. Source of names and filters: glance's image API v2. */
 import { Invalid, NotFound } from '../../core/errors.ts'
 import { getImage, listImages, type ImageFilter } from '../../db/images.ts'
-import type { ImageRow } from '../../db/tables.ts'
 import { viewerOf } from '../caller.ts'
 import { nextHref, pageOf } from '../page.ts'
-import type { Call, OpenCall, Reply } from '../route.ts'
-
-const versions = ['v2.9', 'v2.7', 'v2.6', 'v2.5', 'v2.4', 'v2.3', 'v2.2', 'v2.1', 'v2.0'] as const
-
-function versionList(root: string): unknown {
-  const links = [{ rel: 'self', href: `${root}/image/v2/` }]
-  return { versions: versions.map((id, place) => ({ id, status: place === 0 ? 'CURRENT' : 'SUPPORTED', links })) }
-}
-
-/** Glance answers its root with 300, and /versions with 200. */
-export function root({ root: href }: OpenCall): Reply {
-  return { status: 300, body: versionList(href) }
-}
-
-export function allVersions({ root: href }: OpenCall): Reply {
-  return { status: 200, body: versionList(href) }
-}
-
-function seconds(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z')
-}
-
-/** Flat: a property of the user's stands beside Glance's own. */
-export function imageView(image: ImageRow): Readonly<Record<string, unknown>> {
-  const digest = /@sha256:([0-9a-f]{64})$/.exec(image.reference ?? '')?.[1] ?? null
-  return {
-    ...image.properties,
-    id: image.id,
-    name: image.name,
-    status: image.status,
-    visibility: image.visibility,
-    owner: image.projectId,
-    size: image.sizeBytes,
-    virtual_size: null,
-    min_ram: image.minMemoryMiB,
-    min_disk: image.minDiskGiB,
-    protected: image.isProtected,
-    tags: image.tags,
-    container_format: 'docker',
-    disk_format: 'raw',
-    checksum: null,
-    os_hash_algo: digest === null ? null : 'sha256',
-    os_hash_value: digest,
-    os_hidden: false,
-    created_at: seconds(image.createdAt),
-    updated_at: seconds(image.updatedAt),
-    self: `/v2/images/${image.id}`,
-    file: `/v2/images/${image.id}/file`,
-    schema: '/v2/schemas/image',
-  }
-}
+import type { Call, Reply } from '../route.ts'
+import { imageOf } from './find.ts'
+import { imageView } from './view.ts'
 
 /** 'in:a,b' lists several values; everything else is one. */
 function oneOf(text: string | null): readonly string[] | null {
@@ -81,11 +32,80 @@ function sortOf(query: URLSearchParams): ImageFilter['sort'] {
   return { by, direction: direction === 'asc' ? 'asc' : 'desc' }
 }
 
+/** Parameters that say something else than the value of a property. */
+const spoken: ReadonlySet<string> = new Set([
+  ...[
+    'limit',
+    'marker',
+    'sort',
+    'sort_key',
+    'sort_dir',
+    'visibility',
+    'member_status',
+    'owner',
+    'name',
+    'id',
+    'status',
+  ],
+  ...['tag', 'os_hidden', 'protected', 'checksum', 'container_format', 'disk_format', 'size_min', 'size_max'],
+  ...['min_ram', 'min_disk', 'created_at', 'updated_at'],
+])
+
+function truthOf(query: URLSearchParams, name: string): boolean | null {
+  const text = query.get(name)?.toLowerCase() ?? null
+  if (text === null) return null
+  if (text !== 'true' && text !== 'false')
+    throw new Invalid(`Invalid value '${text}' for '${name}': it is true or false.`)
+  return text === 'true'
+}
+
+function numberOf(query: URLSearchParams, name: string): number | null {
+  const text = query.get(name)
+  if (text === null) return null
+  if (!/^\d{1,15}$/.test(text)) throw new Invalid(`Invalid value '${text}' for '${name}': it is a whole number.`)
+  return Number(text)
+}
+
+/** Without what was not asked for. */
+function given<T extends Readonly<Record<string, unknown>>>(
+  fields: T,
+): { readonly [K in keyof T]?: NonNullable<T[K]> } {
+  const kept: { [K in keyof T]?: NonNullable<T[K]> } = {}
+  for (const key in fields) {
+    const value = fields[key]
+    if (value !== null && value !== undefined) kept[key] = value
+  }
+  return kept
+}
+
+const memberStatuses = ['accepted', 'pending', 'rejected', 'all'] as const
+
+function fieldsOf(query: URLSearchParams): Pick<ImageFilter, 'properties' | 'equal' | 'atLeast' | 'atMost'> {
+  return {
+    properties: Object.fromEntries([...query].filter(([name]) => !spoken.has(name))),
+    equal: given({
+      diskFormat: query.get('disk_format'),
+      containerFormat: query.get('container_format'),
+      checksum: query.get('checksum'),
+      isProtected: truthOf(query, 'protected'),
+    }),
+    atLeast: given({
+      sizeBytes: numberOf(query, 'size_min'),
+      minMemoryMiB: numberOf(query, 'min_ram'),
+      minDiskGiB: numberOf(query, 'min_disk'),
+    }),
+    atMost: given({ sizeBytes: numberOf(query, 'size_max') }),
+  }
+}
+
 function filterOf({ query }: Call): ImageFilter {
   const wanted = query.get('visibility')
   const visibility = visibilities.find((known) => known === wanted) ?? null
   if (wanted !== null && wanted !== 'all' && visibility === null)
     throw new Invalid(`Invalid visibility value: ${wanted}`)
+  const asked = query.get('member_status') ?? 'accepted'
+  const memberStatus = memberStatuses.find((known) => known === asked)
+  if (memberStatus === undefined) throw new Invalid(`Invalid status: ${asked}`)
   return {
     ...pageOf(query),
     names: oneOf(query.get('name')),
@@ -93,6 +113,9 @@ function filterOf({ query }: Call): ImageFilter {
     statuses: oneOf(query.get('status')),
     owner: query.get('owner'),
     tags: query.getAll('tag'),
+    ...fieldsOf(query),
+    isHidden: truthOf(query, 'os_hidden') ?? false,
+    memberStatus,
     visibility,
     sort: sortOf(query),
   }
@@ -118,18 +141,5 @@ export async function index(call: Call): Promise<Reply> {
 }
 
 export async function show(call: Call): Promise<Reply> {
-  const { id = '' } = call.params
-  try {
-    return { status: 200, body: imageView(await getImage(call.db, id, viewerOf(call.caller))) }
-  } catch (error) {
-    throw error instanceof NotFound ? new NoImage(id, { cause: error }) : error
-  }
-}
-
-/** Glance's own sentence. */
-class NoImage extends NotFound {
-  constructor(id: string, options: ErrorOptions) {
-    super('Image', id, options)
-    this.message = `No image found with ID ${id}`
-  }
+  return { status: 200, body: imageView(await imageOf(call)) }
 }

@@ -1,0 +1,52 @@
+/** The bytes of an image: they go through, and are never held. */
+import { join } from 'node:path'
+import { Conflict, Forbidden } from '../../core/errors.ts'
+import { activateImage, moveImage } from '../../db/new-images.ts'
+import { archiveOf, archiveSize } from '../../registry/archive.ts'
+import { storeFile } from '../../registry/file.ts'
+import { Repository } from '../../registry/repository.ts'
+import { HttpFault } from '../faults.ts'
+import type { Call, Reply } from '../route.ts'
+import { imageOf, ownImageOf } from './find.ts'
+
+function registryOf({ config }: Call): string {
+  return config.registryUrl ?? `127.0.0.1:${config.registryPort}`
+}
+
+/**
+ * PUT /v2/images/{id}/file. The root file system of a machine, as a tar archive, and what `docker save` or skopeo write, boot; anything
+ * else is kept as it came.
+ */
+export async function upload(call: Call): Promise<Reply> {
+  if (!/^application\/octet-stream\b/.test(call.header('content-type') ?? ''))
+    throw new HttpFault(415, 'The bytes of an image are application/octet-stream.')
+  const { db, config, bytes } = call
+  const { id, status } = await ownImageOf(call, 'modify')
+  if (!(await moveImage(db, id, ['queued'], 'saving')))
+    throw new Conflict(`Image status transition from ${status} to saving is not allowed.`)
+  try {
+    const repository = new Repository(registryOf(call), `images/${id}`)
+    const stored = await storeFile(repository, bytes, join(config.home, 'run', 'upload'))
+    if (!(await activateImage(db, id, stored))) throw new HttpFault(410, `Image ${id} was deleted meanwhile.`)
+  } catch (error) {
+    await moveImage(db, id, ['saving'], 'queued')
+    throw error
+  }
+  return { status: 204 }
+}
+
+const type = { 'Content-Type': 'application/octet-stream' } as const
+
+/** GET /v2/images/{id}/file: what was uploaded; an image that was not is made into an archive that can be. */
+export async function download(call: Call): Promise<Reply> {
+  const { reference, fileDigest, sizeBytes, checksum, status } = await imageOf(call)
+  if (status === 'deactivated' && !call.caller.isAdmin)
+    throw new Forbidden('The requested image has been deactivated. Image data download is forbidden.')
+  if (reference === null) return { status: 204 }
+  if (fileDigest === null) {
+    const headers = { ...type, 'Content-Length': String(await archiveSize(reference)) }
+    return { status: 200, headers, body: await archiveOf(reference) }
+  }
+  const headers = { ...type, 'Content-Length': String(sizeBytes), ...(checksum ? { 'Content-MD5': checksum } : {}) }
+  return { status: 200, headers, body: await Repository.of(reference).repository.blob(fileDigest) }
+}
