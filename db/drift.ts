@@ -158,3 +158,20 @@ export async function runningTasks(db: Db): Promise<readonly RunningTask[]> {
   )
   return rows
 }
+
+/** An image of a server's disk that nobody works on. */
+export interface AbandonedImage {
+  readonly imageId: string
+  readonly serverId: string
+  readonly status: 'queued' | 'saving'
+}
+
+/** The task is looked at as a whole: a server does one thing at a time. */
+export async function abandonedImages(db: Db): Promise<readonly AbandonedImage[]> {
+  const { rows } = await db.raw<{ rows: AbandonedImage[] }>(
+    `select i.id as image_id, s.id as server_id, i.status
+     from images i join servers s on s.id = i.server_id
+     where i.status in ('queued', 'saving') and (s.deleted_at is not null or s.task_state is null)`,
+  )
+  return rows
+}

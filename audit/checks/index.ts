@@ -5,6 +5,7 @@ import { claims } from './claims.ts'
 import { files } from './files.ts'
 import { guests } from './guests.ts'
 import { hosts } from './hosts.ts'
+import { images } from './images.ts'
 import { jobs } from './jobs.ts'
 import { mounts } from './mounts.ts'
 import { namespaces } from './namespaces.ts'
@@ -23,6 +24,7 @@ export const checks: readonly Check[] = [
   jobs,
   requests,
   hosts,
+  images,
   guests,
   wires,
   switchRows,
