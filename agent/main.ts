@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { arch, cpus, networkInterfaces, uptime } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -18,6 +19,7 @@ import { handlersOf } from './handlers.ts'
 import type { Host } from './host.ts'
 import { serveMetadata } from './metadata/serve.ts'
 import { reconcile } from './reconcile.ts'
+import { captureDirectory } from './save-image.ts'
 import { Turns } from './turns.ts'
 import { answerForNetworks, beat, reconcileOften, watchGuests } from './watch.ts'
 
@@ -94,6 +96,7 @@ await registerHost(db, {
   agentToken,
 })
 const metadata = await serveMetadata(host)
+await rm(captureDirectory(config), { recursive: true, force: true })
 await reconcile(host, { isStart: true })
 
 const ending = new AbortController()

@@ -1,6 +1,7 @@
 /** A guest's disk, put into the registry as an image. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import type { Config } from '../core/config.ts'
 import type { Server } from '../core/server.ts'
 import { activateImage, moveImage } from '../db/new-images.ts'
 import type { Fate } from '../driver/driver.ts'
@@ -32,6 +33,11 @@ export function fateInImage(path: string): Fate {
   return ownPaths.some((own) => own.test(path)) ? 'drop' : 'keep'
 }
 
+/** Where disks are copied to while they are read; what an agent that died left there is of no use to anybody. */
+export function captureDirectory({ home, hostName }: Pick<Config, 'home' | 'hostName'>): string {
+  return join(home, 'run', 'capture', hostName)
+}
+
 export interface ImageWish {
   readonly imageId: string
   /** for the image of a shelved server, which comes back as the machine that it was */
@@ -56,7 +62,7 @@ export async function saveImage(
   const parent = await readImage(server.imageReference)
   const isOfOne = parent.config.config?.Labels?.[identityLabel] !== undefined
   const isWhole = parent.manifest.layers.length >= mostLayers || (isOfOne && !keepsIdentity)
-  const scratch = join(config.home, 'run', 'capture')
+  const scratch = captureDirectory(config)
   const fateOf = keepsIdentity ? (): Fate => 'keep' : fateInImage
   const { kind, archive } = await inTurn(() => driver.capture(server.id, { scratch, isWhole, fateOf }))
   await afterCapture()
