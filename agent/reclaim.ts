@@ -6,7 +6,7 @@ import { enqueue } from '../jobs/enqueue.ts'
 import type { Host } from './host.ts'
 
 /** Deletes for good what was softly deleted longer ago than the setting says. Without the setting it is kept until somebody decides. */
-export async function reclaim({ db, name, config, log }: Host): Promise<void> {
+export async function reclaim({ db, name, config, log }: Pick<Host, 'db' | 'name' | 'config' | 'log'>): Promise<void> {
   if (config.reclaimSeconds === 0) return
   for (const serverId of await softDeletedBefore(db, name, config.reclaimSeconds)) {
     const requestId = `req-${randomUUID()}`

@@ -1,7 +1,11 @@
 /** What users do to a running machine, with the unmodified client: frozen, locked, resized, given a password. */
+import { randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { begin } from '../../db/servers.ts'
+import { enqueue } from '../../jobs/enqueue.ts'
+import { databaseOf } from '../faults/services.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { Client } from './client.ts'
 
@@ -142,5 +146,34 @@ test('a password that is changed opens the machine, and a machine that is watche
     expect(figures).toMatch(/"maximum": 128|memory_details/)
   } finally {
     await client.run('server', 'delete', '--wait', 'opened')
+  }
+}, 400_000)
+
+/** As the API does where the cloud keeps deleted servers for a while. */
+async function softlyDelete(serverId: string): Promise<void> {
+  const db = await databaseOf(cloud)
+  try {
+    await db.transaction(async (trx) => {
+      const { host } = await begin(trx, serverId, 'server.soft-delete')
+      await enqueue(trx, 'server.soft-delete', { serverId, requestId: `req-${randomUUID()}` }, host ?? undefined)
+    })
+  } finally {
+    await db.destroy()
+  }
+}
+
+test('a softly deleted machine is off, and comes back with all its files', async () => {
+  const address = await create('missed')
+  try {
+    await client.ssh(address, 'echo mine > /root/mine; sync')
+    const id = await client.value('id', 'server', 'show', 'missed')
+    await softlyDelete(id)
+    await reaches(id, 'SOFT_DELETED')
+    expect(await client.ssh(address, 'true')).toBeNull()
+    await client.run('server', 'restore', id)
+    await reaches('missed', 'ACTIVE')
+    expect(await until(() => client.ssh(address, 'cat /root/mine'), patience)).toBe('mine')
+  } finally {
+    await client.run('server', 'delete', '--wait', 'missed')
   }
 }, 400_000)

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { pino } from 'pino'
 import { z } from 'zod'
+import { reclaim } from '../../../../agent/reclaim.ts'
+import { settings } from '../../../../core/config.ts'
 import { setQuota, useOf } from '../../../../db/quotas.ts'
 import { finish } from '../../../../db/servers.ts'
-import { softDeletedBefore } from '../../../../db/soft-delete.ts'
 import { boot, faultIn, jobsOf, place, startApi, type Answer, type TestApi } from '../../fixture.ts'
 
 let api: TestApi
@@ -91,13 +93,23 @@ test('forceDelete deletes at once, before or after a soft delete; so does the de
   expect((await jobsOf(api.db, unplaced)).at(-1)?.taskIdentifier).toBe('server.delete')
 })
 
-test('what was deleted long enough ago is due to be reclaimed, and nothing else', async () => {
+test('what was deleted long enough ago is reclaimed by its host, and nothing else; without the setting nothing is', async () => {
   const [old, young] = [await softlyDeleted(), await softlyDeleted()]
   await api
     .db('servers')
     .where({ id: old })
     .update({ softDeletedAt: new Date(Date.now() - 7_200_000) })
-  const due = await softDeletedBefore(api.db, 'host-1', 3600)
-  expect(due).toContain(old)
-  expect(due).not.toContain(young)
+  const log = pino({ level: 'silent' })
+  const of = (reclaimSeconds: number): Parameters<typeof reclaim>[0] => ({
+    db: api.db,
+    name: 'host-1',
+    config: settings.parse({ home: '/nowhere', reclaimSeconds }),
+    log,
+  })
+  await reclaim(of(0))
+  expect(await api.db('servers').where({ id: old }).first()).toMatchObject({ taskState: null })
+  await reclaim(of(3600))
+  expect(await api.db('servers').where({ id: old }).first()).toMatchObject({ taskState: 'deleting' })
+  expect((await jobsOf(api.db, old)).at(-1)?.taskIdentifier).toBe('host-1/server.delete')
+  expect(await api.db('servers').where({ id: young }).first()).toMatchObject({ taskState: null })
 })
