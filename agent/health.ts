@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '../core/errors.ts'
+import { messageOf, Unavailable } from '../core/errors.ts'
+import { shortage } from './disk-watch.ts'
 import type { Host } from './host.ts'
 
 /** A part that needs longer is asleep, or as good as. */
@@ -46,11 +47,15 @@ class Probe {
 export class Health {
   readonly #probes: readonly Probe[]
 
-  constructor({ driver, wires, config }: Pick<Host, 'driver' | 'wires' | 'config'>) {
+  constructor({ driver, wires, config, strain }: Pick<Host, 'driver' | 'wires' | 'config' | 'strain'>) {
     const { lxcfsDir } = config
     this.#probes = [
       new Probe('Docker', () => driver.capacity()),
       new Probe('Open vSwitch', () => wires.confirm()),
+      new Probe('the disk of the guests', async () => {
+        const problem = shortage(await strain.room(), config.diskReserveMiB)
+        if (problem !== null) throw new Unavailable(problem)
+      }),
       ...(lxcfsDir === null || lxcfsDir === 'off'
         ? []
         : [new Probe('lxcfs', () => readFile(join(lxcfsDir, 'proc', 'meminfo')))]),

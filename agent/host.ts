@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../core/config.ts'
 import type { Db } from '../db/connect.ts'
 import type { ComputeDriver } from '../driver/driver.ts'
+import type { HostStrain } from '../driver/strain.ts'
 import type { Wires } from '../netns/index.ts'
 import type { Turns } from './turns.ts'
 
@@ -13,6 +14,7 @@ export interface Host {
   readonly driver: ComputeDriver
   /** whether the driver keeps a guest to the disk size of its flavor */
   readonly enforcesDisk: boolean
+  readonly strain: HostStrain
   readonly wires: Wires
   readonly turns: Turns
   readonly log: Logger

@@ -11,6 +11,7 @@ import { connect } from '../db/connect.ts'
 import { registerHost } from '../db/hosts.ts'
 import { takeLock } from '../db/locks.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
+import { DockerStrain } from '../driver/docker/strain.ts'
 import { openWires } from '../netns/index.ts'
 import { runJobs } from '../jobs/run.ts'
 import { listenForConsole } from './console.ts'
@@ -21,19 +22,23 @@ import { serveMetadata } from './metadata/serve.ts'
 import { reconcile } from './reconcile.ts'
 import { captureDirectory } from './save-image.ts'
 import { Turns } from './turns.ts'
-import { answerForNetworks, beat, reconcileOften, watchGuests } from './watch.ts'
+import { answerForNetworks, beat, reconcileOften, watchGuests, watchStrain } from './watch.ts'
 
 function required(value: string | null, variable: string): string {
   if (value === null) throw new Invalid(`${variable} is not set: the launcher sets it for parts of our own`)
   return value
 }
 
+function engineOf(config: Config): { readonly socketPath: string; readonly cgroupParent: string } {
+  const socketPath = required(config.dockerHost, 'DOCKER_HOST').replace(/^unix:\/\//, '')
+  return { socketPath, cgroupParent: `/${config.namePrefix}` }
+}
+
 function driverOf(config: Config): DockerDriver {
   return new DockerDriver({
-    socketPath: required(config.dockerHost, 'DOCKER_HOST').replace(/^unix:\/\//, ''),
+    ...engineOf(config),
     ociDirectory: join(config.home, 'run', 'oci'),
     runtime: 'berth',
-    cgroupParent: `/${config.namePrefix}`,
     lxcfsDir: config.lxcfsDir === 'off' ? null : config.lxcfsDir,
   })
 }
@@ -71,7 +76,8 @@ const wires = await openWires({
   hostReachesGuests: config.hostReachesGuests,
 })
 const { enforcesDisk } = capacity
-const host: Host = { name, config, db, driver, enforcesDisk, wires, turns: new Turns(config.startConcurrency), log }
+const [strain, turns] = [new DockerStrain(engineOf(config)), new Turns(config.startConcurrency)]
+const host: Host = { name, config, db, driver, enforcesDisk, strain, wires, turns, log }
 
 const agentToken = randomBytes(32).toString('base64url')
 const console = await listenForConsole(host, agentToken)
@@ -113,6 +119,7 @@ const loops = Promise.all([
   beat(host, ending.signal),
   enforceChanges(host, databaseUrl, ending.signal),
   answerForNetworks(host, ending.signal),
+  watchStrain(host, ending.signal),
 ])
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', 'agent.ready'), String(process.pid))

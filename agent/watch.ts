@@ -5,9 +5,10 @@ import { heartbeat } from '../db/hosts.ts'
 import { Health } from './health.ts'
 import { settleExit } from './exits.ts'
 import type { Host } from './host.ts'
-import { reclaim } from './reclaim.ts'
 import { ProcFiles } from './proc-files.ts'
+import { reclaim } from './reclaim.ts'
 import { reconcile } from './reconcile.ts'
+import { StrainWatch } from './strain.ts'
 import { ensureGateways } from './wire.ts'
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -78,5 +79,16 @@ export async function answerForNetworks(host: Host, signal: AbortSignal): Promis
       host.log.error({ err: error }, 'gateways not looked at'),
     )
     await pause(host.config.heartbeatSeconds * 1000, signal)
+  }
+}
+
+/** A guest that writes as fast as the disk does fills what is kept free in a few seconds. */
+const strainMs = 1000
+
+export async function watchStrain(host: Host, signal: AbortSignal): Promise<void> {
+  const watch = new StrainWatch(host)
+  while (!signal.aborted) {
+    await watch.look()
+    await pause(strainMs, signal)
   }
 }

@@ -185,6 +185,14 @@ export const settings = z.strictObject({
     .min(0)
     .default(512)
     .describe("MiB kept for the host itself: Nova's default"),
+  diskReserveMiB: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(2048)
+    .describe(
+      'MiB of the disk that guests share that stay free: below, no new guest comes, and the one that grows fastest is paused',
+    ),
   pidsLimit: z.coerce
     .number()
     .int()

@@ -1,0 +1,80 @@
+/** Strain under Docker: its data root, the writable layers of its containers, their control groups. */
+import { existsSync } from 'node:fs'
+import { readdir, readFile, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+import Docker from 'dockerode'
+import { z } from 'zod'
+import { messageOf, Unavailable } from '../../core/errors.ts'
+import { guestLabel } from './driver.ts'
+import type { DiskRoom, HostStrain, LimitHits } from '../strain.ts'
+
+const root = '/sys/fs/cgroup'
+const containerId = /^[0-9a-f]{64}$/
+const mib = 1024 * 1024
+const timeoutMs = 60_000
+
+const info = z.object({ DockerRootDir: z.string() })
+const sizes = z.array(z.object({ Labels: z.record(z.string(), z.string()), SizeRw: z.number().default(0) }))
+
+/** The value of a line such as 'oom_kill 3'; 0 where the kernel does not count it, or the guest has just gone. */
+async function count(path: string, key: string): Promise<number> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+}
+
+export class DockerStrain implements HostStrain {
+  readonly #docker: Docker
+  readonly #cgroupParent: string
+  #dataRoot: string | null = null
+
+  constructor({ socketPath, cgroupParent }: { readonly socketPath: string; readonly cgroupParent: string }) {
+    this.#docker = new Docker({ socketPath, timeout: timeoutMs })
+    this.#cgroupParent = cgroupParent
+  }
+
+  async room(): Promise<DiskRoom> {
+    try {
+      this.#dataRoot ??= info.parse(await this.#docker.info()).DockerRootDir
+      const { blocks, bavail, bsize, files, ffree } = await statfs(this.#dataRoot)
+      return {
+        path: this.#dataRoot,
+        totalMiB: Math.floor((blocks * bsize) / mib),
+        freeMiB: Math.floor((bavail * bsize) / mib),
+        freeFiles: files === 0 ? null : ffree,
+      }
+    } catch (error) {
+      throw new Unavailable(`The disk of the guests cannot be looked at: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  async writtenMiB(): Promise<ReadonlyMap<string, number>> {
+    try {
+      const found = sizes.parse(await this.#docker.listContainers({ size: true }))
+      return new Map(
+        found.flatMap(({ Labels: { [guestLabel]: serverId }, SizeRw }) =>
+          serverId === undefined ? [] : [[serverId, Math.floor(SizeRw / mib)] as const],
+        ),
+      )
+    } catch (error) {
+      throw new Unavailable(`The disks of the guests cannot be looked at: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  async hits(): Promise<readonly LimitHits[]> {
+    const isUnified = existsSync(join(root, 'cgroup.controllers'))
+    const groupsOf = (controller: string): string => join(root, isUnified ? '' : controller, this.#cgroupParent)
+    const names = await readdir(groupsOf('memory')).catch(() => [])
+    return await Promise.all(
+      names
+        .filter((name) => containerId.test(name))
+        .map(async (guestId) => ({
+          guestId,
+          memory: await count(
+            join(groupsOf('memory'), guestId, isUnified ? 'memory.events' : 'memory.oom_control'),
+            'oom_kill',
+          ),
+          processes: await count(join(groupsOf('pids'), guestId, 'pids.events'), 'max'),
+        })),
+    )
+  }
+}
