@@ -31,7 +31,7 @@ interface Kept {
 
 const watchMs = 500
 const largestLogBytes = 64 * 1024 * 1024
-const longestBackoffMs = 30_000
+const longestBackoffMs = 8000
 /** One that ran this long has earned an immediate restart again. */
 const steadyMs = 60_000
 
@@ -85,7 +85,7 @@ function launch(part: Kept): void {
   if (part.id) writeFileSync(pidPath(spec.name), `${part.id.pid} ${part.id.startTime}`)
 }
 
-/** Starts again what ended: at once the first time, then after 1, 2, 4 ... seconds. */
+/** Starts again what ended: at once the first time, then after 1, 2, 4, 8 seconds. Once its cause is gone, that is how long healing takes. */
 function look(part: Kept): void {
   if (!part.isWanted || part.timer || (part.id && isAlive(part.id))) return
   if (Date.now() - part.startedAt > steadyMs) part.restarts = 0

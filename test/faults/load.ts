@@ -23,15 +23,18 @@ export class Load {
   readonly #promised: Promised[] = []
   readonly #ending = new AbortController()
   #working: Promise<unknown> | null = null
+  readonly #name: string
   #asked = 0
 
-  constructor(user: User) {
+  /** @param name begins those of all its servers */
+  constructor(user: User, name: string) {
     this.#user = user
+    this.#name = name
   }
 
   /** Creates, reboots and deletes until stopped. */
-  start(name: string): void {
-    const all = Array.from({ length: workers }, (_, index) => this.#work(`${name}-${index}`))
+  start(): void {
+    const all = Array.from({ length: workers }, (_, index) => this.#work(`${this.#name}-${index}`))
     this.#working = Promise.all(all)
   }
 
@@ -80,6 +83,18 @@ export class Load {
     return null
   }
 
+  /** Those too whose create got no reply. */
+  async #clear(): Promise<void> {
+    await until(
+      async () => {
+        const present = (await this.#user.list()).filter(({ name }) => name.startsWith(this.#name))
+        for (const { id } of present) await this.#user.change(id, 'delete')
+        return present.length === 0
+      },
+      { timeoutMs: 60_000, what: 'the servers of the load to go' },
+    )
+  }
+
   /** What was promised and is not so when all has settled, a line each; then all servers of the load go. */
   async judge(timeoutMs: number): Promise<readonly string[]> {
     const broken = async (): Promise<readonly string[]> => {
@@ -93,7 +108,7 @@ export class Load {
     }
     const kept = await until(async () => (await broken()).length === 0, { timeoutMs }).catch(messageOf)
     const lines = kept === true ? [] : await broken()
-    for (const { id } of this.#promised) await this.#user.change(id, 'delete')
+    await this.#clear()
     return lines
   }
 }

@@ -61,7 +61,8 @@ async function hostProblem(): Promise<string | null> {
 async function healed(fault: string, load: Load): Promise<void> {
   const started = performance.now()
   await load.stop()
-  const probe = await until(() => user.running('after'), { timeoutMs: healMs })
+  await until(async () => (await hostProblem()) === null, { timeoutMs: healMs, what: 'the host to be well' })
+  const probe = await user.running('after')
   const healedMs = performance.now() - started
   await user.change(probe, 'delete')
   const lost = await load.judge(healMs)
@@ -80,8 +81,8 @@ describe('killed under load', () => {
     async (part) => {
       await revive(cloud, part)
       const pid = await until(() => pidOf(cloud, part))
-      const load = new Load(user)
-      load.start(`killed-${part}`)
+      const load = new Load(user, `killed-${part}`)
+      load.start()
       await sleep(workBeforeMs)
       const watching = watch(guest.address)
       process.kill(pid, 'SIGKILL')
@@ -102,8 +103,8 @@ describe('frozen under load', () => {
     '%s',
     async (part) => {
       const pid = await until(() => pidOf(cloud, part))
-      const load = new Load(user)
-      load.start(`frozen-${part}`)
+      const load = new Load(user, `frozen-${part}`)
+      load.start()
       await sleep(workBeforeMs)
       const watching = part === 'ovs-vswitchd' ? null : watch(guest.address)
       const thaw = freeze(part, pid)
