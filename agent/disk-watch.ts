@@ -16,6 +16,9 @@ export function shortage({ path, freeMiB, totalMiB, freeFiles }: DiskRoom, reser
     return `the disk of the guests, ${path}, has room for ${freeFiles} more files; ${leastFiles} are kept`
   return null
 }
+/** One that would fill what is left within so many looks is stopped; who writes a little goes on. */
+const leastLooks = 20
+
 /** While the disk is short of room, the guest that grew most since the last look is paused. */
 export class DiskWatch {
   readonly #host: Host
@@ -53,6 +56,6 @@ export class DiskWatch {
     if (before === null) return
     const growth = [...sizes].map(([id, size]) => ({ id, grownMiB: size - (before.get(id) ?? size) }))
     const most = growth.toSorted((a, b) => b.grownMiB - a.grownMiB)[0]
-    if (most && most.grownMiB > 0) await this.#pause(most.id, { grownMiB: most.grownMiB, room })
+    if (most && most.grownMiB * leastLooks > room.freeMiB) await this.#pause(most.id, { grownMiB: most.grownMiB, room })
   }
 }

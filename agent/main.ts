@@ -3,8 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { arch, cpus, networkInterfaces, uptime } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { loadConfig, type Config } from '../core/config.ts'
+import { openLog } from '../core/log.ts'
 import { Invalid } from '../core/errors.ts'
 import { endOpenEvents } from '../db/action-events.ts'
 import { connect } from '../db/connect.ts'
@@ -59,7 +59,7 @@ function machine(): Readonly<Record<string, unknown>> {
 }
 
 const config = loadConfig()
-const log = pino({ level: config.logLevel, name: 'agent' })
+const log = openLog('agent', config)
 const databaseUrl = required(config.databaseUrl, 'DATABASE_URL')
 const name = config.hostName
 const lock = await takeLock(databaseUrl, `agent ${name}`, `agent of ${name} (pid ${process.pid})`)

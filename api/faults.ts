@@ -1,7 +1,7 @@
 /** What went wrong, as each facade says it. The one place where kinds of errors become HTTP numbers. */
-import { AddressInUse, CloudError, SubnetFull, type ErrorKind } from '../core/errors.ts'
+import { AddressInUse, CloudError, messageOf, SubnetFull, type ErrorKind } from '../core/errors.ts'
 import { NetworkError } from '../core/network-errors.ts'
-import { isDatabaseAway } from '../db/connect.ts'
+import { isDatabaseAway, isDatabaseFull } from '../db/connect.ts'
 import { VersionNotSupported } from './microversion.ts'
 
 /** A failure of HTTP itself: an unknown path or method, an unreadable or oversized body. */
@@ -66,6 +66,9 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof URIError) return { status: 400, message: 'Malformed URL', error }
   if (collisions.includes(codeOf(error)))
     return { status: 409, message: 'The resource was changed by another request at the same time.', error }
+  if (isDatabaseFull(error))
+    // The statement stands before the reason.
+    return { status: 503, message: `The disk of the database is full: ${messageOf(error).split(' - ').at(-1)}.`, error }
   if (isDatabaseAway(error))
     return { status: 503, message: 'The database does not answer. Try again in a moment.', error }
   return (

@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { loadConfig } from '../core/config.ts'
+import { openLog } from '../core/log.ts'
 import { connect } from '../db/connect.ts'
 import { createApp } from './app.ts'
 
 const config = loadConfig()
-const log = pino({ level: config.logLevel, name: 'api' })
+const log = openLog('api', config)
 const { databaseUrl, listenAddress, apiPort } = config
 if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher sets it for a Postgres of our own')
 const db = connect(databaseUrl, { size: config.databaseConnections, name: 'api' })

@@ -86,11 +86,26 @@ export function jsonb(db: Db, list: readonly unknown[]): Knex.Raw {
   return db.raw('?::jsonb', [JSON.stringify(list)])
 }
 
-/** Postgres' words for going down and coming up, and Node's for a connection that broke. Source: PostgreSQL manual, appendix A */
-const passingCodes: readonly unknown[] = ['57P01', '57P02', '57P03', '08000', '08003', '08006', '25P03', '53300']
+/** Postgres' words for going down, coming up and having no room, and Node's for a connection that broke. Source: PostgreSQL manual, appendix A */
+const passingCodes: readonly unknown[] = [
+  '57P01',
+  '57P02',
+  '57P03',
+  '08000',
+  '08003',
+  '08006',
+  '25P03',
+  '53100',
+  '53300',
+]
 const passingNames: readonly unknown[] = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT']
 const passingMessages =
   /^(Connection terminated|Client has encountered|Query read timeout|timeout expired|Knex: Timeout)/
+
+/** Whether a statement failed because the disk of the database is full: its message names the file. Source: PostgreSQL manual, appendix A */
+export function isDatabaseFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '53100'
+}
 
 /** Whether a statement failed because the database is down, restarting or asleep: the same may succeed in a moment. */
 export function isDatabaseAway(error: unknown): boolean {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { loadConfig } from '../core/config.ts'
+import { openLog } from '../core/log.ts'
 import type { Handlers } from '../core/jobs.ts'
 import { connect } from '../db/connect.ts'
 import { takeLock } from '../db/locks.ts'
@@ -13,7 +13,7 @@ import { deleteUnplaced } from './delete.ts'
 import { schedule } from './schedule.ts'
 
 const config = loadConfig()
-const log = pino({ level: config.logLevel, name: 'scheduler' })
+const log = openLog('scheduler', config)
 const databaseUrl = config.databaseUrl
 if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher sets it for a Postgres of our own')
 const db = connect(databaseUrl, { size: config.databaseConnections, name: 'scheduler' })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { Db } from '../../db/connect.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
-import { record } from './record.ts'
+import { isFull, record } from './record.ts'
 import { databaseOf, died, pidOf, revive } from './services.ts'
 import { smallDisk } from './small-disk.ts'
 import { User } from './user.ts'
@@ -33,6 +33,12 @@ async function clear(): Promise<void> {
   await until(async () => (await user.list()).length === 0, { timeoutMs: 120_000 })
 }
 
+/** The API answers, and nothing is wrong with the host. */
+async function well(): Promise<void> {
+  await until(async () => (await user.call('GET', '/compute/v2.1/servers')).status === 200, { timeoutMs: 60_000 })
+  await until(async () => (await problem()) === '', { timeoutMs: 60_000, what: 'the host to be well' })
+}
+
 async function problem(): Promise<string> {
   return (await db('hosts').first('problem'))?.problem ?? ''
 }
@@ -44,8 +50,7 @@ async function faultOf(name: string): Promise<string> {
 
 /** @returns milliseconds from `started` until the guest has not noticed, and a new server comes up */
 async function healed(guest: Witness, fault: string, started: number): Promise<void> {
-  await until(async () => (await user.call('GET', '/compute/v2.1/servers')).status === 200, { timeoutMs: 60_000 })
-  await until(async () => (await problem()) === '', { timeoutMs: 60_000, what: 'the host to be well' })
+  await well()
   const ms = performance.now() - started
   expect(await birthOf(user, guest.address)).toBe(guest.bornAt)
   const probe = await user.running('after')
@@ -57,8 +62,9 @@ async function healed(guest: Witness, fault: string, started: number): Promise<v
 
 test("Docker's disk, and its files: the writer is paused before the disk is full, no new guest comes, the others run on", async () => {
   const directory = join(cloud.site.layout.home, 'docker')
-  const disk = await smallDisk(cloud, { directory, parts: ['agent', 'docker'], sizeMiB: 4096 })
+  const disk = await smallDisk(cloud, { directory, parts: ['agent', 'docker'], sizeMiB: 5000 })
   try {
+    await well()
     const guest = await witness(user, 'guest')
     const writer = await witness(user, 'writer')
     await user.ssh(writer.address, 'nohup dd if=/dev/zero of=/root/all bs=1M > /dev/null 2>&1 < /dev/null &')
@@ -81,16 +87,17 @@ test("Docker's disk, and its files: the writer is paused before the disk is full
   } finally {
     await clear()
     await disk.remove()
+    await well()
   }
 }, 600_000)
 
-test("Postgres's disk: requests are refused with the reason, guests run on, nothing that was acknowledged is lost", async () => {
+async function postgresFull(): Promise<void> {
   const guest = await witness(user, 'guest')
   const directory = join(cloud.site.layout.home, 'postgres', 'data')
   const disk = await smallDisk(cloud, { directory, parts: ['postgres'], sizeMiB: 400 })
   try {
-    await until(async () => (await user.call('GET', '/compute/v2.1/servers')).status === 200, { timeoutMs: 60_000 })
-    await disk.fill(0)
+    await well()
+    await disk.fill()
     const refused = await until(
       async () => {
         const reply = await user.create('refused')
@@ -99,7 +106,7 @@ test("Postgres's disk: requests are refused with the reason, guests run on, noth
       { timeoutMs: 120_000, what: 'the disk to be full' },
     )
     expect(refused.status).toBe(503)
-    expect(refused.text).toMatch(/database/i)
+    expect(refused.text).toMatch(/database.*(full|does not answer)/)
     const promised = (await user.list().catch(() => [])).map(({ id }) => id)
     const started = performance.now()
     await disk.free()
@@ -108,18 +115,20 @@ test("Postgres's disk: requests are refused with the reason, guests run on, noth
     expect(promised.filter((id) => !present.has(id))).toEqual([])
   } finally {
     await disk.free()
-    await until(async () => (await user.call('GET', '/compute/v2.1/servers')).status === 200, { timeoutMs: 60_000 })
+    await well()
     await clear()
     await disk.remove()
+    await well()
   }
-}, 600_000)
+}
 
-test('the disk of the logs: everything goes on without them', async () => {
+async function logsFull(): Promise<void> {
   const guest = await witness(user, 'guest')
   const services = ['agent', 'scheduler', 'api'] as const
   const disk = await smallDisk(cloud, { directory: cloud.site.layout.log, parts: services, sizeMiB: 200 })
   try {
-    await disk.fill(0)
+    await well()
+    await disk.fill()
     const probe = await user.running('without-logs')
     expect(await user.ssh(guest.address, 'true')).toBe('')
     await user.change(probe, 'delete')
@@ -136,5 +145,13 @@ test('the disk of the logs: everything goes on without them', async () => {
   } finally {
     await clear()
     await disk.remove()
+    await well()
   }
-}, 600_000)
+}
+
+/** In a run with little time the disk of the guests stands for all of them. */
+const others = {
+  "Postgres's disk: requests are refused with the reason, guests run on, nothing acknowledged is lost": postgresFull,
+  'the disk of the logs: everything goes on without them': logsFull,
+}
+if (isFull) for (const [name, run] of Object.entries(others)) test(name, run, 600_000)

@@ -35,8 +35,8 @@ const attacks: readonly Attack[] = [
     notices: [],
   },
 ]
-const tried = isFull ? attacks : attacks.slice(0, 2)
-const knocks = 20
+const tried = isFull ? attacks : attacks.filter(({ name }) => name === 'memory bomb')
+const knocks = isFull ? 20 : 10
 /** What counts as twice: a machine that others use too is never still. */
 const slackMs = 250
 const gatewayOf = (address: string): string => address.replace(/\.\d+\.\d+$/, '.0.1')

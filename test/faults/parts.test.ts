@@ -24,7 +24,7 @@ const all = [
   'registry',
 ] as const
 type Part = (typeof all)[number]
-const killed: readonly Part[] = isFull ? all : ['agent', 'docker', 'postgres', 'ovs-vswitchd']
+const killed: readonly Part[] = isFull ? all : ['docker', 'ovs-vswitchd']
 const frozen: readonly Part[] = isFull ? all : ['docker']
 const frozenMs = isFull ? 60_000 : 14_000
 /** Requests that are under way when the part goes. */

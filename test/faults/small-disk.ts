@@ -1,4 +1,4 @@
-/** A part on a disk so small that a test can fill it: a file system in memory, seen in the namespaces of the test run alone. */
+/** A part on a disk so small that a test can fill it: a file with a file system, seen in the namespaces of the test run alone. */
 import { mkdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -12,8 +12,8 @@ async function run(command: string, ...words: readonly string[]): Promise<void> 
 
 export interface SmallDisk {
   readonly path: string
-  /** Leaves so many bytes, and none for others while it stands. */
-  fill(leaveMiB: number): Promise<void>
+  /** Takes all the room that there is. */
+  fill(): Promise<void>
   /** What `fill` took is free again. */
   free(): Promise<void>
   /** The file system takes no more files than there are. */
@@ -22,6 +22,9 @@ export interface SmallDisk {
   /** The part stands on its own disk again, with what it wrote meanwhile. */
   remove(): Promise<void>
 }
+
+/** Two guest images, and some guests, have less. */
+const mostFiles = 100_000
 
 /** Stops parts, does something, and starts them again in the other order. */
 async function without(cloud: TestCloud, parts: readonly string[], work: () => Promise<void>): Promise<void> {
@@ -44,35 +47,41 @@ export async function smallDisk(
   { directory, parts, sizeMiB }: { readonly directory: string; readonly parts: readonly string[]; sizeMiB: number },
 ): Promise<SmallDisk> {
   const small = `${directory}.small`
-  const ballast = join(small, 'ballast')
+  const [image, ballast, crumbs] = [`${directory}.image`, join(small, 'ballast'), join(small, 'crumbs')]
   await without(cloud, parts, async () => {
     await mkdir(small)
-    await run('mount', '-t', 'tmpfs', '-o', `size=${sizeMiB}m,mode=755`, 'small', small)
+    await run('truncate', '--size', `${sizeMiB}M`, image)
+    await run('mkfs.ext4', '-q', '-m', '0', '-N', String(mostFiles), image)
+    // The device of the file goes when the last mount of it does, at the latest with the test run.
+    await run('mount', '-o', 'loop', image, small)
     await run('cp', '-a', `${directory}/.`, small)
     await run('mount', '--bind', small, directory)
   })
   return {
     path: directory,
-    fill: async (leaveMiB) => {
-      const { bavail, bsize } = await statfs(small)
-      const bytes = Math.max(0, bavail * bsize - leaveMiB * 1024 * 1024)
-      await run('fallocate', '--length', String(bytes), ballast)
+    fill: async () => {
+      // It ends by the want of room.
+      await execa('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=64k'], { reject: false, timeout: 120_000 })
+      await execa('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=512', 'oflag=append', 'conv=notrunc'], {
+        reject: false,
+        timeout: 120_000,
+      })
     },
     free: () => run('rm', '-f', ballast),
     forbidFiles: async () => {
-      const { files, ffree } = await statfs(small)
-      await run('mount', '-o', `remount,nr_inodes=${files - ffree}`, small)
+      const { ffree } = await statfs(small)
+      await mkdir(crumbs)
+      await run('sh', '-c', `cd "$1" && seq ${ffree - 100} | xargs -n 2000 touch`, 'sh', crumbs)
     },
-    allowFiles: () => run('mount', '-o', 'remount,nr_inodes=1000000', small),
+    allowFiles: () => run('rm', '-rf', crumbs),
     remove: () =>
       without(cloud, parts, async () => {
         await run('umount', '--lazy', directory)
-        await run('rm', '-rf', ballast)
-        await run('rsync', '-a', '--delete', `${small}/`, directory).catch(() =>
-          run('cp', '-a', `${small}/.`, directory),
-        )
-        await run('umount', '--lazy', small)
-        await run('rmdir', small)
+        await run('rm', '-rf', ballast, crumbs, join(small, 'lost+found'), directory)
+        await mkdir(directory)
+        await run('cp', '-a', `${small}/.`, directory)
+        await run('umount', small)
+        await run('rm', '-rf', image, small)
       }),
   }
 }

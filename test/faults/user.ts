@@ -29,10 +29,15 @@ const bodies = {
   'reboot-hard': { reboot: { type: 'HARD' } },
 } as const
 
+const small = 'debian-12-small'
+const systemd = 'debian-12'
+
 export class User {
   readonly #cloud: TestCloud
   #token = ''
-  #ids: { readonly image: string; readonly flavor: string; readonly network: string } | null = null
+  #project = ''
+  #ids: { readonly images: ReadonlyMap<string, string>; readonly flavor: string; readonly network: string } | null =
+    null
 
   private constructor(cloud: TestCloud) {
     this.#cloud = cloud
@@ -45,7 +50,10 @@ export class User {
     const key = { name: 'faults', public_key: cloud.publicKey }
     await user.call('POST', '/compute/v2.1/os-keypairs', { body: { keypair: key } })
     user.#ids = {
-      image: await user.#idOf('/image/v2/images', 'images', 'debian-12-small'),
+      images: new Map([
+        [small, await user.#idOf('/image/v2/images', 'images', small)],
+        [systemd, await user.#idOf('/image/v2/images', 'images', systemd)],
+      ]),
       flavor: await user.#idOf('/compute/v2.1/flavors', 'flavors', 'm1.nano'),
       network: await user.#idOf('/networking/v2.0/networks', 'networks', 'private'),
     }
@@ -62,6 +70,9 @@ export class User {
       signal: AbortSignal.timeout(20_000),
     })
     this.#token = response.headers.get('x-subject-token') ?? ''
+    this.#project = z
+      .object({ token: z.object({ project: z.object({ id: z.string() }) }) })
+      .parse(await response.json()).token.project.id
   }
 
   async call(
@@ -93,10 +104,30 @@ export class User {
     return found.find((one) => one.name === name)?.id ?? ''
   }
 
-  async create(name: string, headers: Record<string, string> = {}): Promise<Reply> {
-    const { image, flavor, network } = this.#ids ?? { image: '', flavor: '', network: '' }
+  /** The project may have so many servers, with all that belongs to them. */
+  async allow(servers: number): Promise<void> {
+    const quota = { instances: servers, cores: servers, ram: 128 * servers }
+    const { status, text } = await this.call('PUT', `/compute/v2.1/os-quota-sets/${this.#project}`, {
+      body: { quota_set: quota },
+    })
+    if (status !== 200) throw new Error(`quota: ${String(status)} ${text}`)
+    await this.call('PUT', `/networking/v2.0/quotas/${this.#project}`, { body: { quota: { port: 4 * servers } } })
+  }
+
+  async create(
+    name: string,
+    headers: Record<string, string> = {},
+    { image = small }: { readonly image?: typeof small | typeof systemd } = {},
+  ): Promise<Reply> {
+    const { images, flavor, network } = this.#ids ?? { images: new Map<string, string>(), flavor: '', network: '' }
     const body = {
-      server: { name, imageRef: image, flavorRef: flavor, networks: [{ uuid: network }], key_name: 'faults' },
+      server: {
+        name,
+        imageRef: images.get(image),
+        flavorRef: flavor,
+        networks: [{ uuid: network }],
+        key_name: 'faults',
+      },
     }
     return await this.call('POST', '/compute/v2.1/servers', { body, headers })
   }
