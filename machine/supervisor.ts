@@ -78,7 +78,7 @@ function launch(part: Kept): void {
     ...(spec.uid === undefined ? {} : { uid: spec.uid, gid: spec.gid ?? spec.uid }),
   })
   closeSync(log)
-  part.startedAt = Date.now()
+  part.startedAt = performance.now()
   child.once('error', (error) => writeFileSync(spec.log, `${spec.name}: ${error.message}\n`, { flag: 'a' }))
   child.once('exit', () => look(part))
   part.id = child.pid === undefined ? null : identify(child.pid)
@@ -88,7 +88,7 @@ function launch(part: Kept): void {
 /** Starts again what ended: at once the first time, then after 1, 2, 4, 8 seconds. Once its cause is gone, that is how long healing takes. */
 function look(part: Kept): void {
   if (!part.isWanted || part.timer || (part.id && isAlive(part.id))) return
-  if (Date.now() - part.startedAt > steadyMs) part.restarts = 0
+  if (performance.now() - part.startedAt > steadyMs) part.restarts = 0
   const delay = part.restarts === 0 ? 0 : Math.min(longestBackoffMs, 500 * 2 ** part.restarts)
   part.restarts += 1
   part.timer = setTimeout(() => {
@@ -108,7 +108,14 @@ async function start(spec: PartSpec): Promise<void> {
     present.isWanted = false
     if (present.timer) clearTimeout(present.timer)
   }
-  const part: Kept = { spec, id: adopt(spec.name), restarts: 0, startedAt: Date.now(), isWanted: true, timer: null }
+  const part: Kept = {
+    spec,
+    id: adopt(spec.name),
+    restarts: 0,
+    startedAt: performance.now(),
+    isWanted: true,
+    timer: null,
+  }
   kept.set(spec.name, part)
   if (!part.id) launch(part)
   remember()
