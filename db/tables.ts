@@ -384,6 +384,7 @@ export interface SecurityGroupRuleRow {
   readonly remoteGroupId: string | null
   readonly description: string
   readonly createdAt: Date
+  readonly writtenPrefix: string | null
 }
 
 export interface SecurityGroupRow {

@@ -378,7 +378,8 @@ create table security_group_rules (
   remote_ip_prefix cidr,
   remote_group_id uuid,
   description text not null default ''::text,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  written_prefix text
 );
 
 create table security_groups (

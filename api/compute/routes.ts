@@ -10,6 +10,7 @@ import * as flavors from './flavors.ts'
 import { gone } from './gone.ts'
 import * as hosts from './hosts.ts'
 import * as hypervisors from './hypervisors.ts'
+import { imageProxyRoutes } from './image-proxies.ts'
 import * as instanceActions from './instance-actions.ts'
 import * as keypairs from './keypairs.ts'
 import { limits } from './limits.ts'
@@ -252,5 +253,6 @@ export const computeRoutes: readonly Route[] = [
   ...hostRoutes,
   ...administrationRoutes,
   ...otherRoutes,
+  ...imageProxyRoutes,
   ...networkProxyRoutes,
 ]

@@ -55,7 +55,11 @@ export async function show(call: Call): Promise<Reply> {
   return { status: 200, body: { security_group: await viewOf(call, call.params.id ?? '') } }
 }
 
-const text = z.string().trim().min(1).max(255)
+/** Spaces around a name are part of it; a name of nothing else is none. */
+const text = z
+  .string()
+  .max(255)
+  .refine((name) => name.trim() !== '')
 const groupBody = z.strictObject({
   security_group: z.strictObject({ name: text, description: z.string().trim().max(255).nullable().optional() }),
 })

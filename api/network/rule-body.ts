@@ -125,20 +125,27 @@ function checkPorts(rule: WantedRule, { name, number }: Protocol): void {
     )
 }
 
-/** 10.0.0.7/24 is 10.0.0.0/24, and 10.0.0.7 is 10.0.0.7/32. */
-function prefixOf({ remote_ip_prefix: text, ethertype }: WantedRule): string | null {
+/** 10.0.0.7 is 10.0.0.7/32. */
+function writtenPrefix({ remote_ip_prefix: text }: WantedRule): string | null {
   if (text === null || text === '') return null
-  const whole = text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`
+  return text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`
+}
+
+/** 10.0.0.7/24 means 10.0.0.0/24. */
+function prefixOf(rule: WantedRule): string | null {
+  const { remote_ip_prefix: text, ethertype } = rule
+  const whole = writtenPrefix(rule)
+  if (whole === null) return null
   if (!ipaddr.isValidCIDR(whole))
     throw new NetworkError(
       'InvalidInput',
-      `Invalid input for remote_ip_prefix. Reason: '${text}' is not a valid IP subnet.`,
+      `Invalid input for remote_ip_prefix. Reason: '${String(text)}' is not a valid IP subnet.`,
     )
   const [address, length] = ipaddr.parseCIDR(whole)
   if ((address.kind() === 'ipv4') !== (ethertype === 'IPv4'))
     throw new NetworkError(
       'SecurityGroupRuleParameterConflict',
-      `Conflicting value ethertype ${ethertype} for CIDR ${text}`,
+      `Conflicting value ethertype ${ethertype} for CIDR ${whole}`,
     )
   const network =
     address.kind() === 'ipv4'
@@ -166,6 +173,7 @@ export function ruleRow(rule: WantedRule, projectId: string): Omit<SecurityGroup
     portRangeMin: rule.port_range_min,
     portRangeMax: rule.port_range_max,
     remoteIpPrefix: prefixOf(rule),
+    writtenPrefix: writtenPrefix(rule),
     remoteGroupId: rule.remote_group_id,
     description: rule.description,
   }

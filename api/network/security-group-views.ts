@@ -14,7 +14,7 @@ export function ruleView(rule: SecurityGroupRuleRow): Json {
     protocol: rule.protocol,
     port_range_min: rule.portRangeMin,
     port_range_max: rule.portRangeMax,
-    remote_ip_prefix: rule.remoteIpPrefix,
+    remote_ip_prefix: rule.writtenPrefix ?? rule.remoteIpPrefix,
     remote_group_id: rule.remoteGroupId,
     remote_address_group_id: null,
     normalized_cidr: rule.remoteIpPrefix,

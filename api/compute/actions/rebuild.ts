@@ -78,6 +78,7 @@ async function fieldsOf(trx: Transaction, call: Call, wanted: Wish): Promise<Ser
     description,
     userData: user_data,
     hostname,
+    diskConfig: wanted['OS-DCF:diskConfig'],
     ...(await keyFields(trx, call, wanted.key_name)),
   }
   const { metadata_items: most } = await quotasOf(trx, viewerOf(call.caller).projectId)

@@ -6,6 +6,7 @@ import type { Transaction } from '../../../db/connect.ts'
 import { getImage } from '../../../db/images.ts'
 import { withinQuota } from '../../../db/quotas.ts'
 import { claimResize, recordResize } from '../../../db/resize.ts'
+import { updateServer } from '../../../db/servers.ts'
 import type { FlavorRow } from '../../../db/tables.ts'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
@@ -62,7 +63,7 @@ async function withinProject(
 }
 
 export const resize: Action = async (call, server) => {
-  const { flavorRef } = parseBody(body, call.body).resize
+  const { flavorRef, 'OS-DCF:diskConfig': disk } = parseBody(body, call.body).resize
   const { caller, requestId } = call
   await begun(call, server, { name: 'server.resize', action: 'resize' }, async (trx, row) => {
     const found = await flavorOf({ db: trx, caller }, flavorRef)
@@ -72,6 +73,7 @@ export const resize: Action = async (call, server) => {
     await recordResize(trx, row, { old: row.flavor, new: wanted, userId: caller.userId })
     await withinProject(trx, row, wanted)
     await claimResize(trx, row, wanted)
+    if (disk !== undefined) await updateServer(trx, row.id, { diskConfig: disk })
     await enqueue(trx, 'server.resize', { serverId: row.id, requestId }, row.host)
   })
   return { status: 202 }

@@ -28,7 +28,7 @@ export function ruleView(rule: SecurityGroupRuleRow, peers: ReadonlyMap<string, 
     from_port: from,
     to_port: to,
     group: peer ? { name: peer.name, tenant_id: peer.projectId } : {},
-    ip_range: rule.remoteGroupId === null ? { cidr: rule.remoteIpPrefix ?? everyone } : {},
+    ip_range: rule.remoteGroupId === null ? { cidr: rule.writtenPrefix ?? rule.remoteIpPrefix ?? everyone } : {},
   }
 }
 

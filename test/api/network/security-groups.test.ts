@@ -85,7 +85,10 @@ test('a group on a port stays', async () => {
 test.each([
   [
     { protocol: 'TCP', port_range_min: 80, port_range_max: '443', remote_ip_prefix: '10.0.0.7/24' },
-    { protocol: 'tcp', port_range_min: 80, port_range_max: 443, remote_ip_prefix: '10.0.0.0/24', ethertype: 'IPv4' },
+    {
+      ...{ protocol: 'tcp', port_range_min: 80, port_range_max: 443, ethertype: 'IPv4' },
+      ...{ remote_ip_prefix: '10.0.0.7/24', normalized_cidr: '10.0.0.0/24' },
+    },
   ],
   [
     { protocol: 'icmp', port_range_min: 8, port_range_max: 0 },

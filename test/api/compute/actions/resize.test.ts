@@ -47,11 +47,11 @@ test.each(['active', 'stopped'] as const)(
   'resize of an %s server is a job of its host, and keeps both sizes',
   async (state) => {
     const id = await standing(state)
-    const answer = await act(id, { resize: { flavorRef: '3' } })
+    const answer = await act(id, { resize: { flavorRef: '3', 'OS-DCF:diskConfig': 'AUTO' } })
     expect([answer.status, answer.body]).toEqual([202, undefined])
     expect((await jobsOf(api.db, id)).at(-1)?.taskIdentifier).toBe('host-1/server.resize')
     const shown = await api.member(`GET /compute/v2.1/servers/${id}`)
-    expect(shown.body).toMatchObject({ server: { status: 'RESIZE', flavor: { id: '2' } } })
+    expect(shown.body).toMatchObject({ server: { status: 'RESIZE', flavor: { id: '2' }, 'OS-DCF:diskConfig': 'AUTO' } })
     expect(await openResize(api.db, id)).toMatchObject({
       type: 'resize',
       status: 'migrating',
