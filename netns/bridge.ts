@@ -1,4 +1,5 @@
 /** The integration bridge: its ports, each change confirmed by ovs-vswitchd before anyone relies on it. */
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { PartSilent, Unavailable } from '../core/errors.ts'
@@ -30,6 +31,8 @@ interface Change {
 export class Bridge {
   readonly #ovsdb: Ovsdb
   readonly name: string
+  /** ovs-vswitchd's control socket, beside the database's */
+  readonly controlPath: string
   /** the mark in external_ids that tells our rows from others' */
   readonly owner: string
   /** the namespace that the switch's devices stand in; null = the host's own */
@@ -50,6 +53,7 @@ export class Bridge {
   ) {
     this.#ovsdb = new Ovsdb(socketPath)
     this.name = name
+    this.controlPath = join(dirname(socketPath), 'vswitchd.ctl')
     this.owner = owner
     this.netnsPath = netnsPath
     this.#applyTimeoutMs = applyTimeoutMs

@@ -1,5 +1,6 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
 import { dirname, join } from 'node:path'
+import { Unavailable } from '../core/errors.ts'
 import { hostDevice, type Policy, type Vif, type VifAddress } from '../core/network.ts'
 import { Bridge, type BridgePort, type Datapath } from './bridge.ts'
 import { countersOf, type VifCounters } from './counters.ts'
@@ -18,9 +19,11 @@ import { callerPort } from './flows/metadata.ts'
 import { openMetadata, type MetadataSite } from './metadata.ts'
 import { addressText, RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
+import { trace, type TracedPacket, type TraceVerdict } from './trace.ts'
 import { devicesOf, hold, ovs, type OvsDetails } from './vifs/ovs.ts'
 
 export type { VifCounters } from './counters.ts'
+export type { TracedPacket, TraceVerdict } from './trace.ts'
 export type { Gateway } from './gateway.ts'
 export type { Namespace } from './namespace.ts'
 
@@ -157,6 +160,17 @@ export class Wires {
     for (const { device, ofport, externalIds } of await this.#bridge.ports())
       if (externalIds['berth-role'] === 'trunk' && (ofport ?? -1) > 0)
         await this.#firewall.addTrunk(device, ofport ?? -1, isTrusted)
+  }
+
+  /**
+   * What the switch would do with a packet from a plugged port, without sending one.
+   *
+   * @throws Unavailable when the port is not plugged here
+   */
+  async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict> {
+    const ofport = (await this.#bridge.port(hostDevice(portId)))?.ofport ?? -1
+    if (ofport < 1) throw new Unavailable(`port ${portId} is not plugged on this host`)
+    return await trace(this.#bridge, ofport, packet)
   }
 
   /** Flows that nobody here asked for are gone: to be called when all ports and gateways of the host were seen to. */

@@ -120,7 +120,7 @@ export class TestHost {
 
   /** The switch has taken its configuration when this returns. */
   async startSwitch(): Promise<void> {
-    this.#switch = new Daemon('ovs-vswitchd', [`unix:${this.socket}`, ...this.#quiet('switch')], this.#env)
+    this.#switch = new Daemon('ovs-vswitchd', [`unix:${this.socket}`, ...this.#quiet('vswitchd')], this.#env)
     await this.vsctl('set', 'Open_vSwitch', '.', 'external_ids:test=started')
   }
 
