@@ -114,6 +114,14 @@ export const settings = z.strictObject({
     .max(15)
     .default('br-berth')
     .describe('name of the integration bridge (an interface name, 15 characters at most)'),
+  uplink: z
+    .string()
+    .max(15)
+    .nullable()
+    .default(null)
+    .describe(
+      'a NIC or bond that becomes a trunk of the integration bridge, all VLANs tagged; it is to carry nothing else',
+    ),
   registryUrl: z
     .string()
     .nullable()

@@ -20,6 +20,7 @@ import { openMetadata, type MetadataSite } from './metadata.ts'
 import { addressText, RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
 import { trace, type TracedPacket, type TraceVerdict } from './trace.ts'
+import { ensureUplink, trunkRole } from './uplink.ts'
 import { devicesOf, hold, ovs, type OvsDetails } from './vifs/ovs.ts'
 
 export type { VifCounters } from './counters.ts'
@@ -151,6 +152,11 @@ export class Wires {
     )
   }
 
+  /** A device of the machine is a trunk of the bridge. @throws Unavailable when there is no such device */
+  async ensureUplink(device: string): Promise<void> {
+    await this.#inTurn(device, () => ensureUplink(this.#details, device))
+  }
+
   /**
    * Frames pass between this host and others.
    *
@@ -158,7 +164,7 @@ export class Wires {
    */
   async openTrunks(isTrusted: boolean): Promise<void> {
     for (const { device, ofport, externalIds } of await this.#bridge.ports())
-      if (externalIds['berth-role'] === 'trunk' && (ofport ?? -1) > 0)
+      if (externalIds['berth-role'] === trunkRole && (ofport ?? -1) > 0)
         await this.#firewall.addTrunk(device, ofport ?? -1, isTrusted)
   }
 

@@ -1,0 +1,23 @@
+/** A device of the machine, such as a NIC or a bond, as a trunk of the bridge: guests sit in the VLANs that it carries. */
+import { Unavailable } from '../core/errors.ts'
+import type { Bridge, Datapath } from './bridge.ts'
+import { turnOffTxChecksum } from './ethtool.ts'
+import { RtNetlink } from './rtnetlink.ts'
+
+export const trunkRole = 'trunk'
+
+/** It is up, and a port of the bridge. Frames pass when its flows are there too. @throws Unavailable when the machine has no such device */
+export async function ensureUplink(
+  { bridge, datapath }: { readonly bridge: Bridge; readonly datapath: Datapath },
+  device: string,
+): Promise<void> {
+  using outside = new RtNetlink(bridge.netnsPath)
+  const link = await outside.link(device)
+  if (!link) throw new Unavailable(`uplink ${device}: there is no such device`)
+  if (!link.isUp) await outside.setUp(link.index)
+  if (datapath === 'netdev') turnOffTxChecksum(device, bridge.netnsPath)
+  const port = await bridge.port(device)
+  if (port && (port.ofport ?? -1) > 0 && port.error === null) return
+  await bridge.remove(device)
+  await bridge.add({ device, vlan: null, externalIds: { 'berth-role': trunkRole } })
+}
