@@ -156,6 +156,7 @@ export const policy = {
   'update_port:mac_address': 'admin',
   delete_port: 'member',
   'get_port:binding': 'admin',
+  'get_port:state': 'admin',
   get_security_group: 'reader',
   create_security_group: 'member',
   update_security_group: 'member',

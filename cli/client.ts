@@ -4,11 +4,13 @@ import { CloudError, Unavailable } from '../core/errors.ts'
 import type { ClientSettings } from '../core/config.ts'
 
 const timeoutMs = 60_000
-const fault = z.object({ error: z.object({ message: z.string() }) })
+const message = z.object({ message: z.string() })
+const fault = z.union([z.object({ error: message }), z.object({ NeutronError: message })])
 
 function reasonIn(text: string): string {
   try {
-    return fault.parse(JSON.parse(text)).error.message
+    const said = fault.parse(JSON.parse(text))
+    return 'error' in said ? said.error.message : said.NeutronError.message
   } catch {
     // Not the envelope of this service: what it said is shown as it is.
     return text.slice(0, 500)

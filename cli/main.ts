@@ -4,6 +4,7 @@ import { clientSettings } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { Client } from './client.ts'
 import { poolCommand } from './pool.ts'
+import { portCommand } from './port.ts'
 
 const program = new Command('berth').showHelpAfterError('(--help shows how)').exitOverride((error: CommanderError) => {
   process.exit(error.exitCode === 0 ? 0 : 2)
@@ -13,6 +14,7 @@ const terminal = {
   print: (text: string) => void process.stdout.write(text),
 }
 program.addCommand(poolCommand(terminal).copyInheritedSettings(program))
+program.addCommand(portCommand(terminal).copyInheritedSettings(program))
 
 try {
   await program.parseAsync()

@@ -89,6 +89,12 @@ export async function vifsOf(db: Db, serverId: string): Promise<readonly Vif[]> 
   return rows.map(toVif)
 }
 
+/** The port as it is to stand on its host; null when no server has it. */
+export async function vifOfPort(db: Db, portId: string): Promise<Vif | null> {
+  const { rows } = await db.raw<{ rows: VifRow[] }>(`${selectVifs} where p.id = ? group by p.id, n.id, v.id`, [portId])
+  return rows.map(toVif)[0] ?? null
+}
+
 /** Those of all servers on a host. */
 export async function vifsOnHost(db: Db, host: string): Promise<readonly Vif[]> {
   const { rows } = await db.raw<{ rows: VifRow[] }>(

@@ -200,7 +200,10 @@ suite
   )
 
 /** Words said to a cloud over HTTP: the one that the environment names, else the one here. */
-for (const [word, description] of [['pool', 'IP pools: list, show, create, reserve, find, map, import, ...']] as const)
+for (const [word, description] of [
+  ['pool', 'IP pools: list, show, create, reserve, find, map, import, ...'],
+  ['port', 'ports: show, and trace from one to another'],
+] as const)
   program
     .command(word)
     .description(description)

@@ -3,6 +3,7 @@ import type { Route } from '../route.ts'
 import * as agents from './agents.ts'
 import * as extensions from './extensions.ts'
 import * as networks from './networks.ts'
+import * as portTrace from './port-trace.ts'
 import * as ports from './ports.ts'
 import * as groups from './security-groups.ts'
 import * as rules from './security-group-rules.ts'
@@ -30,6 +31,8 @@ export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.0/ports', rule: 'get_port', run: ports.index },
   { method: 'post', path: '/v2.0/ports', rule: 'create_port', run: ports.create },
   { method: 'get', path: '/v2.0/ports/:id', rule: 'get_port', run: ports.show },
+  { method: 'get', path: '/v2.0/ports/:id/state', rule: 'get_port:state', run: portTrace.state },
+  { method: 'get', path: '/v2.0/ports/:id/trace', rule: 'get_port:state', run: portTrace.trace },
   { method: 'put', path: '/v2.0/ports/:id', rule: 'update_port', run: ports.update },
   { method: 'delete', path: '/v2.0/ports/:id', rule: 'delete_port', run: ports.remove },
   { method: 'get', path: '/v2.0/security-groups', rule: 'get_security_group', run: groups.index },

@@ -1,4 +1,5 @@
 /** A real client, as its users run it. */
+import { resolve } from 'node:path'
 import { execa } from 'execa'
 import type { TestCloud } from '../world/index.ts'
 
@@ -13,9 +14,9 @@ export interface Said {
 
 export class Client {
   readonly #cloud: TestCloud
-  readonly command: 'openstack' | 'nova'
+  readonly command: 'openstack' | 'nova' | 'berth'
 
-  constructor(cloud: TestCloud, { command = 'openstack' }: { readonly command?: 'openstack' | 'nova' } = {}) {
+  constructor(cloud: TestCloud, { command = 'openstack' }: { readonly command?: Client['command'] } = {}) {
     this.#cloud = cloud
     this.command = command
   }
@@ -34,7 +35,9 @@ export class Client {
       OS_REGION_NAME: 'RegionOne',
       OS_IDENTITY_API_VERSION: '3',
     }
-    const { stdout, stderr, exitCode } = await execa(this.command, [...words], {
+    const own = [process.execPath, '--disable-warning=ExperimentalWarning', resolve('cli', 'main.ts')]
+    const [program = '', ...first] = this.command === 'berth' ? own : [this.command]
+    const { stdout, stderr, exitCode } = await execa(program, [...first, ...words], {
       env,
       extendEnv: false,
       reject: false,

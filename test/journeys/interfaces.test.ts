@@ -29,6 +29,7 @@ beforeAll(async () => {
 }, 600_000)
 afterAll(async () => {
   await client.try('server', 'delete', '--wait', 'nics')
+  await client.try('server', 'delete', '--wait', 'peer')
   await client.try('port', 'delete', 'mine')
   await client.try('network', 'delete', 'second')
   await client.try('keypair', 'delete', 'interfaces')
@@ -153,6 +154,25 @@ test('a security group that is taken away stops what it let out, and lets it out
   await client.run('server', 'add', 'security', 'group', 'nics', 'default')
   await until(answers, { timeoutMs: 30_000, what: 'an answer' })
 }, 120_000)
+
+test('an operator is told which rule lets a packet pass, and which group stops it; and the packet agrees', async () => {
+  const berth = new Client(cloud, { command: 'berth' })
+  const boot = ['--image', 'debian-12-small', '--flavor', 'm1.tiny', '--network', 'private', '--wait', 'peer']
+  const fields = await client.run('server', 'create', ...boot, '-f', 'json', '-c', 'addresses')
+  const to = /\d+\.\d+\.\d+\.\d+/.exec(fields)?.[0] ?? ''
+  const answers = async (): Promise<boolean> =>
+    (await client.ssh(address, `ping -c1 -W1 ${to} >/dev/null && echo pong`)) === 'pong'
+  await until(answers, { timeoutMs: 30_000, what: 'an answer' })
+  expect(await berth.run('port', 'trace', address, to)).toMatch(/ingress +passes +rule .* of security group default/)
+  expect(await berth.run('port', 'show', to)).toMatch(/received +[1-9]\d* bytes/)
+  await client.run('server', 'remove', 'security', 'group', 'peer', 'default')
+  await until(async () => !(await answers()), { timeoutMs: 30_000, what: 'silence' })
+  const stopped = await berth.try('port', 'trace', address, to)
+  expect(stopped).toMatchObject({ exitCode: 1, error: '' })
+  expect(stopped.text).toMatch(/ingress +stops +port .*: it has no security group/)
+  expect(stopped.text).toMatch(/switch +stops .* in its table ingress/)
+  await client.run('server', 'delete', '--wait', 'peer')
+}, 180_000)
 
 test('a deleted server leaves the user’s port and nothing of its own', async () => {
   await client.run('server', 'add', 'port', 'nics', 'mine')
