@@ -13,6 +13,7 @@ const rule: SecurityGroupRuleRow = {
   portRangeMin: null,
   portRangeMax: null,
   remoteIpPrefix: null,
+  writtenPrefix: null,
   remoteGroupId: null,
   description: '',
   createdAt: new Date(0),
