@@ -72,7 +72,7 @@ test('253 creates at once on a /24, three times over, get 253 addresses each tim
     expect(answers.filter(({ status }) => status !== 202).map(({ body }) => body)).toEqual([])
     expect(new Set(await used(id)).size).toBe(253)
     const late = await boot(id)
-    expect(late.status).toBe(400)
+    expect(late.status).toBe(409)
     expect(faultIn(late)[1]).toMatch(/^No more IP addresses available/)
     await deleteAll(ids)
     expect(await used(id)).toEqual([])

@@ -35,7 +35,7 @@ async function clear(): Promise<void> {
 
 /** The API answers, and nothing is wrong with the host. */
 async function well(): Promise<void> {
-  await until(async () => (await user.call('GET', '/compute/v2.1/servers')).status === 200, { timeoutMs: 60_000 })
+  await until(() => user.answers(), { timeoutMs: 60_000 })
   await until(async () => (await problem()) === '', { timeoutMs: 60_000, what: 'the host to be well' })
 }
 

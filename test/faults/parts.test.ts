@@ -1,6 +1,6 @@
 /** Each part is killed, and frozen, while users are at work: guests do not notice, and no acknowledged request is lost. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import type { Db } from '../../db/connect.ts'
 import { environmentOfService } from '../../machine/audit.ts'
@@ -61,6 +61,7 @@ async function hostProblem(): Promise<string | null> {
 async function healed(fault: string, load: Load): Promise<void> {
   const started = performance.now()
   await load.stop()
+  await until(() => user.answers(), { timeoutMs: healMs, what: 'the API to answer' })
   await until(async () => (await hostProblem()) === null, { timeoutMs: healMs, what: 'the host to be well' })
   const probe = await user.running('after')
   const healedMs = performance.now() - started
@@ -74,6 +75,12 @@ async function healed(fault: string, load: Load): Promise<void> {
   expect(await birthOf(user, guest.address)).toBe(guest.bornAt)
   expect(await memoryOf(user, guest.address)).toBe(guest.memory)
 }
+
+/** What a failed test left does not fail the next one. */
+beforeEach(async () => {
+  const others = (await user.list()).filter(({ id }) => id !== guest.id)
+  for (const { id } of others) await user.change(id, 'delete')
+}, 60_000)
 
 describe('killed under load', () => {
   test.each(killed)(

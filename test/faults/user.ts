@@ -137,6 +137,11 @@ export class User {
     return await this.call('POST', `/compute/v2.1/servers/${id}/action`, { body: bodies[what] })
   }
 
+  /** Whether the API serves requests, and its database with it. */
+  async answers(): Promise<boolean> {
+    return (await this.call('GET', '/compute/v2.1/servers')).status === 200
+  }
+
   /** null = not found. @throws when the API did not answer */
   async show(id: string): Promise<Seen | null> {
     const { status, text } = await this.call('GET', `/compute/v2.1/servers/${id}`)
