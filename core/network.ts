@@ -87,6 +87,8 @@ export interface Vif {
   readonly vlan: number | null
   /** the name inside the guest: eth0, eth1, ... */
   readonly device: string
+  /** whether port and network are administratively up: else nothing passes; yes unless told */
+  readonly isUp?: boolean
   /** null = port security is off: it may send what it likes, and anybody may talk to it */
   readonly security: PortSecurity | null
   /** towards the guest, and from it */

@@ -12,6 +12,7 @@ interface VifRow {
   readonly addresses: readonly VifAddress[]
   readonly dns: readonly string[]
   readonly position: number
+  readonly isUp: boolean
   readonly portSecurityEnabled: boolean
   readonly allowedAddressPairs: readonly AddressPair[]
   readonly groupIds: readonly string[]
@@ -27,7 +28,7 @@ const selectVifs = `
          coalesce((select json_agg(distinct d) from addresses x join subnets y on y.id = x.subnet_id, unnest(y.dns_servers) d
                    where x.port_id = p.id), '[]') as dns,
          coalesce(p.position, 0) as position,
-         p.port_security_enabled, p.allowed_address_pairs,
+         p.admin_state_up and n.admin_state_up as is_up, p.port_security_enabled, p.allowed_address_pairs,
          array(select g.security_group_id::text from port_security_groups g where g.port_id = p.id order by 1) as group_ids,
          coalesce(v.flavor->'extraSpecs', '{}') as extra_specs,
          coalesce((select json_object_agg(q.direction, json_build_object('rate', q.max_kbps, 'burst', q.max_burst_kbps))
@@ -66,10 +67,10 @@ function limitOf(row: VifRow, direction: Direction): RateLimit | null {
 
 function toVif(row: VifRow): Vif {
   const { portId, serverId, mac, mtu, vlan, addresses, dns, position } = row
-  const { groupIds, allowedAddressPairs: addressPairs } = row
+  const { isUp, groupIds, allowedAddressPairs: addressPairs } = row
   const security = row.portSecurityEnabled ? { groupIds, addressPairs } : null
   const limits = { inbound: limitOf(row, 'inbound'), outbound: limitOf(row, 'outbound') }
-  return { portId, serverId, mac, mtu, vlan, addresses, dns, device: `eth${position}`, security, ...limits }
+  return { portId, serverId, mac, mtu, vlan, addresses, dns, device: `eth${position}`, isUp, security, ...limits }
 }
 
 /** A network of a host's guests, with the gateway addresses that the host answers for. */

@@ -833,11 +833,15 @@ CREATE TRIGGER networks_qos_wires AFTER UPDATE OF qos_policy_id ON public.networ
 
 CREATE TRIGGER networks_revision BEFORE UPDATE ON public.networks FOR EACH ROW EXECUTE FUNCTION next_revision();
 
+CREATE TRIGGER networks_state_wires AFTER UPDATE OF admin_state_up ON public.networks FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
+
 CREATE TRIGGER port_security_groups_wires AFTER INSERT OR DELETE OR UPDATE ON public.port_security_groups FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
 CREATE TRIGGER ports_qos_wires AFTER UPDATE OF qos_policy_id ON public.ports FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
 CREATE TRIGGER ports_revision BEFORE UPDATE ON public.ports FOR EACH ROW EXECUTE FUNCTION next_revision();
+
+CREATE TRIGGER ports_state_wires AFTER UPDATE OF admin_state_up ON public.ports FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
 CREATE TRIGGER ports_wires AFTER UPDATE OF mac, port_security_enabled, allowed_address_pairs, server_id ON public.ports FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 

@@ -25,7 +25,7 @@ export function portView(port: PortWithAddresses, { caller }: Pick<Call, 'caller
     project_id: port.projectId,
     mac_address: port.mac,
     admin_state_up: port.adminStateUp,
-    status: port.status,
+    status: port.adminStateUp ? port.status : 'DOWN',
     device_id: port.deviceId,
     device_owner: port.deviceOwner,
     fixed_ips: port.fixedIps.map(({ subnetId, address }) => ({ subnet_id: subnetId, ip_address: address })),

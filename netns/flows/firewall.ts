@@ -146,7 +146,7 @@ export class Firewall {
   #flowsOf({ vif, ofport }: Guarded): Flows {
     const meter = vif.outbound ? ofport : null
     const rules = { policy: this.#policy, hostReachesGuests: this.#hostReachesGuests }
-    const calls = this.#metadata ? callerFlows(vif, ofport, this.#metadata) : []
+    const calls = this.#metadata && vif.isUp !== false ? callerFlows(vif, ofport, this.#metadata) : []
     return new Map([...portFlows(vif, { ofport, meter }, rules), ...calls])
   }
 }

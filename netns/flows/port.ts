@@ -131,6 +131,7 @@ export function portFlows(
   const marked = [...limited, load(tagOf(vlan), registers.vlan)]
   // A tag that the guest puts on a frame itself would carry it to another network: such frames match nothing.
   const from = `in_port=${ofport},vlan_tci=0x0000`
+  if (vif.isUp === false) return new Map([flow(t.classify, 100, from), ...deliverFlows(vlan, mac, [])])
   if (security === null)
     return new Map([
       flow(t.classify, 100, from, ...marked, to(t.deliver)),

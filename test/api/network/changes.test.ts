@@ -1,6 +1,7 @@
 /** Networks, subnets and ports that change. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { z } from 'zod'
+import { vifsOf } from '../../../db/vifs.ts'
 import { boot, jobsOf, place, startApi, type Answer, type TestApi } from '../fixture.ts'
 
 let api: TestApi
@@ -235,4 +236,19 @@ test('what there is none of is an empty list, and what there is of the extension
   expect((await api.member('GET /networking/v2.0/agents')).status).toBe(403)
   expect((await api.member('GET /networking/v2.0/extensions/standard-attr-tag')).status).toBe(200)
   expect(faultOf(await api.member('GET /networking/v2.0/extensions/router'))).toEqual([404, 'ExtensionNotFound'])
+})
+
+test('a port is down while it, or its network, is taken down', async () => {
+  const network = await make('network', { name: 'lit' })
+  await make('subnet', { network_id: network, cidr: '10.66.0.0/24' })
+  const server = await boot(api, { networks: [{ uuid: network }] })
+  const [vif] = await vifsOf(api.db, server)
+  const isUp = async (): Promise<unknown> => (await vifsOf(api.db, server))[0]?.isUp
+  expect(await isUp()).toBe(true)
+  await put(`networks/${network}`, { network: { admin_state_up: false } })
+  expect(await isUp()).toBe(false)
+  await put(`networks/${network}`, { network: { admin_state_up: true } })
+  const down = await put(`ports/${vif?.portId ?? ''}`, { port: { admin_state_up: false } })
+  expect(down.body).toMatchObject({ port: { status: 'DOWN', admin_state_up: false } })
+  expect(await isUp()).toBe(false)
 })

@@ -140,3 +140,17 @@ test('flows that nobody asked for are gone when the wires settle', async () => {
   await site.wires.settle()
   expect(await pings(from, '10.9.0.2')).toBe(0)
 })
+
+test('a port that is taken down hears nobody and is heard by nobody, the host too, until it is up again', async () => {
+  const gateway = { device: 'gw-test', vlan: 100, mtu: 1400, addresses: [{ address: '10.9.0.254', prefixLength: 24 }] }
+  await site.wires.ensureGateway(gateway)
+  const [one, two] = [guest(1, [open]), guest(2, [open])]
+  const [from = '', to = ''] = await site.plug(one, two)
+  const answers = async (): Promise<readonly number[]> =>
+    await Promise.all([pings(from, '10.9.0.2'), pings(to, '10.9.0.1'), pings(null, '10.9.0.2')])
+  expect(await answers()).toEqual([3, 3, 3])
+  await site.wires.enforce(policy([open]), [one, { ...two, isUp: false }])
+  expect(await answers()).toEqual([0, 0, 0])
+  await site.wires.enforce(policy([open]), [one, { ...two, isUp: true }])
+  expect(await answers()).toEqual([3, 3, 3])
+})
