@@ -62,12 +62,16 @@ export async function prepare(
   reach(config, 'agent.create.spec')
 }
 
-/** Namespace; then wires and container side by side; then init, which runs when this returns. */
+/** Namespace; then wires and container side by side; then init, which runs when this returns unless it is not to be started. */
 export async function build(
   host: Host,
   server: Server,
   undo: Undo,
-  { adminPassword, ...changed }: GuestChange & { readonly adminPassword: string | null },
+  {
+    adminPassword,
+    isStarted = true,
+    ...changed
+  }: GuestChange & { readonly adminPassword: string | null; readonly isStarted?: boolean },
 ): Promise<void> {
   const { config, db, driver, wires, turns } = host
   const vifs = await vifsOf(db, server.id)
@@ -88,7 +92,7 @@ export async function build(
   ])
   if (wired.status === 'rejected') throw wired.reason
   if (prepared.status === 'rejected') throw prepared.reason
-  await turns.starting(() => step(server.id, 'start', driver.start(server.id)))
+  if (isStarted) await turns.starting(() => step(server.id, 'start', driver.start(server.id)))
   reach(config, 'agent.create.start')
 }
 

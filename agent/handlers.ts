@@ -3,8 +3,10 @@ import { create } from './create.ts'
 import { changePassword } from './change-password.ts'
 import { remove } from './delete.ts'
 import { pause, resume, suspend, unpause } from './freeze.ts'
+import { evacuate } from './evacuate.ts'
 import type { Host } from './host.ts'
 import { injectNetwork } from './inject-network.ts'
+import { expect, land, leave, migrate } from './migrate.ts'
 import { confirmResize, resize, revertResize } from './resize.ts'
 import { detach, wire } from './interfaces.ts'
 import { reboot, start, stop } from './power.ts'
@@ -45,6 +47,11 @@ export function handlersOf(host: Host): Handlers<HostJob> {
     'server.unrescue': (payload) => turns.at(payload.serverId, () => unrescue(host, payload)),
     'server.shelve': (payload) => turns.at(payload.serverId, () => shelve(host, payload)),
     'server.shelve-offload': (payload) => turns.at(payload.serverId, () => shelveOffload(host, payload)),
+    'server.expect': (payload) => expect(host, payload),
+    'server.migrate': (payload) => turns.at(payload.serverId, () => migrate(host, payload)),
+    'server.land': (payload) => turns.at(payload.serverId, () => land(host, payload)),
+    'server.leave': (payload) => turns.at(payload.serverId, () => leave(host, payload)),
+    'server.evacuate': (payload) => turns.at(payload.serverId, () => evacuate(host, payload)),
     'server.unshelve': (payload) => turns.at(payload.serverId, () => unshelve(host, payload)),
   }
 }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
 import type { Server } from '../core/server.ts'
 import { powerStates } from '../core/states.ts'
+import { hasLeft, openMove } from '../db/moves.ts'
 import { findServer, observe, serversOnHost } from '../db/servers.ts'
 import { portIdsOnHost, vifsOf } from '../db/vifs.ts'
 import { exitPoweroff, type Guest } from '../driver/driver.ts'
@@ -13,6 +14,7 @@ import { demolish } from './delete.ts'
 import { reportCrash, settleExit, startAgain } from './exits.ts'
 import { enforce } from './enforce.ts'
 import type { Host } from './host.ts'
+import { leave } from './migrate.ts'
 import { fitGuest } from './resize.ts'
 import { wantedOf } from './wanted.ts'
 import { offloadInTime } from './shelve.ts'
@@ -119,7 +121,9 @@ async function sweepGuests(host: Host, guests: readonly Guest[]): Promise<void> 
     else if (server.deletedAt !== null) {
       await host.turns.at(serverId, () => demolish(host, serverId, []))
       log.warn({ guestId, serverId }, 'guest of a deleted server removed')
-    } else if (server.host !== name)
+    } else if (server.host !== name && (await hasLeft(db, serverId, name))) {
+      await host.turns.at(serverId, () => leave(host, { serverId, requestId: '' }))
+    } else if (server.host !== name && !(await openMove(db, serverId)))
       log.warn({ guestId, serverId, belongsTo: server.host }, 'guest of a server on another host; left alone')
   }
 }

@@ -2,12 +2,15 @@
 import { messageOf } from '../core/errors.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server, ServerFlavor } from '../core/server.ts'
-import { changes, powerStates } from '../core/states.ts'
+import { changes, powerStates, type TaskState } from '../core/states.ts'
+import { openMove, type Move } from '../db/moves.ts'
 import { endStep, giveUpResize, openResize, type ResizeStatus } from '../db/resize.ts'
+import { findServer } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { carryOut } from './change.ts'
 import { chooseCpus } from './dedicated-cpus.ts'
 import type { Host } from './host.ts'
+import { confirmMove, revertMove } from './migrate.ts'
 import { startGuest } from './power.ts'
 import { writeSpecFile } from './spec-file.ts'
 
@@ -51,6 +54,18 @@ async function end(host: Host, server: Server, name: ResizeJob, { status, flavor
   await writeSpecFile(config.home, { ...server, flavor }, await vifsOf(db, server.id))
 }
 
+/** The open move of a server that is this host's to work on; null when what is open is a resize, or nothing. */
+async function movedHere(
+  { db, name }: Host,
+  serverId: string,
+  during: TaskState,
+): Promise<{ readonly server: Server; readonly move: Move } | null> {
+  const server = await findServer(db, serverId)
+  if (server?.host !== name || server.taskState !== during) return null
+  const move = await openMove(db, serverId)
+  return move && { server, move }
+}
+
 /** Fails to what it was: the old limits hold again, the larger place is given back. */
 export async function resize(host: Host, payload: JobPayload<'server.resize'>): Promise<void> {
   const grow = async ({ id, flavor }: Server): Promise<void> => {
@@ -72,6 +87,11 @@ export async function resize(host: Host, payload: JobPayload<'server.resize'>): 
 }
 
 export async function confirmResize(host: Host, payload: JobPayload<'server.confirm-resize'>): Promise<void> {
+  const moved = await movedHere(host, payload.serverId, 'resize_confirming')
+  if (moved) {
+    await confirmMove(host, moved.server, { move: moved.move, payload })
+    return
+  }
   await carryOut(host, 'server.confirm-resize', payload, () => Promise.resolve(), {
     onFailure: 'unchanged',
     end: (server) => end(host, server, 'server.confirm-resize', { status: 'confirmed', flavor: server.flavor }),
@@ -79,6 +99,11 @@ export async function confirmResize(host: Host, payload: JobPayload<'server.conf
 }
 
 export async function revertResize(host: Host, payload: JobPayload<'server.revert-resize'>): Promise<void> {
+  const moved = await movedHere(host, payload.serverId, 'resize_reverting')
+  if (moved) {
+    await revertMove(host, moved.server, { move: moved.move, payload })
+    return
+  }
   const shrink = async ({ id }: Server): Promise<void> => fitGuest(host, id, (await openResize(host.db, id)).oldFlavor)
   await carryOut(host, 'server.revert-resize', payload, shrink, {
     onFailure: 'unchanged',

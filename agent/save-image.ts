@@ -51,14 +51,13 @@ export interface CaptureHooks {
   readonly afterCapture: () => Promise<void>
 }
 
-/** @returns false when the image was deleted meanwhile */
-export async function saveImage(
-  { config, db, driver }: Host,
+/** The guest's disk, put into the repository of that name. @returns where it is, by digest */
+export async function putDisk(
+  { config, driver }: Host,
   server: Server,
-  { imageId, keepsIdentity }: ImageWish,
+  { name, keepsIdentity }: { readonly name: string; readonly keepsIdentity: boolean },
   { inTurn, afterCapture }: CaptureHooks,
-): Promise<boolean> {
-  await moveImage(db, imageId, ['queued'], 'saving')
+): Promise<{ readonly reference: string }> {
   const parent = await readImage(server.imageReference)
   const isOfOne = parent.config.config?.Labels?.[identityLabel] !== undefined
   const isWhole = parent.manifest.layers.length >= mostLayers || (isOfOne && !keepsIdentity)
@@ -66,13 +65,26 @@ export async function saveImage(
   const fateOf = keepsIdentity ? (): Fate => 'keep' : fateInImage
   const { kind, archive } = await inTurn(() => driver.capture(server.id, { scratch, isWhole, fateOf }))
   await afterCapture()
-  const target = new Repository(parent.repository.registry, `images/${imageId}`)
+  const target = new Repository(parent.repository.registry, name)
   const reference = await putChild(parent, target, {
     archive,
     isWhole: kind === 'whole',
     createdBy: `berth snapshot ${randomUUID()}`,
     labels: { [identityLabel]: keepsIdentity ? server.id : null },
   })
+  return { reference }
+}
+
+/** @returns false when the image was deleted meanwhile */
+export async function saveImage(
+  host: Host,
+  server: Server,
+  { imageId, keepsIdentity }: ImageWish,
+  hooks: CaptureHooks,
+): Promise<boolean> {
+  const { db } = host
+  await moveImage(db, imageId, ['queued'], 'saving')
+  const { reference } = await putDisk(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
   const bytes = { reference, sizeBytes: await archiveSize(reference), fileDigest: null, checksum: null, sha512: null }
   return await activateImage(db, imageId, bytes)
 }

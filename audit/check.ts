@@ -17,6 +17,8 @@ export interface Scene {
   readonly namespaces: NamespaceSettings
   /** live servers of this host */
   readonly servers: readonly Server[]
+  /** servers that moved from this host and may still come back: nothing of theirs is left over */
+  readonly leaving: ReadonlySet<string>
   /** every container of this host's engine */
   readonly guests: readonly Guest[]
   /** ports of guests that stand on this host */

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { loadConfig, type Config } from '../core/config.ts'
 import { Invalid } from '../core/errors.ts'
 import { connect, type Db } from '../db/connect.ts'
+import { serversLeaving } from '../db/moves.ts'
 import { serversOnHost } from '../db/servers.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { Bridge } from '../netns/bridge.ts'
@@ -21,7 +22,7 @@ function required(value: string | null, variable: string): string {
 }
 
 /** What stays the same from look to look. */
-async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'guests' | 'plugged'>> {
+async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'leaving' | 'guests' | 'plugged'>> {
   const driver = new DockerDriver({
     socketPath: required(config.dockerHost, 'DOCKER_HOST').replace(/^unix:\/\//, ''),
     ociDirectory: join(config.home, 'run', 'oci'),
@@ -60,12 +61,13 @@ const config = loadConfig()
 const db = connect(required(config.databaseUrl, 'DATABASE_URL'), { size: 4, name: 'audit' })
 const fixed = await open(config, db)
 const sceneOf = async (): Promise<Scene> => {
-  const [servers, guests, plugged] = await Promise.all([
+  const [servers, leaving, guests, plugged] = await Promise.all([
     serversOnHost(db, config.hostName),
+    serversLeaving(db, config.hostName),
     fixed.driver.list(),
     fixed.wires.list(),
   ])
-  return { ...fixed, servers, guests, plugged }
+  return { ...fixed, servers, leaving, guests, plugged }
 }
 try {
   const findings = await audit(checks, sceneOf, { repair: values.repair, settleSeconds: Number(values.settle) })

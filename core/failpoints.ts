@@ -35,6 +35,15 @@ export const failpoints = [
   /** the row is ACTIVE, the job not ended */
   'agent.create.finished',
 
+  /** the guest is off and is to leave its host */
+  'agent.migrate.stopped',
+  /** its disk is in the registry */
+  'agent.migrate.pushed',
+  /** the server is the target's */
+  'agent.migrate.left',
+  /** the guest runs at the target, the row does not say so yet */
+  'agent.land.built',
+
   'agent.delete.begun',
   'agent.delete.guest',
   'agent.delete.wires',

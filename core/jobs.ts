@@ -47,6 +47,18 @@ export const jobs = {
   'server.shelve-offload': z.object(server),
   /** of a server whose guest is there, or is to be made of its image */
   'server.unshelve': z.object(server),
+  /** finds the host that a server moves to; run by any scheduler */
+  'schedule.move': z.object(server),
+  /** at the target: what it can have before the guest stops is there */
+  'server.expect': z.object(server),
+  /** at the source: the disk goes to the registry, the server to the target */
+  'server.migrate': z.object(server),
+  /** at the target */
+  'server.land': z.object(server),
+  /** at the source: what is left of the guest goes */
+  'server.leave': z.object(server),
+  /** at the target: the source is down */
+  'server.evacuate': z.object(server),
 } as const
 
 export type JobName = keyof typeof jobs
@@ -80,6 +92,11 @@ export const hostJobs = [
   'server.shelve',
   'server.shelve-offload',
   'server.unshelve',
+  'server.expect',
+  'server.migrate',
+  'server.land',
+  'server.leave',
+  'server.evacuate',
 ] as const satisfies readonly JobName[]
 export type HostJob = (typeof hostJobs)[number]
 

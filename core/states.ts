@@ -30,6 +30,9 @@ export const taskStates = [
   'resuming',
   'updating_password',
   'resize_prep',
+  'resize_migrating',
+  'resize_finish',
+  'evacuating',
   'resize_confirming',
   'resize_reverting',
   'soft-deleting',
@@ -88,6 +91,9 @@ export const changes = {
   'server.resize': { from: ['active', 'stopped'], during: 'resize_prep', to: 'resized', verb: 'resize' },
   'server.confirm-resize': { from: ['resized'], during: 'resize_confirming', to: 'active', verb: 'confirmResize' },
   'server.revert-resize': { from: ['resized'], during: 'resize_reverting', to: 'active', verb: 'revertResize' },
+  'server.migrate': { from: ['active', 'stopped'], during: 'resize_migrating', to: 'resized', verb: 'migrate' },
+  'server.land': { from: [], during: 'resize_finish', to: 'resized', verb: 'migrate' },
+  'server.evacuate': { from: ['active', 'stopped', 'error'], during: 'evacuating', to: 'active', verb: 'evacuate' },
   'server.change-password': {
     from: ['active'],
     during: 'updating_password',
@@ -130,7 +136,7 @@ export const changes = {
 } as const satisfies Record<string, Change>
 export type ChangeName = keyof typeof changes
 
-const resizing = { resize_prep: 'RESIZE' } as const
+const resizing = { resize_prep: 'RESIZE', resize_migrating: 'RESIZE', resize_finish: 'RESIZE' } as const
 
 /** What a task shows, by the state that it began in; elsewhere the state shows. */
 const busy: Readonly<Partial<Record<VmState, Readonly<Partial<Record<TaskState, string>>>>>> = {
@@ -158,6 +164,6 @@ const plain: Readonly<Record<VmState, string>> = {
 export function statusOf(vmState: VmState, taskState: TaskState | null): string {
   if (taskState === null) return plain[vmState]
   if (taskState === 'rebooting_hard') return 'HARD_REBOOT'
-  if (taskState === 'rebuilding' || taskState === 'rebuild_spawning') return 'REBUILD'
+  if (taskState === 'rebuilding' || taskState === 'rebuild_spawning' || taskState === 'evacuating') return 'REBUILD'
   return busy[vmState]?.[taskState] ?? plain[vmState]
 }

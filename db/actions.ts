@@ -31,6 +31,8 @@ export type ActionName =
   | 'shelve'
   | 'shelveOffload'
   | 'unshelve'
+  | 'migrate'
+  | 'evacuate'
 
 export interface NewAction {
   readonly serverId: string

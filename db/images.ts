@@ -88,6 +88,11 @@ function whereFields(query: Knex.QueryBuilder, filter: ImageFilter): void {
   for (const [column, most] of Object.entries(filter.atMost)) void query.where(column, '<=', most)
 }
 
+/** The newest image that was taken of a server and is whole; null when there is none. */
+export async function newestImageOf(db: Db, serverId: string): Promise<ImageRow | null> {
+  return (await db('images').where({ serverId, status: 'active' }).orderBy('createdAt', 'desc').first()) ?? null
+}
+
 /** In the wanted order, then by id; the page after `marker`. */
 export async function listImages(db: Db, filter: ImageFilter, viewer: Viewer): Promise<readonly ImageRow[]> {
   const { by, direction } = filter.sort

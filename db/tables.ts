@@ -445,6 +445,9 @@ export interface ServerMigrationRow {
   readonly projectId: string
   readonly createdAt: Date
   readonly updatedAt: Date
+  readonly reference: string | null
+  readonly previousReference: string | null
+  readonly wasRunning: boolean
 }
 
 export interface ServerRow {

@@ -8,7 +8,7 @@ import { dockerInfo, misfits } from './parts/docker.ts'
 import type { Site } from './parts/part.ts'
 import { preflight } from './preflight.ts'
 import { statusOf } from './status.ts'
-import { keptParts } from './up.ts'
+import { keptParts } from './supervision.ts'
 
 interface Line {
   readonly isGood: boolean

@@ -8,11 +8,11 @@ import { removeAllNamespaces } from '../netns/namespace.ts'
 import { hostsBeside, removeSwitchNamespace } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { dockerInfo, misfits } from './parts/docker.ts'
-import type { Site } from './parts/part.ts'
+import { at, type Site } from './parts/part.ts'
 import { end, fromPidFile } from './process.ts'
 import { step } from './progress.ts'
 import { ask } from './supervisor-protocol.ts'
-import { at, keptParts } from './up.ts'
+import { keptParts } from './supervision.ts'
 
 /** In this order: who uses a part stops before it. */
 const guestParts = ['docker', 'ovs-vswitchd', 'ovsdb-server', 'lxcfs'] as const

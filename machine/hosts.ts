@@ -63,7 +63,7 @@ function settingsOf(site: Site, parts: Parts, index: number): Partial<Config> {
  *
  * @throws Invalid
  */
-export async function makeHosts(site: Site, parts: Parts, count: number): Promise<readonly Site[]> {
+export async function makeHosts(site: Site, parts: Parts, count: number): Promise<void> {
   if (!Number.isInteger(count) || count < 1 || count > mostHosts)
     throw new Invalid(`--hosts ${count}: a whole number from 1 to ${mostHosts} is possible`)
   for (let index = 2; index <= count; index += 1) {
@@ -72,7 +72,6 @@ export async function makeHosts(site: Site, parts: Parts, count: number): Promis
     await mkdir(home, { recursive: true, mode: 0o755 })
     await writeFile(configFile(home), stringify(settingsOf(site, parts, index)), { mode: 0o600 })
   }
-  return hostsBeside(site)
 }
 
 /** One of `count` hosts of a machine: what all have together is what the machine has. */
@@ -151,6 +150,16 @@ export async function connectHost(first: Switch, host: Switch & { readonly index
   } finally {
     near.close()
     far.close()
+  }
+}
+
+/** The end of the cable at the first host's switch goes. */
+export async function disconnectHost(first: Pick<Switch, 'site' | 'ovsSocket'>, host: Site): Promise<void> {
+  const near = new Bridge(first.ovsSocket, first.site.config.bridge, first.site.config.namePrefix)
+  try {
+    await near.remove(cableOf(host))
+  } finally {
+    near.close()
   }
 }
 

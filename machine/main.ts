@@ -59,9 +59,9 @@ program
     'make this machine that many compute hosts, each with an engine and a switch of its own',
     '1',
   )
-  .action(async ({ hello, hosts }: { hello: boolean; hosts: string }) => {
+  .action(async ({ hello, hosts }: { hello: boolean; hosts?: string }) => {
     const { up } = await import('./up.ts')
-    await up(loadConfig(), { hello, hosts: Number(hosts) })
+    await up(loadConfig(), { hello, hosts: hosts === undefined ? null : Number(hosts) })
   })
 program
   .command('down')

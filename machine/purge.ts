@@ -12,10 +12,9 @@ import { restoreSettings } from './host-settings.ts'
 import { hostsBeside } from './hosts.ts'
 import { imageCache, layoutOf } from './layout.ts'
 import { guestUser } from './parts/docker.ts'
-import type { Site } from './parts/part.ts'
+import { at, type Site } from './parts/part.ts'
 import { postgresUser } from './parts/postgres.ts'
 import { step } from './progress.ts'
-import { at } from './up.ts'
 import { removeUser } from './users.ts'
 
 async function removeGuests(site: Site): Promise<void> {

@@ -1,8 +1,5 @@
 /** From a bare machine to a first server that answers ssh. Run again, it changes nothing. */
 import { mkdir } from 'node:fs/promises'
-import { spawn } from 'node:child_process'
-import { openSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Config } from '../core/config.ts'
 import { CloudError, Invalid } from '../core/errors.ts'
 import { connect } from '../db/connect.ts'
@@ -13,13 +10,14 @@ import { migrateJobs } from '../jobs/migrate.ts'
 import { bootHello, logIn } from './hello.ts'
 import { addressOf } from './cloud.ts'
 import { raiseSettings } from './host-settings.ts'
-import { connectHost, ensureSwitchNamespace, makeHosts, sharing } from './hosts.ts'
+import { connectHost, ensureSwitchNamespace, hostsBeside, makeHosts, sharing } from './hosts.ts'
 import { layoutOf } from './layout.ts'
+import { removeHosts } from './remove-hosts.ts'
 import { installPackages } from './packages.ts'
 import { startDocker } from './parts/docker.ts'
 import { startLxcfs } from './parts/lxcfs.ts'
 import { startOpenVswitch } from './parts/openvswitch.ts'
-import type { Found, Site } from './parts/part.ts'
+import { at, type Found, type Site } from './parts/part.ts'
 import { startPostgres } from './parts/postgres.ts'
 import { startRegistry } from './parts/registry.ts'
 import { preflight } from './preflight.ts'
@@ -28,38 +26,8 @@ import { buildImages, publishImages } from './publish.ts'
 import type { BuiltImage } from '../images/build.ts'
 import { adminPassword } from './secrets.ts'
 import { codeDigest, datapathOf, environmentOf, startService, type Parts } from './services.ts'
-import { ask } from './supervisor-protocol.ts'
-import { until } from './until.ts'
+import { keptParts, startSupervisor } from './supervision.ts'
 import { writeCloudsYaml } from './env.ts'
-
-/** Names of the parts that the supervisor keeps, with their pids; null when there is no supervisor. */
-export async function keptParts(site: Site): Promise<ReadonlyMap<string, number> | null> {
-  try {
-    const parts = await ask(site.layout.supervisorSocket, { op: 'status' })
-    return new Map(parts.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])))
-  } catch {
-    // Nobody answers: there is none.
-    return null
-  }
-}
-
-/** One supervisor per home; a running one is left. */
-export async function startSupervisor(site: Site): Promise<void> {
-  if (await keptParts(site)) return
-  const log = openSync(join(site.layout.log, 'supervisor.log'), 'a')
-  const words = [
-    '--disable-warning=ExperimentalWarning',
-    join(site.layout.project, 'machine', 'supervisor.ts'),
-    site.layout.home,
-  ]
-  spawn(process.execPath, words, { detached: true, stdio: ['ignore', log, log], cwd: '/' }).unref()
-  await until('the supervisor', 10_000, () => keptParts(site))
-}
-
-/** A step at a host that is not the first of its machine names it. */
-export function at({ config }: Site, what: string): string {
-  return config.switchNamespace === null ? what : `${config.hostName} ${what}`
-}
 
 async function check(site: Site): Promise<string> {
   const running = await keptParts(site)
@@ -168,7 +136,7 @@ async function startHosts(
 }
 
 /** All that a cloud has once, and its first host. */
-async function upFirst(site: Site, hosts: number): Promise<void> {
+async function upFirst(site: Site, hosts: number | null): Promise<void> {
   await makeReady(site)
   // The longest piece of work of a first up goes on beside all others; its failure is told at its own step.
   const images = buildImages(site)
@@ -176,7 +144,11 @@ async function upFirst(site: Site, hosts: number): Promise<void> {
   const parts = await startParts(site)
   const password = await adminPassword(site)
   await prepareDatabase(site, parts, { password, images })
-  const beside = await makeHosts(site, parts, hosts)
+  if (hosts !== null) {
+    await makeHosts(site, parts, hosts)
+    await removeHosts(site, parts, hosts)
+  }
+  const beside = hostsBeside(site)
   // Of several hosts on one machine the first answers for every gateway.
   const gateways = beside.length > 0 && site.config.gateways === 'guests' ? 'all' : site.config.gateways
   const started = await startHosts(site, parts, beside)
@@ -189,16 +161,16 @@ async function upFirst(site: Site, hosts: number): Promise<void> {
 
 /**
  * @param hello whether to boot a first server
- * @param hosts compute hosts on this machine, at least; those that were made before stay
+ * @param hosts compute hosts on this machine; null = as many as it has. One that is to go must be empty
  */
 export async function up(
   config: Config,
-  { hello = true, hosts = 1 }: { readonly hello?: boolean; readonly hosts?: number } = {},
+  { hello = true, hosts = null }: { readonly hello?: boolean; readonly hosts?: number | null } = {},
 ): Promise<void> {
   const started = performance.now()
   const site: Site = { config, layout: layoutOf(config.home) }
   if (!config.services.includes('api')) {
-    if (hosts > 1) throw new Invalid(`--hosts: ${config.home} is a host of a cloud that is elsewhere`)
+    if (hosts !== null) throw new Invalid(`--hosts: ${config.home} is a host of a cloud that is elsewhere`)
     await upHost(site)
     return
   }

@@ -439,7 +439,10 @@ create table server_migrations (
   user_id text not null,
   project_id text not null,
   created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  reference text,
+  previous_reference text,
+  was_running boolean not null default false
 );
 
 create table servers (
@@ -863,7 +866,7 @@ CREATE UNIQUE INDEX security_group_rules_once ON public.security_group_rules USI
 
 CREATE UNIQUE INDEX security_groups_default ON public.security_groups USING btree (project_id) WHERE (name = 'default'::text);
 
-CREATE UNIQUE INDEX server_migrations_open ON public.server_migrations USING btree (server_id) WHERE (status = ANY (ARRAY['migrating'::text, 'finished'::text]));
+CREATE UNIQUE INDEX server_migrations_open ON public.server_migrations USING btree (server_id) WHERE (status = ANY (ARRAY['pre-migrating'::text, 'migrating'::text, 'post-migrating'::text, 'finished'::text, 'reverting'::text]));
 
 alter table address_history add constraint address_history_pkey PRIMARY KEY (id);
 

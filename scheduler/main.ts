@@ -10,6 +10,7 @@ import { forgetOldRequests } from '../db/repeatable-requests.ts'
 import { recover } from '../jobs/lost.ts'
 import { runJobs } from '../jobs/run.ts'
 import { deleteUnplaced } from './delete.ts'
+import { scheduleMove } from './move.ts'
 import { schedule } from './schedule.ts'
 
 const config = loadConfig()
@@ -18,8 +19,9 @@ const databaseUrl = config.databaseUrl
 if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher sets it for a Postgres of our own')
 const db = connect(databaseUrl, { size: config.databaseConnections, name: 'scheduler' })
 const lock = await takeLock(databaseUrl, 'scheduler', `scheduler of ${config.hostName} (pid ${process.pid})`)
-const handlers: Handlers<'schedule' | 'server.delete'> = {
+const handlers: Handlers<'schedule' | 'schedule.move' | 'server.delete'> = {
   schedule: (payload) => schedule({ db, config }, payload),
+  'schedule.move': (payload) => scheduleMove({ db, config }, payload),
   'server.delete': (payload) => deleteUnplaced({ db, config }, payload),
 }
 const running = await runJobs(handlers, { databaseUrl, concurrency: 8, log })

@@ -45,7 +45,7 @@ export function choose(hosts: readonly HostUse[], server: Server, neighbours: Ne
 }
 
 /** Others of the group may have found places in the meantime; from now on they wait for this transaction. */
-async function stillSuits(trx: Transaction, server: Server, host: HostUse): Promise<boolean> {
+export async function stillSuits(trx: Transaction, server: Server, host: HostUse): Promise<boolean> {
   if (server.serverGroupId === null) return true
   await lockServerGroup(trx, server.serverGroupId)
   return refusalOf(groupFilters, host, { server, neighbours: await neighboursOf(trx, server) }) === null

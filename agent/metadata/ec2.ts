@@ -4,7 +4,9 @@ import type { Server } from '../../core/server.ts'
 
 export const versions = ['1.0', '2007-01-19', '2007-12-15', '2008-02-01', '2008-09-01', '2009-04-04', 'latest'] as const
 
-interface Tree { readonly [name: string]: string | Tree }
+interface Tree {
+  readonly [name: string]: string | Tree
+}
 
 /** Amazon's ids are shorter than a UUID: its last eight digits. */
 function shortId(prefix: string, id: string): string {

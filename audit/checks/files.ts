@@ -38,9 +38,12 @@ async function unfinished(directory: string): Promise<readonly Drift[]> {
 export const files: Check = {
   name: 'files',
   holds: 'each file of a guest is of a guest that is there, and nothing half-written is left',
-  async run({ config, servers, guests }: Scene) {
+  async run({ config, servers, leaving, guests }: Scene) {
     const [specs, runtime] = [join(config.home, 'guests'), join(config.home, 'run', 'oci')]
-    const [known, containers] = [new Set(servers.map(({ id }) => id)), new Set(guests.map(({ guestId }) => guestId))]
+    const [known, containers] = [
+      new Set([...servers.map(({ id }) => id), ...leaving]),
+      new Set(guests.map(({ guestId }) => guestId)),
+    ]
     const straySpecs = (await entries(specs)).filter((name) => !known.has(name))
     const strayRuntime = (await entries(runtime)).filter((name) => !name.endsWith('.part') && !containers.has(name))
     return [

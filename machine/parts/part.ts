@@ -9,6 +9,11 @@ export interface Site {
   readonly layout: Layout
 }
 
+/** What a step at this site is called: at a host that is not the first of its machine it names the host. */
+export function at({ config }: Site, what: string): string {
+  return config.switchNamespace === null ? what : `${config.hostName} ${what}`
+}
+
 /** Whether a part is the machine's own or ours, where it answers, and its version. */
 export interface Found {
   readonly origin: 'ours' | 'given'

@@ -39,6 +39,11 @@ const occurs = {
   'agent.power.stopped': ['stop', 'reboot'],
   'agent.power.wires': ['start', 'reboot'],
   'agent.power.started': ['start', 'reboot'],
+  // Between two hosts: test/journeys/hosts.test.ts.
+  'agent.migrate.stopped': [],
+  'agent.migrate.pushed': [],
+  'agent.migrate.left': [],
+  'agent.land.built': [],
   'agent.replace.aside': [],
   'agent.replace.prepared': [],
   'agent.snapshot.captured': [],

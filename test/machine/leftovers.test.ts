@@ -12,7 +12,7 @@ import type { Found, Site } from '../../machine/parts/part.ts'
 import { startPostgres } from '../../machine/parts/postgres.ts'
 import { fromPidFile, identify, isAlive, type ProcessId } from '../../machine/process.ts'
 import { purge } from '../../machine/purge.ts'
-import { keptParts, startSupervisor } from '../../machine/up.ts'
+import { keptParts, startSupervisor } from '../../machine/supervision.ts'
 import { room, until } from '../world/index.ts'
 
 let site: Site

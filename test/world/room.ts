@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { loadConfig, type Config } from '../../core/config.ts'
 import { layoutOf } from '../../machine/layout.ts'
 import type { Site } from '../../machine/parts/part.ts'
-import { keptParts, startSupervisor } from '../../machine/up.ts'
+import { keptParts, startSupervisor } from '../../machine/supervision.ts'
 
 /** Whether a home is one that `./berth test` made. */
 export function isRoom({ home }: Config): boolean {

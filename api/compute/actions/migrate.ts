@@ -1,21 +1,38 @@
-/** migrate, os-migrateLive, evacuate: a guest stays on the host that it was made on, so all three end in Nova's refusals. */
+/** migrate and evacuate, to a host that is named or any that fits; os-migrateLive is refused: containers move cold. */
 import { z } from 'zod'
 import { Invalid, NoValidHost, NotFound } from '../../../core/errors.ts'
+import type { Server } from '../../../core/server.ts'
 import { hostNames } from '../../../db/host-names.ts'
 import { hostStatuses } from '../../../db/host-status.ts'
+import { recordMove, type MoveType } from '../../../db/moves.ts'
+import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
 import type { Call } from '../../route.ts'
-import { checkState } from '../servers/change.ts'
+import { begun, checkState } from '../servers/change.ts'
+import { newPassword } from '../servers/new-password.ts'
 import type { Action } from './action.ts'
 
 const host = z.string().min(1).max(255)
 const flag = z.union([z.boolean(), z.enum(['true', 'True', 'false', 'False'])])
 
-/** Why no host takes it. */
-async function refuse({ db }: Call, own: string): Promise<never> {
+/** Asked before anything begins: a cloud of one host has nowhere to move a server to. */
+async function checkOthers({ db }: Call, own: string): Promise<void> {
   const others = (await hostNames(db)).filter((name) => name !== own)
-  const reasons = others.map((name) => [name, 'guests do not move between hosts yet'] as const)
-  throw new NoValidHost({ [own]: 'the server is on it', ...Object.fromEntries(reasons) })
+  if (others.length === 0) throw new NoValidHost({ [own]: 'the server is on it' })
+}
+
+async function move(
+  call: Call,
+  server: Server,
+  { type, wish }: { readonly type: MoveType; readonly wish: string | null },
+): Promise<void> {
+  const [name, action] =
+    type === 'migration' ? (['server.migrate', 'migrate'] as const) : (['server.evacuate', 'evacuate'] as const)
+  const { requestId, caller } = call
+  await begun(call, server, { name, action }, async (trx, row) => {
+    await recordMove(trx, row, { type, wish, userId: caller.userId })
+    await enqueue(trx, 'schedule.move', { serverId: row.id, requestId })
+  })
 }
 
 async function checkTarget({ db }: Call, target: string | null, own: string, sentence: string): Promise<void> {
@@ -32,8 +49,11 @@ const coldBody = z.strictObject({
 export const migrate: Action = async (call, server) => {
   const wanted = call.version >= 56 ? parseBody(coldBody, call.body).migrate : null
   const own = checkState(call, server, { verb: 'migrate', from: ['active', 'stopped'] })
-  await checkTarget(call, wanted?.host ?? null, own, 'Cannot migrate to the host where the server exists.')
-  return await refuse(call, own)
+  const wish = wanted?.host ?? null
+  await checkTarget(call, wish, own, 'Cannot migrate to the host where the server exists.')
+  await checkOthers(call, own)
+  await move(call, server, { type: 'migration', wish })
+  return { status: 202 }
 }
 
 /** The keys that came and went: 2.25 (block_migration 'auto', no disk_over_commit), 2.30 (force), 2.68 (no force). */
@@ -53,7 +73,10 @@ export const migrateLive: Action = async (call, server) => {
   const wanted = parseBody(liveBody(call.version), call.body)['os-migrateLive']
   const own = checkState(call, server, { verb: 'os-migrateLive', from: ['active', 'paused'] })
   await checkTarget(call, wanted.host, own, `Unable to migrate instance (${server.id}) to current host (${own}).`)
-  return await refuse(call, own)
+  const hosts = await hostNames(call.db)
+  throw new NoValidHost(
+    Object.fromEntries(hosts.map((name) => [name, 'containers move cold: openstack server migrate'])),
+  )
 }
 
 /** The keys that came and went: 2.14 (no onSharedStorage), 2.29 (force), 2.68 (no force). */
@@ -77,5 +100,8 @@ export const evacuate: Action = async (call, server) => {
   if (target === own) throw new Invalid("The target host can't be the same one.")
   const status = (await hostStatuses(call.db, [own])).get(own)
   if (status === 'UP' || status === 'MAINTENANCE') throw new Invalid(`Compute service of ${own} is still in use.`)
-  return await refuse(call, own)
+  await checkOthers(call, own)
+  await move(call, server, { type: 'evacuation', wish: target ?? null })
+  if (call.version >= 14) return { status: 200 }
+  return { status: 200, body: { adminPass: wanted.adminPass ?? newPassword() } }
 }

@@ -38,7 +38,10 @@ export function checkState(call: Call, server: Server, { verb, from }: Guard): s
   return host
 }
 
-type ServerJob = Exclude<HostJob, 'server.create' | 'server.inject-network' | 'server.wire' | 'server.detach'>
+type ServerJob = Exclude<
+  HostJob,
+  'server.create' | 'server.inject-network' | 'server.wire' | 'server.detach' | 'server.expect' | 'server.leave'
+>
 type JobWithMore =
   | 'server.change-password'
   | 'server.snapshot'

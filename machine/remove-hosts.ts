@@ -1,0 +1,28 @@
+/** Hosts that a machine has beside its first one, and is to have no more. */
+import { connect } from '../db/connect.ts'
+import { deleteHost } from '../db/hosts.ts'
+import { disconnectHost, hostsBeside } from './hosts.ts'
+import { step } from './progress.ts'
+import type { Site } from './parts/part.ts'
+import { purge } from './purge.ts'
+import type { Parts } from './services.ts'
+
+/**
+ * The last hosts go until `count` are left, each with all that it has.
+ *
+ * @throws Conflict when servers stand on one of them: it stays as it is
+ */
+export async function removeHosts(site: Site, parts: Parts, count: number): Promise<void> {
+  const surplus = hostsBeside(site).slice(count - 1)
+  if (surplus.length === 0) return
+  const db = connect(parts.postgres.where, { size: 2, name: 'up', answerMs: 0 })
+  try {
+    for (const host of surplus.toReversed()) {
+      await step(`remove ${host.config.hostName}`, () => db.transaction((trx) => deleteHost(trx, host.config.hostName)))
+      await disconnectHost({ site, ovsSocket: parts.openvswitch.where }, host)
+      await purge(host.config, { cache: false })
+    }
+  } finally {
+    await db.destroy()
+  }
+}

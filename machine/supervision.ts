@@ -1,0 +1,31 @@
+/** The supervisor of a home: started once, asked what it keeps. */
+import { spawn } from 'node:child_process'
+import { openSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Site } from './parts/part.ts'
+import { ask } from './supervisor-protocol.ts'
+import { until } from './until.ts'
+
+/** Names of the parts that the supervisor keeps, with their pids; null when there is no supervisor. */
+export async function keptParts(site: Site): Promise<ReadonlyMap<string, number> | null> {
+  try {
+    const parts = await ask(site.layout.supervisorSocket, { op: 'status' })
+    return new Map(parts.flatMap(({ name, pid }) => (pid === null ? [] : [[name, pid] as const])))
+  } catch {
+    // Nobody answers: there is none.
+    return null
+  }
+}
+
+/** One supervisor per home; a running one is left. */
+export async function startSupervisor(site: Site): Promise<void> {
+  if (await keptParts(site)) return
+  const log = openSync(join(site.layout.log, 'supervisor.log'), 'a')
+  const words = [
+    '--disable-warning=ExperimentalWarning',
+    join(site.layout.project, 'machine', 'supervisor.ts'),
+    site.layout.home,
+  ]
+  spawn(process.execPath, words, { detached: true, stdio: ['ignore', log, log], cwd: '/' }).unref()
+  await until('the supervisor', 10_000, () => keptParts(site))
+}

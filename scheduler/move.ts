@@ -1,0 +1,65 @@
+/** Finds the host that a server moves to. */
+import { NoValidHost } from '../core/errors.ts'
+import type { JobPayload } from '../core/jobs.ts'
+import type { Server } from '../core/server.ts'
+import { claim, hostsWithUse, releaseClaim, type HostUse } from '../db/hosts.ts'
+import { handOver, openMove, setMove, type Move } from '../db/moves.ts'
+import { abandon, findServer } from '../db/servers.ts'
+import { enqueue } from '../jobs/enqueue.ts'
+import { neighboursOf } from './neighbours.ts'
+import { choose, stillSuits } from './schedule.ts'
+import type { Site } from './site.ts'
+
+/** In one transaction: the place is promised, the record names the host, and its agent has the job. */
+async function aim(
+  { db }: Site,
+  server: Server,
+  {
+    move,
+    host,
+    payload,
+  }: { readonly move: Move; readonly host: HostUse; readonly payload: JobPayload<'schedule.move'> },
+): Promise<boolean> {
+  const { vcpus, memoryMiB, diskGiB } = server.flavor
+  return await db.transaction(async (trx) => {
+    if (!(await stillSuits(trx, server, host))) return false
+    if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
+    await setMove(trx, move.id, { status: 'migrating', targetHost: host.name })
+    if (move.type === 'migration') {
+      await enqueue(trx, 'server.expect', payload, host.name)
+      return true
+    }
+    // The host that is down must not take the server for its own when it comes back.
+    await handOver(trx, server.id, { from: 'evacuating', to: 'evacuating', host: host.name })
+    await releaseClaim(trx, server.id, move.sourceHost)
+    await enqueue(trx, 'server.evacuate', payload, host.name)
+    return true
+  })
+}
+
+/** The server stays where it is when no host takes it; the fault lists every host with its reason. A job that comes twice does nothing. */
+export async function scheduleMove(site: Site, payload: JobPayload<'schedule.move'>): Promise<void> {
+  const { db } = site
+  const server = await findServer(db, payload.serverId)
+  if (!server) return
+  const move = await openMove(db, server.id)
+  if (move?.status !== 'pre-migrating') return
+  if (server.taskState !== 'resize_migrating' && server.taskState !== 'evacuating') return
+  const { taskState } = server
+  const wanted = {
+    ...server,
+    requestedHost: move.targetHost,
+    failedHosts: { [move.sourceHost]: 'the server is to leave it' },
+  }
+  const { fitting, reasons } = choose(await hostsWithUse(db), wanted, await neighboursOf(db, server))
+  const lost: Record<string, string> = {}
+  for (const host of fitting) {
+    if (await aim(site, server, { move, host, payload })) return
+    lost[host.name] = 'another server took the last place'
+  }
+  const { message } = new NoValidHost({ ...reasons, ...lost })
+  await db.transaction(async (trx) => {
+    await setMove(trx, move.id, { status: 'error' })
+    await abandon(trx, server.id, taskState, { code: 500, message, details: '', host: null })
+  })
+}

@@ -1,0 +1,138 @@
+/** Two hosts on one machine: servers on both, moves between them that are cut off anywhere, and a host that is lost. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { z } from 'zod'
+import { ask } from '../../machine/supervisor-protocol.ts'
+import { hostsBeside } from '../../machine/hosts.ts'
+import type { Site } from '../../machine/parts/part.ts'
+import { up } from '../../machine/up.ts'
+import { startCloud, until, type TestCloud } from '../world/index.ts'
+import { Client } from './client.ts'
+
+let cloud: TestCloud
+let client: Client
+let second: Site
+const first = (): string => cloud.site.config.hostName
+const other = (): string => second.config.hostName
+
+beforeAll(async () => {
+  cloud = await startCloud()
+  await up(cloud.site.config, { hello: false, hosts: 2 })
+  const [host] = hostsBeside(cloud.site)
+  if (!host) throw new Error('there is no second host')
+  second = host
+  client = new Client(cloud)
+  const keyFile = join(cloud.site.layout.home, 'tmp', 'hosts.pub')
+  writeFileSync(keyFile, cloud.publicKey)
+  await client.run('keypair', 'create', '--public-key', keyFile, 'hosts')
+}, 600_000)
+afterAll(async () => {
+  const names = (await client.run('server', 'list', '-f', 'value', '-c', 'Name')).split('\n').filter(Boolean)
+  if (names.length > 0) await client.run('server', 'delete', '--wait', ...names)
+  await client.try('keypair', 'delete', 'hosts')
+  expect(await cloud.audit()).toEqual([])
+  // The other journeys have the machine as one host again.
+  await up(cloud.site.config, { hello: false, hosts: 1 })
+  expect(existsSync(second.layout.home)).toBe(false)
+}, 300_000)
+
+/** @returns its address */
+async function create(name: string, host: string): Promise<string> {
+  const words = ['--image', 'debian-12-small', '--flavor', 'm1.tiny', '--key-name', 'hosts', '--network', 'private']
+  await client.run('--os-compute-api-version', '2.74', 'server', 'create', ...words, '--host', host, '--wait', name)
+  const shown = await client.value('addresses', 'server', 'show', name)
+  return shown.replace(/^.*?(\d+\.\d+\.\d+\.\d+).*$/s, '$1')
+}
+
+async function of(name: string): Promise<string> {
+  const columns = ['-c', 'status', '-c', 'OS-EXT-SRV-ATTR:host', '-c', 'OS-EXT-STS:task_state']
+  const shown = z
+    .record(z.string(), z.string().nullable())
+    .parse(JSON.parse(await client.run('server', 'show', name, '-f', 'json', ...columns)))
+  return ['OS-EXT-SRV-ATTR:host', 'status', 'OS-EXT-STS:task_state'].flatMap((column) => shown[column] ?? []).join(' ')
+}
+
+async function becomes(name: string, wanted: string): Promise<void> {
+  await until(async () => (await of(name)) === wanted, { timeoutMs: 90_000 })
+}
+
+async function said(address: string, command: string): Promise<string> {
+  return await until(async () => await client.ssh(address, command), { timeoutMs: 60_000 })
+}
+
+const identity =
+  'cat /root/data /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id; hostname; cat /sys/class/net/eth0/address'
+
+test('servers on two hosts reach each other, and the machine reaches both', async () => {
+  const [here, there] = [await create('here', first()), await create('there', other())]
+  expect(await said(there, `ping -c1 -W5 ${here} >/dev/null && echo answered`)).toBe('answered')
+  expect(await said(here, `ping -c1 -W5 ${there} >/dev/null && echo answered`)).toBe('answered')
+}, 180_000)
+
+test('a server moves with its address, its data and its identity, and back when its user reverts', async () => {
+  const address = (await client.value('addresses', 'server', 'show', 'there')).replace(
+    /^.*?(\d+\.\d+\.\d+\.\d+).*$/s,
+    '$1',
+  )
+  await said(address, 'echo precious > /root/data; sync')
+  const before = await said(address, identity)
+  await client.run('server', 'migrate', '--wait', 'there')
+  expect(await of('there')).toBe(`${first()} VERIFY_RESIZE`)
+  expect(await said(address, identity)).toBe(before)
+  await client.run('server', 'migration', 'revert', 'there')
+  await becomes('there', `${other()} ACTIVE`)
+  expect(await said(address, identity)).toBe(before)
+  await client.run('server', 'migrate', '--wait', 'there')
+  await client.run('server', 'migration', 'confirm', 'there')
+  await becomes('there', `${first()} ACTIVE`)
+  expect(await said(address, identity)).toBe(before)
+  await client.run('server', 'delete', '--wait', 'there')
+}, 240_000)
+
+test('an unknown host, and the own one, are refused by name', async () => {
+  const own = await client.try('--os-compute-api-version', '2.56', 'server', 'migrate', '--host', first(), 'here')
+  expect(own.error).toContain('Cannot migrate to the host where the server exists')
+  const unknown = await client.try('--os-compute-api-version', '2.56', 'server', 'migrate', '--host', 'nowhere', 'here')
+  expect(unknown.error).toContain('nowhere')
+  expect(await of('here')).toBe(`${first()} ACTIVE`)
+}, 60_000)
+
+const points = ['agent.migrate.pushed', 'agent.land.built', 'agent.migrate.stopped', 'agent.migrate.left']
+
+/** All of them where there is time: ./berth test faults. */
+test.each(process.env.BERTH_TEST_FAULTS === 'full' ? points : points.slice(0, 2))(
+  'a move is ended although an agent is killed at %s',
+  async (point) => {
+    const address = await create('moved', other())
+    await said(address, 'echo precious > /root/data; sync')
+    const before = await said(address, identity)
+    const directory = join(cloud.site.layout.home, 'tmp', 'failpoints')
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, point), '')
+    await client.run('server', 'migrate', 'moved')
+    await becomes('moved', `${first()} VERIFY_RESIZE`)
+    expect(existsSync(join(directory, point))).toBe(false)
+    expect(await said(address, identity)).toBe(before)
+    await client.run('server', 'migration', 'confirm', 'moved')
+    await becomes('moved', `${first()} ACTIVE`)
+    await client.run('server', 'delete', '--wait', 'moved')
+  },
+  240_000,
+)
+
+test('a server of a host that is down is built anew with its address; the old host does not bring it back', async () => {
+  const address = await create('lost', other())
+  await said(address, 'true')
+  const isUp = await client.try('server', 'evacuate', 'lost')
+  expect(isUp.error).toContain('is still in use')
+  // As a host whose network is cut: nobody there works on servers, and its guests are heard no more.
+  for (const name of ['agent', 'ovs-vswitchd']) await ask(second.layout.supervisorSocket, { op: 'stop', name })
+  await client.run('compute', 'service', 'set', '--down', other(), 'nova-compute', '--os-compute-api-version', '2.11')
+  await client.try('server', 'evacuate', 'lost')
+  await becomes('lost', `${first()} ACTIVE`)
+  await client.run('compute', 'service', 'set', '--up', other(), 'nova-compute', '--os-compute-api-version', '2.11')
+  await up(cloud.site.config, { hello: false })
+  expect(await said(address, 'hostname')).toBe('lost')
+  await until(async () => (await cloud.audit()).length === 0, { timeoutMs: 60_000 })
+}, 300_000)
