@@ -19,9 +19,11 @@ function reasonIn(text: string): string {
 
 export interface Asked<T> {
   readonly shape: z.ZodType<T>
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Readonly<Record<string, string | undefined>>
   readonly body?: unknown
+  /** of the compute API, such as '2.88'; none = its first */
+  readonly microversion?: string
   /** statuses beyond 2xx whose body is an answer, not a fault */
   readonly alsoGood?: readonly number[]
 }
@@ -53,12 +55,19 @@ export class Client {
   }
 
   /** @throws CloudError with the service's own sentence */
-  async ask<T>(path: string, { shape, method = 'GET', query = {}, body, alsoGood = [] }: Asked<T>): Promise<T> {
+  async ask<T>(
+    path: string,
+    { shape, method = 'GET', query = {}, body, microversion, alsoGood = [] }: Asked<T>,
+  ): Promise<T> {
     const url = new URL(`${this.#root}${path}`)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
     const response = await fetch(url, {
       method,
-      headers: { 'x-auth-token': this.#token, 'content-type': 'application/json' },
+      headers: {
+        'x-auth-token': this.#token,
+        'content-type': 'application/json',
+        ...(microversion === undefined ? {} : { 'openstack-api-version': `compute ${microversion}` }),
+      },
       signal: AbortSignal.timeout(timeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })

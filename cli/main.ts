@@ -3,7 +3,9 @@ import { Command, type CommanderError } from 'commander'
 import { clientSettings } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { Client } from './client.ts'
+import { hostCommand } from './host.ts'
 import { poolCommand } from './pool.ts'
+import { serverCommand } from './server.ts'
 import { portCommand } from './port.ts'
 
 const program = new Command('berth').showHelpAfterError('(--help shows how)').exitOverride((error: CommanderError) => {
@@ -13,8 +15,8 @@ const terminal = {
   client: async () => Client.open(clientSettings()),
   print: (text: string) => void process.stdout.write(text),
 }
-program.addCommand(poolCommand(terminal).copyInheritedSettings(program))
-program.addCommand(portCommand(terminal).copyInheritedSettings(program))
+for (const command of [poolCommand, hostCommand, serverCommand, portCommand])
+  program.addCommand(command(terminal).copyInheritedSettings(program))
 
 try {
   await program.parseAsync()

@@ -202,6 +202,8 @@ suite
 /** Words said to a cloud over HTTP: the one that the environment names, else the one here. */
 for (const [word, description] of [
   ['pool', 'IP pools: list, show, create, reserve, find, map, import, ...'],
+  ['host', 'hosts: list, drain, maintenance, enable'],
+  ['server', 'servers: why'],
   ['port', 'ports: show, and trace from one to another'],
 ] as const)
   program

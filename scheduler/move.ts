@@ -2,6 +2,8 @@
 import { NoValidHost } from '../core/errors.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
+import { withEvent } from '../db/action-events.ts'
+import type { Db } from '../db/connect.ts'
 import { claim, hostsWithUse, releaseClaim, type HostUse } from '../db/hosts.ts'
 import { handOver, openMove, setMove, type Move } from '../db/moves.ts'
 import { abandon, findServer } from '../db/servers.ts'
@@ -37,6 +39,13 @@ async function aim(
   })
 }
 
+/** The user's action says what became of it. */
+async function recordFailure(db: Db, payload: JobPayload<'schedule.move'>, error: NoValidHost): Promise<void> {
+  await withEvent(db, payload, { event: 'conductor_migrate_server', host: 'scheduler' }, () =>
+    Promise.reject(error),
+  ).catch(() => undefined)
+}
+
 /** The server stays where it is when no host takes it; the fault lists every host with its reason. A job that comes twice does nothing. */
 export async function scheduleMove(site: Site, payload: JobPayload<'schedule.move'>): Promise<void> {
   const { db } = site
@@ -57,9 +66,10 @@ export async function scheduleMove(site: Site, payload: JobPayload<'schedule.mov
     if (await aim(site, server, { move, host, payload })) return
     lost[host.name] = 'another server took the last place'
   }
-  const { message } = new NoValidHost({ ...reasons, ...lost })
+  const error = new NoValidHost({ ...reasons, ...lost })
+  await recordFailure(db, payload, error)
   await db.transaction(async (trx) => {
     await setMove(trx, move.id, { status: 'error' })
-    await abandon(trx, server.id, taskState, { code: 500, message, details: '', host: null })
+    await abandon(trx, server.id, taskState, { code: 500, message: error.message, details: '', host: null })
   })
 }
