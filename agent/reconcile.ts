@@ -16,6 +16,7 @@ import { enforce } from './enforce.ts'
 import type { Host } from './host.ts'
 import { leave } from './migrate.ts'
 import { fitGuest } from './resize.ts'
+import { inOrder } from './turns.ts'
 import { wantedOf } from './wanted.ts'
 import { offloadInTime } from './shelve.ts'
 import { ensureGateways, plugAll, sweepGateways } from './wire.ts'
@@ -159,15 +160,15 @@ export async function reconcile(host: Host, { isStart }: { readonly isStart: boo
   await ensureGateways(host)
   await enforce(host)
   const servers = await serversOnHost(db, name)
-  await Promise.all(
-    servers.map(async ({ id }) => {
-      try {
-        await turns.at(id, () => reconcileServer(host, id, { isStart, isHeld: held.has(id) }))
-      } catch (error) {
-        log.error({ serverId: id, reason: messageOf(error) }, 'server not reconciled')
-      }
-    }),
-  )
+  const look = async ({ id }: Server): Promise<void> => {
+    try {
+      await turns.at(id, () => reconcileServer(host, id, { isStart, isHeld: held.has(id) }))
+    } catch (error) {
+      log.error({ serverId: id, reason: messageOf(error) }, 'server not reconciled')
+    }
+  }
+  // After a fall of the machine the oldest start first.
+  await inOrder(servers, isStart ? config.startConcurrency : servers.length, look)
   await sweepGuests(host, await driver.list())
   for (const guestId of await driver.sweep()) log.warn({ guestId }, 'what was left of a removed guest is gone')
   await sweepWires(host)

@@ -38,3 +38,12 @@ export class Turns {
     }
   }
 }
+
+/** Begins `work` on each in this order, on so many at once as there are places. */
+export async function inOrder<T>(all: readonly T[], places: number, work: (one: T) => Promise<void>): Promise<void> {
+  const rest = [...all]
+  const takeTurns = async (): Promise<void> => {
+    for (let next = rest.shift(); next !== undefined; next = rest.shift()) await work(next)
+  }
+  await Promise.all(Array.from({ length: Math.min(places, all.length) }, takeTurns))
+}

@@ -97,10 +97,12 @@ const passingCodes: readonly unknown[] = [
   '25P03',
   '53100',
   '53300',
+  '57014',
 ]
 const passingNames: readonly unknown[] = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT']
+/** The statement stands before the reason. */
 const passingMessages =
-  /^(Connection terminated|Client has encountered|Query read timeout|timeout expired|Knex: Timeout)/
+  /(^| - )(Connection terminated|Client has encountered|Query read timeout|timeout expired|Knex: Timeout)/
 
 /** Whether a statement failed because the disk of the database is full: its message names the file. Source: PostgreSQL manual, appendix A */
 export function isDatabaseFull(error: unknown): boolean {

@@ -64,9 +64,14 @@ export class Load {
     }).catch(() => undefined)
   }
 
+  /** No new requests. */
+  end(): void {
+    this.#ending.abort()
+  }
+
   /** No new requests; returns when those under way are answered. */
   async stop(): Promise<void> {
-    this.#ending.abort()
+    this.end()
     await this.#working
   }
 

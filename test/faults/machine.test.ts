@@ -5,7 +5,7 @@ import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { cutPower } from './power-cut.ts'
 import { record } from './record.ts'
 import { User } from './user.ts'
-import { witness, type Witness } from './witness.ts'
+import { birthOf, witness, type Witness } from './witness.ts'
 
 const backMs = 60_000
 
@@ -33,18 +33,21 @@ async function faceOf({ address }: Witness): Promise<string> {
   return await until(async () => (await user.ssh(address, command)) ?? null, { timeoutMs: backMs, what: address })
 }
 
-test('after a fall of the machine, servers that ran run again with address, MAC, hostname and data, and the others stay off', async () => {
+test('after a fall of the machine, servers that ran run again, the oldest first, with address, MAC, hostname and data; the others stay off', async () => {
   for (const { address, id } of running) expect(await user.ssh(address, `echo ${id} > /root/written; sync`)).toBe('')
   const faces = await Promise.all(running.map(faceOf))
   for (const [index, { id }] of running.entries()) expect(faces[index]).toContain(id)
   await cutPower(cloud.site)
   const started = performance.now()
-  await up(cloud.site.config, { hello: false })
+  // One at a time, so that their order shows.
+  await up({ ...cloud.site.config, startConcurrency: 1 }, { hello: false })
   expect(await Promise.all(running.map(faceOf))).toEqual(faces)
   const healMs = performance.now() - started
   expect(healMs).toBeLessThan(backMs)
   await until(async () => (await user.show(off.id)) !== null, { timeoutMs: 30_000 })
   for (const { id } of running) await user.reaches(id, 'ACTIVE')
+  const births = await Promise.all(running.map(async ({ address }) => Number(await birthOf(user, address))))
+  expect(births.toSorted((a, b) => a - b)).toEqual(births)
   await user.reaches(off.id, 'SHUTOFF')
   const left = await cloud.audit()
   record({ fault: 'the machine falls over', healMs, lost: 0, left: left.length })
