@@ -5,12 +5,13 @@ import type { ClientSettings } from '../core/config.ts'
 
 const timeoutMs = 60_000
 const message = z.object({ message: z.string() })
-const fault = z.union([z.object({ error: message }), z.object({ NeutronError: message })])
+/** Each service has its fault under a name of its own: error, NeutronError, badRequest, ... */
+const fault = z.record(z.string(), message)
 
 function reasonIn(text: string): string {
   try {
-    const said = fault.parse(JSON.parse(text))
-    return 'error' in said ? said.error.message : said.NeutronError.message
+    const [said] = Object.values(fault.parse(JSON.parse(text)))
+    return said?.message ?? text
   } catch {
     // Not the envelope of this service: what it said is shown as it is.
     return text.slice(0, 500)

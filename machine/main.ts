@@ -54,11 +54,7 @@ program
   .command('up')
   .description('install what is missing, start everything, boot a first server')
   .option('--no-hello', 'boot no first server')
-  .option(
-    '--hosts <count>',
-    'make this machine that many compute hosts, each with an engine and a switch of its own',
-    '1',
-  )
+  .option('--hosts <count>', 'make this machine that many compute hosts, each with an engine and a switch of its own')
   .action(async ({ hello, hosts }: { hello: boolean; hosts?: string }) => {
     const { up } = await import('./up.ts')
     await up(loadConfig(), { hello, hosts: hosts === undefined ? null : Number(hosts) })
