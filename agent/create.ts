@@ -11,6 +11,7 @@ import { vifsOf } from '../db/vifs.ts'
 import { enqueue } from '../jobs/enqueue.ts'
 import { chooseCpus } from './dedicated-cpus.ts'
 import { guestSpec, type GuestParts } from './guest-spec.ts'
+import { holdDisk } from './disk-speed.ts'
 import type { Host } from './host.ts'
 import { isWorthAnother } from './passing.ts'
 import { removeSpecFile, writeSpecFile } from './spec-file.ts'
@@ -92,7 +93,10 @@ export async function build(
   ])
   if (wired.status === 'rejected') throw wired.reason
   if (prepared.status === 'rejected') throw prepared.reason
-  if (isStarted) await turns.starting(() => step(server.id, 'start', driver.start(server.id)))
+  if (isStarted) {
+    await turns.starting(() => step(server.id, 'start', driver.start(server.id)))
+    await step(server.id, 'disk speed', holdDisk(host, server))
+  }
   reach(config, 'agent.create.start')
 }
 

@@ -1,6 +1,7 @@
 import type { Server } from '../core/server.ts'
 import type { Vif } from '../core/network.ts'
 import type { Config } from '../core/config.ts'
+import { cpuLimitsOf } from '../core/flavor-limits.ts'
 import type { GuestSpec } from '../driver/driver.ts'
 import { nocloudSeed } from '../driver/seed.ts'
 import type { Namespace } from '../netns/index.ts'
@@ -39,6 +40,7 @@ export function guestSpec({
     image,
     vcpus: server.flavor.vcpus,
     cpuset,
+    cpu: cpuLimitsOf(server.flavor),
     memoryMiB: server.flavor.memoryMiB,
     pidsLimit: config.pidsLimit,
     diskGiB: enforcesDisk && server.flavor.diskGiB > 0 ? server.flavor.diskGiB : null,

@@ -1,8 +1,10 @@
 /** Start, stop and reboot of a guest that exists. */
 import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
+import { findServer } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { carryOut } from './change.ts'
+import { holdDisk } from './disk-speed.ts'
 import type { Host } from './host.ts'
 import { ensureGateways, plugAll } from './wire.ts'
 
@@ -13,6 +15,8 @@ export async function startGuest(host: Host, serverId: string): Promise<void> {
   await plugAll(host, serverId, await vifsOf(db, serverId))
   reach(config, 'agent.power.wires')
   await turns.starting(() => driver.start(serverId))
+  const server = await findServer(db, serverId)
+  if (server) await holdDisk(host, server)
   reach(config, 'agent.power.started')
 }
 

@@ -1,5 +1,6 @@
 /** Another size for a guest on its own host, while it runs where the kernel can; and back. */
 import { messageOf } from '../core/errors.ts'
+import { cpuLimitsOf } from '../core/flavor-limits.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server, ServerFlavor } from '../core/server.ts'
 import { changes, powerStates, type TaskState } from '../core/states.ts'
@@ -9,6 +10,8 @@ import { findServer } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { carryOut } from './change.ts'
 import { chooseCpus } from './dedicated-cpus.ts'
+import { fitDisk } from './disk-speed.ts'
+import { enforce } from './enforce.ts'
 import type { Host } from './host.ts'
 import { confirmMove, revertMove } from './migrate.ts'
 import { startGuest } from './power.ts'
@@ -17,7 +20,7 @@ import { writeSpecFile } from './spec-file.ts'
 async function setLimits({ config, driver, turns }: Host, serverId: string, flavor: ServerFlavor): Promise<void> {
   const { vcpus, memoryMiB, extraSpecs } = flavor
   const set = async (cpuset: string | null): Promise<void> =>
-    driver.setLimits(serverId, { vcpus, cpuset, memoryMiB, pidsLimit: config.pidsLimit })
+    driver.setLimits(serverId, { vcpus, cpuset, cpu: cpuLimitsOf(flavor), memoryMiB, pidsLimit: config.pidsLimit })
   if (extraSpecs['hw:cpu_policy'] !== 'dedicated') await set(null)
   else await turns.at('dedicated cpus', async () => set(await chooseCpus(driver, serverId, vcpus)))
 }
@@ -35,6 +38,7 @@ export async function fitGuest(host: Host, serverId: string, flavor: ServerFlavo
     await setLimits(host, serverId, flavor)
     await startGuest(host, serverId)
   }
+  await fitDisk(host, serverId, flavor)
 }
 
 type ResizeJob = 'server.resize' | 'server.confirm-resize' | 'server.revert-resize'
@@ -51,6 +55,7 @@ async function end(host: Host, server: Server, name: ResizeJob, { status, flavor
   const isOff = server.powerState !== powerStates.running
   const powerState = isOff ? powerStates.shutdown : powerStates.running
   await endStep(db, server, { during, to: isOff && to === 'active' ? 'stopped' : to, powerState, status, flavor })
+  await enforce(host)
   await writeSpecFile(config.home, { ...server, flavor }, await vifsOf(db, server.id))
 }
 

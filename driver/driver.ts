@@ -1,5 +1,6 @@
 /** What Berth asks of a hypervisor. The driver knows nothing of databases or HTTP. */
 import type { Readable } from 'node:stream'
+import type { CpuLimits, DiskSpeeds } from '../core/flavor-limits.ts'
 
 /** A guest as it is to be made. */
 export interface GuestSpec {
@@ -11,6 +12,8 @@ export interface GuestSpec {
   readonly vcpus: number
   /** fixed CPUs such as '0-1' (hw:cpu_policy=dedicated); null = a CFS quota of `vcpus` */
   readonly cpuset: string | null
+  /** absent = its CPUs whole, with the usual weight */
+  readonly cpu?: CpuLimits
   readonly memoryMiB: number
   readonly pidsLimit: number
   /** root disk limit; null where the storage driver enforces none */
@@ -97,6 +100,7 @@ export interface Capacity {
 export interface GuestLimits {
   readonly vcpus: number
   readonly cpuset: string | null
+  readonly cpu?: CpuLimits
   readonly memoryMiB: number
   readonly pidsLimit: number
 }
@@ -161,6 +165,12 @@ export interface ComputeDriver {
   list(): Promise<readonly Guest[]>
   /** Changes limits of a guest, running or not. */
   setLimits(serverId: string, limits: GuestLimits): Promise<void>
+  /**
+   * Holds the disk of a running guest to these speeds until it ends: it is to be told again after each start.
+   *
+   * @throws Conflict when it does not run; Unsupported where this host cannot hold disks back
+   */
+  setDiskSpeeds(serverId: string, speeds: DiskSpeeds): Promise<void>
   /** Runs a command in the running guest as its root; `input`, if any, is all that it reads. @throws Unavailable when it does not end in time, Conflict when the guest does not run */
   exec(
     serverId: string,

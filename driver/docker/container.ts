@@ -1,4 +1,5 @@
 /** The container that makes a machine of an image: what Docker is asked for. Source: findings in docs/guest.md. */
+import { cpuLimitsOf } from '../../core/flavor-limits.ts'
 import { readFileSync } from 'node:fs'
 import type { ContainerCreateOptions } from 'dockerode'
 import type { GuestSpec } from '../driver.ts'
@@ -35,17 +36,23 @@ function openFilesLimit(): number {
   return Math.min(524_288, Number.isNaN(own) ? 524_288 : own)
 }
 
+/** The kernel's own default. */
+const usualShares = 1024
+
 /** CPU, memory and process limits; the form is the same for create and update. */
-export function limitsOf(limits: Pick<GuestSpec, 'vcpus' | 'cpuset' | 'memoryMiB' | 'pidsLimit'>) {
+export function limitsOf(limits: Pick<GuestSpec, 'vcpus' | 'cpuset' | 'cpu' | 'memoryMiB' | 'pidsLimit'>) {
   const bytes = limits.memoryMiB * 1024 * 1024
-  const period = 100_000
+  const cpu = limits.cpu ?? cpuLimitsOf({ vcpus: limits.vcpus, extraSpecs: {} })
+  const isWhole = cpu.quotaMicroseconds === cpu.periodMicroseconds * limits.vcpus
   return {
     Memory: bytes,
     // The same as Memory: no swap, a guest does not eat the host's disk by its memory.
     MemorySwap: bytes,
     PidsLimit: limits.pidsLimit,
-    CpuPeriod: period,
-    CpuQuota: limits.cpuset === null ? limits.vcpus * period : -1,
+    CpuShares: cpu.shares ?? usualShares,
+    CpuPeriod: cpu.periodMicroseconds,
+    // CPUs of its own need no watch.
+    CpuQuota: limits.cpuset !== null && isWhole ? -1 : cpu.quotaMicroseconds,
     CpusetCpus: limits.cpuset ?? '',
   }
 }

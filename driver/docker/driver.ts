@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
 import { z } from 'zod'
-import { messageOf, NotFound, PartSilent, Unavailable } from '../../core/errors.ts'
+import { Conflict, messageOf, NotFound, PartSilent, Unavailable, Unsupported } from '../../core/errors.ts'
+import type { DiskSpeeds } from '../../core/flavor-limits.ts'
 import {
   exitPoweroff,
   exitReboot,
@@ -22,6 +23,7 @@ import { hostCapacity } from './capacity.ts'
 import { capture } from './capture.ts'
 import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
 import { inspectContainer, removeContainer, type Engine } from './engine.ts'
+import { holdDisk } from './disk-speed.ts'
 import { followExits } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
@@ -261,6 +263,15 @@ export class DockerDriver implements ComputeDriver {
     // Docker takes an empty list of CPUs for "as it was".
     const CpusetCpus = limits.cpuset ?? `0-${vcpus - 1}`
     await this.#call(serverId, (container) => container.update({ ...limitsOf(limits), CpusetCpus }))
+  }
+
+  async setDiskSpeeds(serverId: string, speeds: DiskSpeeds): Promise<void> {
+    const found = await this.#find(serverId)
+    if (!found) throw new NotFound('Guest', serverId)
+    if (!found.State.Running) throw new Conflict(`Guest of server ${serverId} does not run.`)
+    const layers = layersOf(found, 0)
+    if (!layers) throw new Unsupported('This storage driver does not tell where the disk of a guest is.')
+    await holdDisk(found.State.Pid, layers.upper, speeds)
   }
 
   async exec(serverId: string, command: readonly string[], timeoutMs: number, input?: string): Promise<ExecResult> {

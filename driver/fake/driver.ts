@@ -165,6 +165,12 @@ export class FakeDriver implements ComputeDriver {
     return Promise.resolve([...this.#guests.values(), ...this.#aside.values()].map(({ guest }) => guest))
   }
 
+  setDiskSpeeds(serverId: string): Promise<void> {
+    return this.#with(serverId, ({ guest }) => {
+      if (guest.state !== 'running' && guest.state !== 'paused') throw notRunning(serverId)
+    })
+  }
+
   setLimits(serverId: string, limits: GuestLimits): Promise<void> {
     return this.#with(serverId, (one) => {
       one.guest = { ...one.guest, memoryMiB: limits.memoryMiB, cpuset: limits.cpuset }

@@ -275,6 +275,18 @@ export function keepsTheDriverContract(site: () => DriverSite): void {
     expect(await driver.inspect(serverId)).toMatchObject({ state: 'running', memoryMiB: 512, cpuset: '0' })
   })
 
+  test('the speed of a disk is held only while its guest runs', async () => {
+    const { driver } = site()
+    const speeds = { readBytes: 50_000_000, writeBytes: null, readRequests: null, writeRequests: 5000 }
+    const { serverId } = await created()
+    await expect(driver.setDiskSpeeds(serverId, speeds)).rejects.toMatchObject({ kind: 'conflict' })
+    await expect(driver.setDiskSpeeds(randomUUID(), speeds)).rejects.toMatchObject({ kind: 'not-found' })
+    await driver.start(serverId)
+    await driver.setDiskSpeeds(serverId, speeds)
+    await driver.setDiskSpeeds(serverId, speeds)
+    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running' })
+  })
+
   test('a running guest has used CPU, memory and time; one that is off has no figures', async () => {
     const { driver } = site()
     const serverId = await booted()

@@ -158,6 +158,42 @@ test('limits are the kernel’s, from the start and when they change', async () 
   expect(await limits()).toEqual([`${512 * 1024 ** 2}`, `${512 * 1024 ** 2}`, '300', '200000'])
 })
 
+test('a guest has its share of CPU time and no more, from the start and when it changes', async () => {
+  const spec = await specOf({ cpu: { shares: 512, periodMicroseconds: 50_000, quotaMicroseconds: 20_000 } })
+  await site.driver.create(spec)
+  await site.driver.start(spec.serverId)
+  const limits = (): Promise<string[]> =>
+    Promise.all(['shares', 'cfs_period_us', 'cfs_quota_us'].map((file) => groupValue(spec, `cpu/cpu.${file}`)))
+  expect(await limits()).toEqual(['512', '50000', '20000'])
+  const burn = ['sh', '-c', 'timeout 1 sh -c "while :; do :; done"']
+  const used = async (): Promise<number> => Number(await groupValue(spec, 'cpuacct/cpuacct.usage'))
+  const before = await used()
+  await site.driver.exec(spec.serverId, burn, 20_000)
+  expect(((await used()) - before) / 1e9).toBeLessThan(0.6)
+  await site.driver.setLimits(spec.serverId, { vcpus: 1, cpuset: null, memoryMiB: 256, pidsLimit: 200 })
+  expect(await limits()).toEqual(['1024', '100000', '100000'])
+})
+
+const free = { readBytes: null, writeBytes: null, readRequests: null, writeRequests: null }
+
+test('a guest writes as fast as it may, until it is let go', async () => {
+  const spec = await specOf()
+  await site.driver.create(spec)
+  await expect(site.driver.setDiskSpeeds(spec.serverId, free)).rejects.toMatchObject({ kind: 'conflict' })
+  await site.driver.start(spec.serverId)
+  const seconds = async (): Promise<number> => {
+    const started = performance.now()
+    const command = ['dd', 'if=/dev/zero', 'of=/root/written', 'bs=256k', 'count=32', 'oflag=direct']
+    expect(await site.driver.exec(spec.serverId, command, 60_000)).toMatchObject({ exitCode: 0 })
+    return (performance.now() - started) / 1000
+  }
+  await site.driver.setDiskSpeeds(spec.serverId, { ...free, writeBytes: 2 * 1024 ** 2 })
+  const held = await seconds()
+  expect(held).toBeGreaterThan(3)
+  await site.driver.setDiskSpeeds(spec.serverId, free)
+  expect(await seconds()).toBeLessThan(held / 2)
+})
+
 test('a suspended guest gives its file pages back to the host, and its limits are as before when it is resumed', async () => {
   const spec = await specOf()
   await site.driver.create(spec)
