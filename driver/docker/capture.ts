@@ -4,8 +4,8 @@
  * Source: kernel's overlayfs.rst, "whiteouts and opaque directories"; OCI image spec, layer.md.
  */
 import { randomUUID } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -141,9 +141,10 @@ export async function capture(
     throw new Unavailable(`The disk was not read: ${messageOf(error)}`, { cause: error })
   }
   const layer = pack()
-  const raw = createReadStream(path)
   // The name goes at once: the open file stays as long as it is read.
-  raw.once('open', () => void rm(path, { force: true }))
+  const copy = await open(path)
+  await rm(path)
+  const raw = copy.createReadStream()
   layer.once('close', () => raw.destroy())
   rewrite(raw, layer, filter).catch((error: unknown) => layer.destroy(asError(error)))
   return Readable.from(layer)

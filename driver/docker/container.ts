@@ -43,7 +43,6 @@ const usualShares = 1024
 export function limitsOf(limits: Pick<GuestSpec, 'vcpus' | 'cpuset' | 'cpu' | 'memoryMiB' | 'pidsLimit'>) {
   const bytes = limits.memoryMiB * 1024 * 1024
   const cpu = limits.cpu ?? cpuLimitsOf({ vcpus: limits.vcpus, extraSpecs: {} })
-  const isWhole = cpu.quotaMicroseconds === cpu.periodMicroseconds * limits.vcpus
   return {
     Memory: bytes,
     // The same as Memory: no swap, a guest does not eat the host's disk by its memory.
@@ -51,8 +50,8 @@ export function limitsOf(limits: Pick<GuestSpec, 'vcpus' | 'cpuset' | 'cpu' | 'm
     PidsLimit: limits.pidsLimit,
     CpuShares: cpu.shares ?? usualShares,
     CpuPeriod: cpu.periodMicroseconds,
-    // CPUs of its own need no watch.
-    CpuQuota: limits.cpuset !== null && isWhole ? -1 : cpu.quotaMicroseconds,
+    // CPUs of its own are its own whole.
+    CpuQuota: limits.cpuset === null ? cpu.quotaMicroseconds : -1,
     CpusetCpus: limits.cpuset ?? '',
   }
 }

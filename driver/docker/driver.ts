@@ -1,9 +1,7 @@
 /** The real driver: a guest is a Docker container with an init, without Docker's network, under our runtime. */
 import { existsSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import Docker from 'dockerode'
-import { z } from 'zod'
-import { Conflict, messageOf, NotFound, PartSilent, Unavailable, Unsupported } from '../../core/errors.ts'
+import { Conflict, NotFound, Unavailable, Unsupported } from '../../core/errors.ts'
 import type { DiskSpeeds } from '../../core/flavor-limits.ts'
 import {
   exitPoweroff,
@@ -19,22 +17,24 @@ import {
   type GuestStats,
 } from '../driver.ts'
 import { asideRoot, bringBack, dropAside, mountAside, setAside } from './aside.ts'
+import { bornOf, namespacesLabel } from './born.ts'
 import { hostCapacity } from './capacity.ts'
 import { capture } from './capture.ts'
 import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
-import { inspectContainer, removeContainer, type Engine } from './engine.ts'
+import { callGuest, createContainer, inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { holdDisk } from './disk-speed.ts'
 import { followExits } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
 import { untilFrozen } from './freeze.ts'
-import { alreadyThus, isSilence, isUnchanged, toCloudError, toGuest, type Inspected } from './guest.ts'
-import { ensureLocal, type LocalImage } from './images.ts'
+import { alreadyThus, toCloudError, toGuest, type Inspected } from './guest.ts'
+import { Images } from './known-images.ts'
 import { Lxcfs, type Mounts } from './lxcfs.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
 import { statsOf } from './stats.ts'
 import { layersOf } from './upper.ts'
 import { hasOciSpec, writeOciSpec } from './oci-spec.ts'
+import { hasEnded, hasPoweredOff } from './power-off.ts'
 import { sweepRemains } from './sweep.ts'
 
 export interface DockerSettings {
@@ -50,21 +50,9 @@ export interface DockerSettings {
 }
 
 export const guestLabel = 'berth.server'
-const namespacesLabel = 'berth.namespaces'
 /** on a guest that has the file system of the one set aside mounted */
 const asideLabel = 'berth.aside'
 const defaultCallTimeoutMs = 120_000
-const powerOffSignal = 'SIGRTMIN+4'
-const pollMs = 50
-/** An init that has just begun does not hear a signal yet: it is asked again. */
-const askAgainMs = 1000
-
-const namespaces = z.object({ netns: z.string(), userns: z.string().nullable(), systemdCgroup: z.boolean() })
-type Born = z.output<typeof namespaces>
-
-function bornOf(found: Inspected): Born {
-  return namespaces.parse(JSON.parse(found.Config.Labels[namespacesLabel] ?? '{}'))
-}
 
 export class DockerDriver implements ComputeDriver {
   readonly #docker: Docker
@@ -73,8 +61,7 @@ export class DockerDriver implements ComputeDriver {
   readonly #engine: Engine
   readonly #container: ContainerSettings
   readonly #lxcfs: Lxcfs
-  readonly #images = new Map<string, Promise<LocalImage>>()
-  readonly #inits = new Map<string, LocalImage>()
+  readonly #images: Images
   /** the host's id of the guests' root: fixed as long as the engine has its data */
   #rootUid: number | null = null
 
@@ -84,21 +71,12 @@ export class DockerDriver implements ComputeDriver {
     this.#docker = new Docker({ socketPath: settings.socketPath, timeout: this.#callTimeoutMs })
     this.#engine = { docker: this.#docker, ociDirectory: settings.ociDirectory }
     this.#container = { ...settings, label: guestLabel }
+    this.#images = new Images(this.#docker)
     this.#lxcfs = new Lxcfs(settings.lxcfsDir)
   }
 
   async ensureImage(reference: string, signal?: AbortSignal): Promise<string> {
-    // A digest never means another image: asked for once, it is known, until it turns out to be gone.
-    const known = this.#images.get(reference) ?? ensureLocal(this.#docker, reference, signal)
-    this.#images.set(reference, known)
-    try {
-      const image = await known
-      this.#inits.set(image.id, image)
-      return image.id
-    } catch (error) {
-      this.#images.delete(reference)
-      throw error
-    }
+    return await this.#images.ensure(reference, signal)
   }
 
   async create(spec: GuestSpec): Promise<Guest> {
@@ -107,7 +85,7 @@ export class DockerDriver implements ComputeDriver {
       if (await this.#isWhole(present)) return toGuest(present, guestLabel)
       await this.#removeMain(spec.serverId)
     }
-    const image = this.#inits.get(spec.image) ?? (await ensureLocal(this.#docker, spec.image))
+    const image = await this.#images.ofId(spec.image)
     const born = {
       netns: spec.netnsPath,
       userns: spec.usernsPath,
@@ -160,7 +138,7 @@ export class DockerDriver implements ComputeDriver {
     else if (!found.State.Running) {
       if (found.Config.Labels[asideLabel] !== undefined) await mountAside(this.#engine, serverId)
       await writeOciSpec(this.#settings.ociDirectory, found.Id, bornOf(found))
-      await this.#call(serverId, (container) => container.start(), alreadyThus.start)
+      await callGuest(this.#engine, serverId, (container) => container.start(), alreadyThus.start)
     }
     const guest = await this.inspect(serverId)
     if (!guest) throw new NotFound('Guest', serverId)
@@ -177,13 +155,9 @@ export class DockerDriver implements ComputeDriver {
     const found = await this.#find(serverId)
     if (found?.State.Running !== true) return
     if (found.State.Paused) await this.unpause(serverId)
-    const deadline = performance.now() + graceSeconds * 1000
-    for (let left = graceSeconds * 1000; left > 0; left = deadline - performance.now()) {
-      await this.#askToPowerOff(found)
-      if (await this.#ended(found.Id, Math.min(left, askAgainMs))) return
-    }
-    await this.#call(serverId, (container) => container.kill({ signal: 'SIGKILL' }), alreadyThus.kill)
-    if (!(await this.#ended(found.Id, this.#callTimeoutMs)))
+    if (await hasPoweredOff(this.#engine, found, { graceSeconds, isSystemd: bornOf(found).systemdCgroup })) return
+    await callGuest(this.#engine, serverId, (container) => container.kill({ signal: 'SIGKILL' }), alreadyThus.kill)
+    if (!(await hasEnded(this.#engine, found.Id, this.#callTimeoutMs)))
       throw new Unavailable(`Guest of server ${serverId} was killed and did not end.`)
   }
 
@@ -202,17 +176,20 @@ export class DockerDriver implements ComputeDriver {
     if (!found) throw new NotFound('Guest', serverId)
     this.#rootUid ??= (await this.capacity()).guestRootUid
     const layers = isWhole ? null : layersOf(found, this.#rootUid)
-    const isRunning = found.State.Running && !found.State.Paused
-    const frozen = async (work: () => Promise<void>): Promise<void> => {
-      if (isRunning) await this.pause(serverId)
-      try {
-        await work()
-      } finally {
-        if (isRunning) await this.unpause(serverId)
-      }
-    }
+    const frozen = (work: () => Promise<void>): Promise<void> => this.#whileFrozen(found, serverId, work)
     const archive = await capture(this.#docker.getContainer(found.Id), { layers, scratch, frozen, fateOf })
     return { kind: layers === null ? 'whole' : 'changes', archive }
+  }
+
+  /** A guest that stands still already stays so. */
+  async #whileFrozen({ State }: Inspected, serverId: string, work: () => Promise<void>): Promise<void> {
+    const isRunning = State.Running && !State.Paused
+    if (isRunning) await this.pause(serverId)
+    try {
+      await work()
+    } finally {
+      if (isRunning) await this.unpause(serverId)
+    }
   }
 
   async setAside(serverId: string): Promise<void> {
@@ -228,11 +205,11 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async pause(serverId: string): Promise<void> {
-    await untilFrozen(() => this.#call(serverId, (container) => container.pause(), alreadyThus.pause))
+    await untilFrozen(() => callGuest(this.#engine, serverId, (container) => container.pause(), alreadyThus.pause))
   }
 
   async unpause(serverId: string): Promise<void> {
-    await this.#call(serverId, (container) => container.unpause(), alreadyThus.unpause)
+    await callGuest(this.#engine, serverId, (container) => container.unpause(), alreadyThus.unpause)
   }
 
   async suspend(serverId: string): Promise<number> {
@@ -254,7 +231,7 @@ export class DockerDriver implements ComputeDriver {
 
   async list(): Promise<readonly Guest[]> {
     const rows = await this.#docker.listContainers({ all: true })
-    const found = await Promise.all(rows.map(({ Id }) => this.#inspect(Id)))
+    const found = await Promise.all(rows.map(({ Id }) => inspectContainer(this.#engine, Id)))
     return found.flatMap((one) => (one ? [toGuest(one, guestLabel)] : []))
   }
 
@@ -262,7 +239,7 @@ export class DockerDriver implements ComputeDriver {
     const { vcpus } = await this.capacity()
     // Docker takes an empty list of CPUs for "as it was".
     const CpusetCpus = limits.cpuset ?? `0-${vcpus - 1}`
-    await this.#call(serverId, (container) => container.update({ ...limitsOf(limits), CpusetCpus }))
+    await callGuest(this.#engine, serverId, (container) => container.update({ ...limitsOf(limits), CpusetCpus }))
   }
 
   async setDiskSpeeds(serverId: string, speeds: DiskSpeeds): Promise<void> {
@@ -275,13 +252,13 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async exec(serverId: string, command: readonly string[], timeoutMs: number, input?: string): Promise<ExecResult> {
-    return await this.#call(serverId, (container) => execIn(container, command, timeoutMs, input))
+    return await callGuest(this.#engine, serverId, (container) => execIn(container, command, timeoutMs, input))
   }
 
   async consoleLog(serverId: string, lines: number | null): Promise<string> {
     if (!(await this.#find(serverId)) || lines === 0) return ''
     const tail = lines === null ? {} : { tail: lines }
-    const log = await this.#call(serverId, (container) =>
+    const log = await callGuest(this.#engine, serverId, (container) =>
       container.logs({ stdout: true, stderr: true, follow: false, ...tail }),
     )
     return log.toString('utf8').replaceAll('\r\n', '\n')
@@ -318,58 +295,16 @@ export class DockerDriver implements ComputeDriver {
     return found.State.Status !== 'created' || (await hasOciSpec(this.#settings.ociDirectory, found.Id))
   }
 
-  /** systemd has a signal for it; another init is told by the command that an administrator would use. */
-  async #askToPowerOff(found: Inspected): Promise<void> {
-    const container = this.#docker.getContainer(found.Id)
-    try {
-      if (bornOf(found).systemdCgroup) await container.kill({ signal: powerOffSignal })
-      else await execIn(container, ['/sbin/poweroff'], 5000)
-    } catch {
-      // The guest may end, or have no such command, while this runs: what counts is whether it ends in time.
-    }
-  }
-
-  async #ended(guestId: string, timeoutMs: number): Promise<boolean> {
-    const deadline = performance.now() + timeoutMs
-    for (;;) {
-      const found = await this.#inspect(guestId)
-      if (found?.State.Running !== true) return true
-      if (performance.now() > deadline) return false
-      await sleep(pollMs)
-    }
-  }
-
   async #createContainer(serverId: string, options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
     try {
-      return await this.#docker.createContainer(options)
+      return await createContainer(this.#engine, serverId, options)
     } catch (error) {
-      this.#images.clear()
-      const message = `Docker made no container for server ${serverId}: ${messageOf(error)}`
-      throw isSilence(error) ? new PartSilent(message, { cause: error }) : new Unavailable(message, { cause: error })
+      this.#images.forget()
+      throw error
     }
   }
 
   async #find(serverId: string): Promise<Inspected | null> {
-    return await this.#inspect(containerName(serverId))
-  }
-
-  async #inspect(idOrName: string): Promise<Inspected | null> {
-    return await inspectContainer(this.#engine, idOrName)
-  }
-
-  /** Calls the engine on a guest's container. A refusal that says it is thus already counts as done. */
-  async #call<T>(serverId: string, work: (container: Docker.Container) => Promise<T>): Promise<T>
-  async #call(serverId: string, work: (container: Docker.Container) => Promise<unknown>, done: RegExp): Promise<void>
-  async #call(
-    serverId: string,
-    work: (container: Docker.Container) => Promise<unknown>,
-    done?: RegExp,
-  ): Promise<unknown> {
-    try {
-      return await work(this.#docker.getContainer(containerName(serverId)))
-    } catch (error) {
-      if (done && isUnchanged(error, done)) return undefined
-      throw toCloudError(error, serverId)
-    }
+    return await inspectContainer(this.#engine, containerName(serverId))
   }
 }

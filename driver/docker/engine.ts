@@ -1,7 +1,8 @@
 /** The engine, asked for one container by its id or name. */
 import type Docker from 'dockerode'
 import { messageOf, PartSilent, Unavailable } from '../../core/errors.ts'
-import { isMissing, type Inspected } from './guest.ts'
+import { containerName } from './container.ts'
+import { isMissing, isSilence, isUnchanged, toCloudError, type Inspected } from './guest.ts'
 import { removeOciSpec } from './oci-spec.ts'
 
 export interface Engine {
@@ -29,4 +30,37 @@ export async function removeContainer(engine: Engine, name: string): Promise<voi
     if (!isMissing(error)) throw new Unavailable(`${name} was not removed: ${messageOf(error)}`, { cause: error })
   }
   await removeOciSpec(engine.ociDirectory, found.Id)
+}
+
+/** @throws PartSilent, Unavailable */
+export async function createContainer(
+  { docker }: Engine,
+  serverId: string,
+  options: Docker.ContainerCreateOptions,
+): Promise<Docker.Container> {
+  try {
+    return await docker.createContainer(options)
+  } catch (error) {
+    const message = `Docker made no container for server ${serverId}: ${messageOf(error)}`
+    throw isSilence(error) ? new PartSilent(message, { cause: error }) : new Unavailable(message, { cause: error })
+  }
+}
+
+type Work<T> = (container: Docker.Container) => Promise<T>
+
+/** Calls the engine on a guest's container. A refusal that says it is thus already counts as done. */
+export async function callGuest<T>(engine: Engine, serverId: string, work: Work<T>): Promise<T>
+export async function callGuest(engine: Engine, serverId: string, work: Work<unknown>, done: RegExp): Promise<void>
+export async function callGuest(
+  { docker }: Engine,
+  serverId: string,
+  work: Work<unknown>,
+  done?: RegExp,
+): Promise<unknown> {
+  try {
+    return await work(docker.getContainer(containerName(serverId)))
+  } catch (error) {
+    if (done && isUnchanged(error, done)) return undefined
+    throw toCloudError(error, serverId)
+  }
 }
