@@ -183,16 +183,11 @@ export async function bindPort(
   if (changed === 0) throw new Conflict(`Port ${id} is still in use.`)
 }
 
-/** @throws NetworkError when a server has it; NotFound. Its addresses must have been released in this transaction. */
-export async function deletePort(trx: Transaction, id: string): Promise<void> {
-  const port = await trx('ports').where({ id }).forUpdate().first('serverId')
+/** Its addresses must have been released in this transaction. @returns whose it was, and where @throws NotFound */
+export async function deletePort(trx: Transaction, id: string): Promise<Pick<PortRow, 'serverId' | 'host'>> {
+  const [port] = await trx('ports').where({ id }).delete().returning(['serverId', 'host'])
   if (!port) throw new NotFound('Port', id)
-  if (port.serverId !== null)
-    throw new NetworkError(
-      'PortInUse',
-      `Port ${id} cannot be deleted: it is a network interface of server ${port.serverId}.`,
-    )
-  await trx('ports').where({ id }).delete()
+  return port
 }
 
 /** An address of a server, with the network it is shown under. */

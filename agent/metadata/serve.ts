@@ -4,6 +4,7 @@ import { findServer } from '../../db/servers.ts'
 import { serverIdOfPort, vifsOf } from '../../db/vifs.ts'
 import type { Host } from '../host.ts'
 import { answer, type Guest } from './answer.ts'
+import { isPasswordPath, passwordAnswer } from './password.ts'
 
 const requestTimeoutMs = 10_000
 
@@ -19,13 +20,19 @@ async function respond(host: Host, request: IncomingMessage, response: ServerRes
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body)
   }
   const plain = 'text/plain; charset=utf-8'
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
+  const path = new URL(request.url ?? '/', 'http://metadata').pathname
+  const isPassword = isPasswordPath(path)
+  if (request.method !== 'GET' && request.method !== 'HEAD' && !(isPassword && request.method === 'POST')) {
     end(405, plain, 'only to be read')
     return
   }
   try {
     const guest = await guestAt(host, request.socket.remoteAddress ?? '')
-    const path = new URL(request.url ?? '/', 'http://metadata').pathname
+    if (guest && isPassword) {
+      const { status, text } = await passwordAnswer(host, guest.server.id, request)
+      end(status, plain, text)
+      return
+    }
     const found = guest ? answer(guest, path) : null
     if (found) end(200, found.type, found.body)
     else end(404, plain, 'not found')

@@ -6,6 +6,7 @@ import { getNetwork, listSubnets } from '../../db/networks.ts'
 import { deletePort, getPort, listPorts } from '../../db/ports.ts'
 import { defaultGroup, getSecurityGroup } from '../../db/security-groups.ts'
 import { release } from '../../ipam/release.ts'
+import { enqueue } from '../../jobs/enqueue.ts'
 import { parseBody } from '../body.ts'
 import { viewerOf } from '../caller.ts'
 import { allow } from '../policy.ts'
@@ -112,6 +113,7 @@ export async function update(call: Call): Promise<Reply> {
   return { status: 200, body: { port: await viewOf(call, port.id) } }
 }
 
+/** A port of a server leaves its guest too. */
 export async function remove(call: Call): Promise<Reply> {
   const port = await getPort(call.db, call.params.id ?? '', viewerOf(call.caller))
   if (port.deviceOwner.startsWith('network:'))
@@ -120,7 +122,9 @@ export async function remove(call: Call): Promise<Reply> {
     )
   await call.db.transaction(async (trx) => {
     await release(trx, port.id)
-    await deletePort(trx, port.id)
+    const { serverId, host } = await deletePort(trx, port.id)
+    const payload = { serverId: serverId ?? '', requestId: call.requestId, portId: port.id }
+    if (serverId !== null && host !== null) await enqueue(trx, 'server.detach', payload, host)
   })
   return { status: 204 }
 }

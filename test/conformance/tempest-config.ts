@@ -116,7 +116,8 @@ const computeFeatures: Sections = {
     snapshot: true,
     nova_cert: false,
     personality: false,
-    config_drive: true,
+    // A guest has its drive as files, in the directory where cloud-init looks: there is no disk to mount.
+    config_drive: false,
     attach_encrypted_volume: false,
     swap_volume: false,
     volume_multiattach: false,

@@ -128,6 +128,17 @@ async function told(path: string): Promise<string | null> {
   return await client.ssh(address, `bash -c '${meta}' ${path}`)
 }
 
+const leave =
+  'text=sealed; exec 3<>/dev/tcp/169.254.169.254/80; ' +
+  'printf "POST /openstack/latest/password HTTP/1.0\\r\\nContent-Length: 6\\r\\n\\r\\n$text" >&3; head -n1 <&3'
+
+test('the guest leaves a password for its owner, once', async () => {
+  const post = async (): Promise<string | null> => client.ssh(address, `bash -c '${leave}'`)
+  expect(await post()).toMatch(/ 200 /)
+  expect(await told('/openstack/latest/password')).toBe('sealed')
+  expect(await post()).toMatch(/ 409 /)
+})
+
 test('the guest reads who it is from the metadata service, in both forms', async () => {
   const id = await client.value('id', 'server', 'show', 'nics')
   const text = await told('/openstack/latest/meta_data.json')

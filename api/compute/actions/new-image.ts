@@ -16,7 +16,7 @@ type Properties = Readonly<Record<string, string>>
 export interface Snapshot {
   readonly name: string
   readonly metadata: Properties
-  /** beside the user's metadata, and above it */
+  /** beside the user's metadata, and above them */
   readonly properties: Properties
 }
 
@@ -46,12 +46,12 @@ export async function addSnapshot(
     containerFormat: 'bare',
     properties: {
       ...inherited(parent),
-      ...metadata,
       instance_uuid: server.id,
       user_id: caller.userId,
       image_type: 'snapshot',
       image_location: 'snapshot',
       base_image_ref: server.imageId ?? '',
+      ...metadata,
       ...properties,
     },
   })

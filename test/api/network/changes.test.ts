@@ -193,6 +193,20 @@ test('the guest that has the port is told, and the port is not given to another 
   ])
 })
 
+test('a port that is deleted leaves the guest that has it', async () => {
+  const server = await boot(api)
+  await place(api.db, server)
+  await api.db('ports').where({ serverId: server }).update({ host: 'host-1' })
+  const { id = '' } = (await api.db('ports').where({ serverId: server }).first('id')) ?? {}
+  expect((await api.member(`DELETE /networking/v2.0/ports/${id}`)).status).toBe(204)
+  expect((await api.member(`GET /networking/v2.0/ports/${id}`)).status).toBe(404)
+  expect((await api.member(`GET /compute/v2.1/servers/${server}/os-interface`)).body).toEqual({
+    interfaceAttachments: [],
+  })
+  const jobs = (await jobsOf(api.db, server)).filter(({ taskIdentifier: name }) => name === 'host-1/server.detach')
+  expect(jobs.map(({ payload }) => payload.portId)).toEqual([id])
+})
+
 test('lists come in order, in pages, with links, and by any field', async () => {
   const network = await make('network', { name: 'paged' })
   for (const name of ['c', 'a', 'b']) await make('port', { network_id: network, name })
