@@ -9,6 +9,7 @@ import { projectOf } from '../caller.ts'
 import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
 import { isAllowed } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
+import { certificateFingerprint, generateCertificate } from './certificate.ts'
 import { fingerprintOf, generateKey } from './ssh-key.ts'
 
 /** Nova's rule of names before 2.92: letters, digits, space, - and _. */
@@ -53,6 +54,24 @@ async function checkQuota(trx: Transaction, { projectId, userId }: Keeping): Pro
   })
 }
 
+interface Key extends Pick<KeypairRow, 'type' | 'publicKey' | 'fingerprint'> {
+  /** of a new one: it is told once */
+  readonly privateKey: string | null
+}
+
+/** The one that the user brought, or a new one. */
+async function keyOf(wanted: z.output<typeof body>['keypair'], userId: string): Promise<Key> {
+  const { name: keyName, public_key: given, type = 'ssh' } = wanted
+  if (type === 'ssh') {
+    const made = given === undefined ? await generateKey(keyName) : null
+    const publicKey = made?.publicKey ?? given ?? ''
+    return { type, publicKey, fingerprint: fingerprintOf(publicKey), privateKey: made?.privateKey ?? null }
+  }
+  const made = given === undefined ? await generateCertificate(userId) : null
+  const publicKey = made?.certificate ?? given ?? ''
+  return { type, publicKey, fingerprint: certificateFingerprint(publicKey), privateKey: made?.privateKey ?? null }
+}
+
 export async function create(call: Call): Promise<Reply> {
   const { db, version, caller } = call
   const { keypair } = parseBody(body, call.body)
@@ -60,17 +79,19 @@ export async function create(call: Call): Promise<Reply> {
     throw new Invalid(`Keypair data is invalid: Keypair name contains unsafe characters`)
   if (version >= 92 && keypair.public_key === undefined)
     throw new Invalid("Invalid input for field/attribute keypair. 'public_key' is a required property")
-  if (keypair.type === 'x509') throw new Invalid('Keypair data is invalid: key pairs of type x509 are not supported')
   const userId = ownerOf(call, keypair.user_id)
-  const made = keypair.public_key === undefined ? await generateKey(keypair.name) : null
-  const publicKey = made?.publicKey ?? keypair.public_key ?? ''
-  const row = { userId, name: keypair.name, type: 'ssh', publicKey, fingerprint: fingerprintOf(publicKey) }
+  const { privateKey, ...key } = await keyOf(keypair, userId)
+  const row = { userId, name: keypair.name, ...key }
   const stored = await db.transaction(async (trx) => {
     const inserted = await insertKeypair(trx, row)
     await checkQuota(trx, { projectId: projectOf(caller), userId })
     return inserted
   })
-  const shown = { ...view(stored, version), user_id: userId, ...(made ? { private_key: made.privateKey } : {}) }
+  const shown = {
+    ...view(stored, version),
+    user_id: userId,
+    ...(privateKey === null ? {} : { private_key: privateKey }),
+  }
   return { status: version >= 2 ? 201 : 200, body: { keypair: shown } }
 }
 

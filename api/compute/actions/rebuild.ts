@@ -12,7 +12,7 @@ import { viewerOf } from '../../caller.ts'
 import { minorOf } from '../../microversion.ts'
 import type { Call } from '../../route.ts'
 import { linksOf } from '../links.ts'
-import { bootImage, checkFit, known } from '../servers/boot-source.ts'
+import { bootImage, checkFit, known, sshKeyOf } from '../servers/boot-source.ts'
 import { beginChange, refuseIfLocked } from '../servers/change.ts'
 import { accessIp, diskConfig, metadata, serverName } from '../servers/create-body.ts'
 import { partsOfOne } from '../servers/find.ts'
@@ -63,8 +63,8 @@ function parse({ body: given, version }: Call): Wish {
 async function keyFields(trx: Transaction, { caller }: Call, name: string | null | undefined): Promise<ServerFields> {
   if (name === undefined) return {}
   if (name === null) return { keyName: null, publicKey: null }
-  const { publicKey } = await known(getKeypair(trx, caller.userId, name), 'Invalid key_name provided.')
-  return { keyName: name, publicKey }
+  const key = await known(getKeypair(trx, caller.userId, name), 'Invalid key_name provided.')
+  return { keyName: name, publicKey: sshKeyOf(key) }
 }
 
 /** What the row shows from now on; what is not named stays. */

@@ -30,6 +30,11 @@ export interface BootSource {
   readonly key: KeypairRow | null
 }
 
+/** What goes into authorized_keys; a certificate opens no ssh. */
+export function sshKeyOf(key: KeypairRow | null): string | null {
+  return key?.type === 'ssh' ? key.publicKey : null
+}
+
 const bytesPerGiB = 1024 ** 3
 
 /** @throws Invalid when the image asks for more than the flavor has */

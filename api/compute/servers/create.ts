@@ -11,7 +11,7 @@ import { enqueue } from '../../../jobs/enqueue.ts'
 import { viewerOf } from '../../caller.ts'
 import type { Call, Reply } from '../../route.ts'
 import { linksOf } from '../links.ts'
-import { resolveBoot, resolveGroups, type BootSource } from './boot-source.ts'
+import { resolveBoot, resolveGroups, sshKeyOf, type BootSource } from './boot-source.ts'
 import { parseCreate, type Asked, type CreateServer } from './create-body.ts'
 import type { Hints } from './hints.ts'
 import { checkMembers, resolveGroup, resolveTarget, type Target } from './target.ts'
@@ -97,7 +97,7 @@ function rowOf(
     imageId: boot.image.id,
     imageReference: boot.image.reference,
     keyName: boot.key?.name ?? null,
-    publicKey: boot.key?.publicKey ?? null,
+    publicKey: sshKeyOf(boot.key),
     userData: wanted.user_data ?? null,
     metadata: wanted.metadata ?? {},
     configDrive: wanted.config_drive ?? false,

@@ -1,7 +1,7 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { z } from 'zod'
-import { faultIn, startApi, type TestApi } from '../fixture.ts'
+import { boot, faultIn, startApi, type TestApi } from '../fixture.ts'
 
 let api: TestApi
 beforeAll(async () => {
@@ -83,4 +83,29 @@ test.each([
 ])('%s is bad input', async (_what, body, version) => {
   const answer = await create(body, version)
   expect([answer.status, faultIn(answer)[0]]).toEqual([400, 'badRequest'])
+})
+
+test('a certificate is made, signed by itself, or brought along; it opens no ssh', async () => {
+  const made = z.object({
+    keypair: z.object({
+      type: z.literal('x509'),
+      public_key: z.string(),
+      private_key: z.string().optional(),
+      fingerprint: z.string().regex(/^([0-9a-f]{2}:){19}[0-9a-f]{2}$/),
+    }),
+  })
+  const answer = await create({ name: 'windows', type: 'x509' }, '2.2')
+  expect(answer.status).toBe(201)
+  const { public_key: pem, private_key: secret = '', fingerprint } = made.parse(answer.body).keypair
+  const certificate = new X509Certificate(pem)
+  expect(certificate.verify(certificate.publicKey)).toBe(true)
+  expect(certificate.checkPrivateKey(createPrivateKey(secret))).toBe(true)
+  expect(certificate.subject).toBe('CN=user-mia')
+  expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2'])
+  expect(new Date(certificate.validTo).getTime()).toBeGreaterThan(Date.now() + 9 * 365 * 86_400_000)
+  const brought = await create({ name: 'brought', type: 'x509', public_key: pem }, '2.2')
+  expect(made.parse(brought.body).keypair).toMatchObject({ fingerprint })
+  expect((await create({ name: 'broken', type: 'x509', public_key: 'no certificate' }, '2.2')).status).toBe(400)
+  const server = await boot(api, { key_name: 'windows' })
+  expect(await api.db('servers').where({ id: server }).first()).toMatchObject({ keyName: 'windows', publicKey: null })
 })
