@@ -39,7 +39,8 @@ export function treeOf(server: Server, vifs: readonly Vif[]): Tree {
 export function lookUp(tree: Tree, path: readonly string[], keyName: string): string | null {
   let found: string | Tree = tree
   for (const name of path) {
-    const next: string | Tree | undefined = typeof found === 'string' ? undefined : found[name]
+    const next: string | Tree | undefined =
+      typeof found === 'string' || !Object.hasOwn(found, name) ? undefined : found[name]
     if (next === undefined) return null
     found = next
   }

@@ -55,7 +55,7 @@ export function protocolMatches(rule: GroupRule): readonly string[] {
     return portMasks(portMin ?? 1, portMax ?? 65535).map((mask) => `${match},tp_dst=${mask}`)
   }
   const number = numbers[protocol] ?? Number(protocol)
-  return Number.isInteger(number) ? [`${ip},${family === 4 ? 'nw_proto' : 'nw_proto'}=${number}`] : []
+  return Number.isInteger(number) ? [`${ip},nw_proto=${number}`] : []
 }
 
 function remoteField({ family, direction }: Pick<GroupRule, 'family' | 'direction'>): string {
