@@ -4,6 +4,8 @@ import { pings, until } from '../host.ts'
 import { FlowSite, group, guest, openGroup, policy, reaches, rule, Talk, whileEchoing } from './site.ts'
 
 let site: FlowSite
+/** Milliseconds of a change on a machine that is busy with something else; at rest it is a tenth. */
+const busyMs = 3000
 const open = openGroup()
 const out = group(rule('egress'), rule('egress', { family: 6 }))
 
@@ -101,12 +103,12 @@ test('a revoked rule cuts the open connection at once, and leaves the others wit
         await until(() => cut.answers > 20 && kept.answers > 20)
         const start = performance.now()
         await site.wires.enforce(policy([open, { ...before, rules: [eight] }, out]), vifs)
-        expect(performance.now() - start).toBeLessThan(1000)
+        expect(performance.now() - start).toBeLessThan(busyMs)
         await until(() => cut.isSilent)
         const [answers, told] = [cut.answers, kept.answers]
         await until(() => kept.answers > told + 50)
         expect(cut.answers).toBe(answers)
-        expect(kept.longestGapMs).toBeLessThan(1000)
+        expect(kept.longestGapMs).toBeLessThan(busyMs)
         await site.wires.enforce(policy([open, before, out]), vifs)
         await until(() => !cut.isSilent && cut.answers > answers)
       } finally {
@@ -129,9 +131,9 @@ test('flows come back by themselves after a crash of ovs-vswitchd, and nothing p
   const [from, to] = await openAnd([out])
   await site.host.killSwitch()
   await site.host.startSwitch()
-  await until(async () => (await pings(to, '10.9.0.1')) === 3)
+  await until(async () => (await pings(to, '10.9.0.1')) === 3, 60_000)
   expect(await pings(from, '10.9.0.2')).toBe(0)
-})
+}, 120_000)
 
 test('flows that nobody asked for are gone when the wires settle', async () => {
   const [from] = await openAnd([out])
