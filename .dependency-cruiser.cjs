@@ -1,5 +1,6 @@
 /** Who may import whom; the same table stands, with its reasons, in docs/architecture.md. */
-const ours = '^(core|migrations|db|ipam|jobs|scheduler|api|agent|audit|driver|netns|machine|images|registry|cli|web|bench|test)/'
+const ours =
+  '^(core|migrations|db|ipam|jobs|scheduler|api|agent|audit|driver|netns|machine|images|registry|cli|web|bench|test)/'
 const may = {
   core: [],
   migrations: [],
