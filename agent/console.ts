@@ -48,7 +48,7 @@ async function respond(
   }
 }
 
-/** Listens on loopback at a free port. @returns the server and its URL */
+/** Listens at a free port. @returns the server and its URL */
 export async function listenForConsole(
   host: Host,
   token: string,
@@ -56,8 +56,8 @@ export async function listenForConsole(
   const server = createServer((request, response) => void respond(host, token, { request, response }))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
+    server.listen(0, host.config.agentAddress, resolve)
   })
   const address = z.object({ port: z.number() }).parse(server.address())
-  return { server, url: `http://127.0.0.1:${address.port}` }
+  return { server, url: `http://${host.config.agentAddress}:${address.port}` }
 }

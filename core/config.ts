@@ -114,6 +114,10 @@ export const settings = z.strictObject({
     .max(15)
     .default('br-berth')
     .describe('name of the integration bridge (an interface name, 15 characters at most)'),
+  agentAddress: z
+    .string()
+    .default('127.0.0.1')
+    .describe('address at which the API reaches the agent of this host; loopback where both are on one machine'),
   uplink: z
     .string()
     .max(15)
