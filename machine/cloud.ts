@@ -137,7 +137,12 @@ export class Cloud {
   }
 
   async start(id: string): Promise<void> {
-    await this.#call('POST', `/compute/v2.1/servers/${id}/action`, { 'os-start': null })
+    await this.act(id, { 'os-start': null })
+  }
+
+  /** One of a server's actions, such as `{ migrate: null }`. */
+  async act(id: string, action: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#call('POST', `/compute/v2.1/servers/${id}/action`, action)
   }
 }
 

@@ -1,0 +1,142 @@
+/**
+ * A server's move to another host and back: how long nobody answers, beside the same by hand in the same run: docker stop, commit, push,
+ * pull, run. Needs a cloud of two hosts: ./berth up --hosts 2. usage: migrate [MiB of changes ...]
+ */
+import { randomUUID } from 'node:crypto'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { connect as connectDb } from '../db/connect.ts'
+import { addressOf, type Cloud } from '../machine/cloud.ts'
+import { sshWords } from '../machine/hello.ts'
+import { hostsBeside } from '../machine/hosts.ts'
+import type { Site } from '../machine/parts/part.ts'
+import { median, print, timed } from './figures.ts'
+import { cloud as openCloud, databaseUrl, site } from './site.ts'
+
+const image = 'debian-12-small'
+const rounds = 3
+const given = process.argv.slice(2).map(Number)
+const sizes = given.length > 0 ? given : [0, 100]
+const here = site()
+const [second] = hostsBeside(here)
+if (!second) throw new Error('this machine is one host: ./berth up --hosts 2')
+
+async function answers(address: string): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const socket = connect(22, address)
+    const end = (answer: boolean): void => {
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.setTimeout(300, () => end(false))
+    socket.once('data', () => end(true))
+    socket.once('error', () => end(false))
+    socket.once('close', () => end(false))
+  })
+}
+
+/** @returns milliseconds of the longest time without an answer while `work` goes on, and until one after it */
+async function silence(address: string, work: () => Promise<void>): Promise<number> {
+  let [longest, last, isOver, isAfter] = [0, performance.now(), false, false]
+  const watching = (async () => {
+    while (!isAfter) {
+      if (await answers(address)) {
+        longest = Math.max(longest, performance.now() - last)
+        last = performance.now()
+        isAfter = isOver
+      }
+      await sleep(10)
+    }
+  })()
+  await work()
+  isOver = true
+  await watching
+  return longest
+}
+
+async function write(address: string, mebibytes: number): Promise<void> {
+  const command = `dd if=/dev/urandom of=/root/changes bs=1M count=${mebibytes} 2>/dev/null; sync`
+  await execa('ssh', [...sshWords(here, address), command], { timeout: 120_000 })
+}
+
+async function reaches(cloud: Cloud, id: string, status: string): Promise<void> {
+  while ((await cloud.server(id)).status !== status) await sleep(50)
+}
+
+/** Our way. @returns milliseconds that nobody answered */
+async function ours(cloud: Cloud, mebibytes: number): Promise<number> {
+  const wanted = {
+    name: `bench-${randomUUID()}`,
+    image,
+    flavor: 'm1.tiny',
+    network: here.config.networkName,
+    key: 'berth',
+  }
+  const id = await cloud.createServer(wanted)
+  try {
+    await reaches(cloud, id, 'ACTIVE')
+    const address = addressOf(await cloud.server(id))
+    while (!(await answers(address))) await sleep(20)
+    await write(address, mebibytes)
+    return await silence(address, async () => {
+      await cloud.act(id, { migrate: null })
+      await reaches(cloud, id, 'VERIFY_RESIZE')
+    })
+  } finally {
+    await cloud.deleteServer(id)
+    while ((await cloud.servers()).some((one) => one.id === id)) await sleep(100)
+  }
+}
+
+async function docker({ layout }: Site, ...words: readonly string[]): Promise<void> {
+  await execa('docker', ['-H', `unix://${join(layout.run, 'docker.sock')}`, ...words], { timeout: 300_000 })
+}
+
+/** The floor. @returns milliseconds from the stop here to the start there */
+async function byHand(other: Site, reference: string, mebibytes: number): Promise<number> {
+  const name = `bench-${randomUUID()}`
+  const target = `${reference.split('/')[0] ?? ''}/bench/${name}:1`
+  const run = ['run', '--detach', '--net=none', '--entrypoint=/bin/sleep', `--name=${name}`]
+  await docker(here, ...run, reference, 'infinity')
+  try {
+    await docker(here, 'exec', name, 'dd', 'if=/dev/urandom', 'of=/root/changes', 'bs=1M', `count=${mebibytes}`)
+    await docker(other, 'pull', '--quiet', reference)
+    return await timed(async () => {
+      await docker(here, 'stop', '--time=0', name)
+      await docker(here, 'commit', name, target)
+      await docker(here, 'push', '--quiet', target)
+      await docker(other, 'pull', '--quiet', target)
+      await docker(other, ...run, target, 'infinity')
+    })
+  } finally {
+    for (const host of [here, other]) await docker(host, 'rm', '--force', name)
+    for (const host of [here, other]) await docker(host, 'rmi', '--force', target)
+  }
+}
+
+async function reference(): Promise<string> {
+  const db = connectDb(await databaseUrl('berth'), { size: 1, name: 'bench' })
+  try {
+    return (await db('images').where({ name: image, status: 'active' }).first())?.reference ?? ''
+  } finally {
+    await db.destroy()
+  }
+}
+
+const cloud = await openCloud()
+const base = await reference()
+await ours(cloud, 0)
+for (const mebibytes of sizes) {
+  const [silent, floor]: [number[], number[]] = [[], []]
+  for (let round = 0; round < rounds; round += 1) {
+    floor.push(await byHand(second, base, mebibytes))
+    silent.push(await ours(cloud, mebibytes))
+  }
+  print({
+    [`silent_${mebibytes}_mib_ms`]: median(silent),
+    [`by_hand_${mebibytes}_mib_ms`]: median(floor),
+    [`ratio_${mebibytes}_mib`]: median(silent) / median(floor),
+  })
+}
