@@ -117,6 +117,19 @@ program
     process.exitCode = await audit(siteHere(), options)
   })
 program
+  .command('schedule')
+  .description('where a server would go, and why not elsewhere: --dry-run --flavor NAME [--zone] [--host] [--json]')
+  .argument('[words...]')
+  .allowUnknownOption()
+  .passThroughOptions()
+  .action(async (words: readonly string[]) => {
+    const site = siteHere()
+    const { environmentOfService } = await import('./audit.ts')
+    const main = join(site.layout.project, 'scheduler', 'explain', 'main.ts')
+    const command = ['--disable-warning=ExperimentalWarning', main, ...words]
+    await become(process.execPath, command, await environmentOfService(site, 'scheduler'))
+  })
+program
   .command('config')
   .description('every setting with its unit, reason and variable')
   .action(() => {

@@ -9,7 +9,7 @@ import { lockServerGroup } from '../db/server-groups.ts'
 import { fail, findServer } from '../db/servers.ts'
 import { enqueue } from '../jobs/enqueue.ts'
 import { filters, groupFilters } from './filters/index.ts'
-import type { Filter } from './filters/filter.ts'
+import type { Filter, Wish } from './filters/filter.ts'
 import { neighboursOf, nobody, type Neighbours } from './neighbours.ts'
 import type { Site } from './site.ts'
 import { weigh } from './weigh.ts'
@@ -21,7 +21,7 @@ interface Choice {
 }
 
 interface Question {
-  readonly server: Server
+  readonly server: Wish
   readonly neighbours: Neighbours
 }
 
@@ -34,7 +34,7 @@ function refusalOf(asked: readonly Filter[], host: HostUse, { server, neighbours
 }
 
 /** Which hosts could take the server, and why the others could not. */
-export function choose(hosts: readonly HostUse[], server: Server, neighbours: Neighbours = nobody): Choice {
+export function choose(hosts: readonly HostUse[], server: Wish, neighbours: Neighbours = nobody): Choice {
   const reasons: Record<string, string> = { ...server.failedHosts }
   const fitting = hosts.filter((host) => {
     const reason = refusalOf(filters, host, { server, neighbours })
