@@ -7,6 +7,7 @@ const server = z.object({
   id: z.string(),
   name: z.string(),
   status: z.string(),
+  'OS-EXT-STS:task_state': z.string().nullable().default(null),
   addresses: z.record(z.string(), z.array(z.object({ addr: z.string() }))).default({}),
   fault: z.object({ message: z.string() }).optional(),
 })

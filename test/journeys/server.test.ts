@@ -10,7 +10,7 @@ let cloud: TestCloud
 let client: Client
 beforeAll(async () => {
   cloud = await startCloud()
-  client = new Client(cloud)
+  client = new Client(cloud, { waitsItself: true })
   const keyFile = join(cloud.site.layout.home, 'tmp', 'key.pub')
   await writeFile(keyFile, cloud.publicKey)
   await client.run('keypair', 'create', '--public-key', keyFile, 'journey')
