@@ -56,7 +56,16 @@ function resultsPath({ layout }: Site): string {
   return join(layout.home, 'results.json')
 }
 
-function jestCommand(site: Site, { paths }: TestWords): readonly string[] {
+/** The whole suite waits more than it works: that many rooms go through it side by side, each through its share of the files. */
+const roomsOfAll = 2
+
+interface Share {
+  readonly site: Site
+  /** such as '1/2'; null = all that the words name */
+  readonly shard: string | null
+}
+
+function jestCommand({ site, shard }: Share, { paths }: TestWords): readonly string[] {
   const { project } = site.layout
   return [
     process.execPath,
@@ -67,12 +76,14 @@ function jestCommand(site: Site, { paths }: TestWords): readonly string[] {
     '--json',
     `--outputFile=${resultsPath(site)}`,
     `--cacheDirectory=${join(project, 'node_modules', '.cache', 'jest')}`,
+    ...(shard === null ? [] : [`--shard=${shard}`]),
     ...paths.map(pathOf),
   ]
 }
 
 /** @returns whether jest ended well, by itself */
-async function runJest(site: Site, words: TestWords): Promise<boolean> {
+async function runJest(share: Share, words: TestWords): Promise<boolean> {
+  const { site } = share
   let finishedAt: number | null = null
   let isTold = false
   const watch = (kill: () => void): void => {
@@ -82,19 +93,33 @@ async function runJest(site: Site, words: TestWords): Promise<boolean> {
     process.stdout.write('\nA test left something open: jest did not end after the last test.\n')
     kill()
   }
-  return await runInRoom(site, jestCommand(site, words), { env: environmentOf(words, site), watch })
+  return await runInRoom(site, jestCommand(share, words), { env: environmentOf(words, site), watch })
+}
+
+interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+async function countsOf(site: Site, isGood: boolean): Promise<Counts> {
+  if (!existsSync(resultsPath(site))) return { passed: 0, failed: 1, skipped: 0 }
+  const found = results.parse(JSON.parse(await readFile(resultsPath(site), 'utf8')))
+  const failed = found.numFailedTests + found.numRuntimeErrorTestSuites
+  // A run that jest itself calls bad has failed, even when each test passed: something was left open or behind.
+  return {
+    passed: found.numPassedTests,
+    failed: failed === 0 && !isGood ? 1 : failed,
+    skipped: found.numPendingTests + found.numTodoTests,
+  }
 }
 
 /** The last line that `test` prints. */
-async function summary(site: Site, isGood: boolean): Promise<{ readonly line: string; readonly isGood: boolean }> {
-  if (!existsSync(resultsPath(site))) return { line: '0 passed, 1 failed', isGood: false }
-  const found = results.parse(JSON.parse(await readFile(resultsPath(site), 'utf8')))
-  const failed = found.numFailedTests + found.numRuntimeErrorTestSuites
-  const skipped = found.numPendingTests + found.numTodoTests
-  // A run that jest itself calls bad has failed, even when each test passed: something was left open or behind.
-  const shown = failed === 0 && !isGood ? 1 : failed
-  const line = `${found.numPassedTests} passed, ${shown} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
-  return { line, isGood: shown === 0 }
+function summary(all: readonly Counts[]): { readonly line: string; readonly isGood: boolean } {
+  const sum = (of: (counts: Counts) => number): number => all.reduce((total, one) => total + of(one), 0)
+  const [failed, skipped] = [sum((one) => one.failed), sum((one) => one.skipped)]
+  const line = `${sum((one) => one.passed)} passed, ${failed} failed${skipped === 0 ? '' : `, ${skipped} skipped`}`
+  return { line, isGood: failed === 0 }
 }
 
 /** What needs the network or is slow, before the door closes. */
@@ -112,13 +137,18 @@ async function prepare(site: Site): Promise<void> {
 export async function test(words: TestWords): Promise<number> {
   if (process.getuid?.() !== 0) throw new Unsupported('the tests run real guests and networks: run as root')
   await removeAbandonedHomes()
-  const site = await makeTestHome()
+  const count = words.paths.length === 0 ? roomsOfAll : 1
+  const shares: Share[] = []
   try {
-    await prepare(site)
-    const { line, isGood } = await summary(site, await runJest(site, words))
-    process.stdout.write(`\n${faultTable(site.layout)}\n${line}\n`)
+    for (let index = 1; index <= count; index += 1)
+      shares.push({ site: await makeTestHome(), shard: count === 1 ? null : `${index}/${count}` })
+    for (const { site } of shares) await prepare(site)
+    const all = await Promise.all(shares.map(async (share) => countsOf(share.site, await runJest(share, words))))
+    const { line, isGood } = summary(all)
+    for (const { site } of shares) process.stdout.write(`\n${faultTable(site.layout)}`)
+    process.stdout.write(`\n${line}\n`)
     return isGood ? 0 : 1
   } finally {
-    await removeTestHome(site)
+    for (const { site } of shares) await removeTestHome(site)
   }
 }
