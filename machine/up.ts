@@ -4,7 +4,9 @@ import type { Config } from '../core/config.ts'
 import { CloudError, Invalid } from '../core/errors.ts'
 import { connect } from '../db/connect.ts'
 import { createDefaults } from '../db/defaults.ts'
+import { hostsWithUse } from '../db/hosts.ts'
 import { migrate } from '../db/migrate.ts'
+import { until } from './until.ts'
 import { createDefaultNetwork } from '../ipam/default-network.ts'
 import { migrateJobs } from '../jobs/migrate.ts'
 import { bootHello, logIn } from './hello.ts'
@@ -135,6 +137,23 @@ async function startHosts(
   return started
 }
 
+/** Every host of this machine takes servers when this returns: an agent may have seen its engine away while that was started anew. */
+async function readyHosts(parts: Parts, sites: readonly Site[]): Promise<string> {
+  const names = sites.map(({ config }) => config.hostName)
+  const db = connect(parts.postgres.where, { size: 1, name: 'up', answerMs: 0 })
+  try {
+    await until(`what its agents say of ${names.join(' and ')}`, 30_000, async () => {
+      const unwell = (await hostsWithUse(db)).filter(({ name, problem }) => names.includes(name) && problem !== null)
+      if (unwell.length > 0)
+        throw new CloudError('unavailable', unwell.map((one) => `${one.name}: ${one.problem ?? ''}`).join('; '))
+      return true
+    })
+    return names.join(', ')
+  } finally {
+    await db.destroy()
+  }
+}
+
 /** All that a cloud has once, and its first host. */
 async function upFirst(site: Site, hosts: number | null): Promise<void> {
   await makeReady(site)
@@ -156,6 +175,11 @@ async function upFirst(site: Site, hosts: number | null): Promise<void> {
   await startServices(site, environmentOf(shared, parts, password))
   for (const [host, theirs] of started)
     await startServices(host, environmentOf(sharing(host, beside.length + 1), theirs, null))
+  await step(
+    'hosts',
+    () => readyHosts(parts, [site, ...beside]),
+    (names) => names,
+  )
   await writeCloudsYaml(site)
 }
 
