@@ -12,6 +12,16 @@ function directoriesIn(directory: string): readonly string[] {
   return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
 }
 
+/** Ids of containers that have a group below the parent, in any hierarchy. */
+function idsOfGroups(parent: string): readonly string[] {
+  const all = ['', ...directoriesIn(root)].flatMap((hierarchy) => directoriesIn(join(root, hierarchy, parent)))
+  return all.filter((name) => containerId.test(name))
+}
+
+async function idsOfSpecs(directory: string): Promise<readonly string[]> {
+  return existsSync(directory) ? (await readdir(directory)).filter((name) => containerId.test(name)) : []
+}
+
 /** The group, and those that the guest's init made in it, from the bottom. */
 function groupsBelow(directory: string): readonly string[] {
   return [...directoriesIn(directory).flatMap((name) => groupsBelow(join(directory, name))), directory]
@@ -30,18 +40,18 @@ function isEmpty(group: string): boolean {
 /**
  * Takes away what is of no container. What still runs is left alone: an engine that forgot it may have been given other data.
  *
- * @param known the ids that the engine has; asked after the look, since a container is known before its spec is written
+ * @param known the ids that the engine has; asked after the look, since a container is known before its spec or group is made
  * @returns the ids whose remains are gone
  */
 export async function sweepRemains(
   { ociDirectory, cgroupParent }: { readonly ociDirectory: string; readonly cgroupParent: string },
   known: () => Promise<ReadonlySet<string>>,
 ): Promise<readonly string[]> {
-  const found = existsSync(ociDirectory) ? (await readdir(ociDirectory)).filter((name) => containerId.test(name)) : []
-  if (found.length === 0) return []
+  const found = new Set([...idsOfGroups(cgroupParent), ...(await idsOfSpecs(ociDirectory))])
+  if (found.size === 0) return []
   const present = await known()
   const swept: string[] = []
-  for (const id of found.filter((one) => !present.has(one))) {
+  for (const id of [...found].filter((one) => !present.has(one))) {
     const groups = groupsOf(cgroupParent, id)
     if (!groups.every(isEmpty)) continue
     groups.forEach((group) => {
