@@ -80,6 +80,16 @@ export async function serversLeaving(db: Db, host: string): Promise<ReadonlySet<
   return new Set(ids)
 }
 
+/** Nobody will end its open move: no other host keeps a place for the server. */
+export async function giveUpMove(trx: Transaction, { id, host }: Pick<Server, 'id' | 'host'>): Promise<void> {
+  await trx('server_migrations')
+    .where({ serverId: id })
+    .whereIn('type', ['migration', 'evacuation'])
+    .whereIn('status', [...open])
+    .update({ status: 'error', updatedAt: trx.fn.now() })
+  await trx('allocations').where({ serverId: id }).whereRaw('host is distinct from ?', [host]).delete()
+}
+
 export async function setMove(
   trx: Transaction,
   id: number,
