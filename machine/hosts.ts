@@ -58,14 +58,16 @@ function settingsOf(site: Site, parts: Parts, index: number): Partial<Config> {
   }
 }
 
+/** To be asked before anything is started. @throws Invalid */
+export function checkHostCount(count: number | null): void {
+  if (count !== null && (!Number.isInteger(count) || count < 1 || count > mostHosts))
+    throw new Invalid(`--hosts ${count}: a whole number from 1 to ${mostHosts} is possible`)
+}
+
 /**
  * Makes the machine one of `count` hosts at least: those that are there already stay as they are.
- *
- * @throws Invalid
  */
 export async function makeHosts(site: Site, parts: Parts, count: number): Promise<void> {
-  if (!Number.isInteger(count) || count < 1 || count > mostHosts)
-    throw new Invalid(`--hosts ${count}: a whole number from 1 to ${mostHosts} is possible`)
   for (let index = 2; index <= count; index += 1) {
     const home = homeOf(site, index)
     if (existsSync(configFile(home))) continue

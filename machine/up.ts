@@ -12,7 +12,7 @@ import { migrateJobs } from '../jobs/migrate.ts'
 import { bootHello, logIn } from './hello.ts'
 import { addressOf } from './cloud.ts'
 import { raiseSettings } from './host-settings.ts'
-import { connectHost, ensureSwitchNamespace, hostsBeside, makeHosts, sharing } from './hosts.ts'
+import { checkHostCount, connectHost, ensureSwitchNamespace, hostsBeside, makeHosts, sharing } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { removeHosts } from './remove-hosts.ts'
 import { installPackages } from './packages.ts'
@@ -191,6 +191,7 @@ export async function up(
   config: Config,
   { hello = true, hosts = null }: { readonly hello?: boolean; readonly hosts?: number | null } = {},
 ): Promise<void> {
+  checkHostCount(hosts)
   const started = performance.now()
   const site: Site = { config, layout: layoutOf(config.home) }
   if (!config.services.includes('api')) {
