@@ -27,6 +27,7 @@ export default tseslint.config(
     // Entry points and the launcher's own folder talk to the process.
     files: [
       'core/config.ts',
+      'core/client-settings.ts',
       'core/failpoints.ts',
       '**/main.ts',
       'machine/**',

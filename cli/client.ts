@@ -1,7 +1,7 @@
 /** A cloud over HTTP, as its administrator or another user sees it. */
 import { z } from 'zod'
 import { CloudError, Unavailable } from '../core/errors.ts'
-import type { ClientSettings } from '../core/config.ts'
+import type { ClientSettings } from '../core/client-settings.ts'
 
 const timeoutMs = 60_000
 const message = z.object({ message: z.string() })

@@ -1,6 +1,6 @@
 /** The words of `./berth` that are said to a cloud, here or elsewhere, over HTTP. */
 import { Command, type CommanderError } from 'commander'
-import { clientSettings } from '../core/config.ts'
+import { clientSettings } from '../core/client-settings.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { Client } from './client.ts'
 import { hostCommand } from './host.ts'

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+
+/** The parts that a cloud stands on: whose they are, and where they are found. */
+export const parts = {
+  databaseUrl: z.string().nullable().default(null).describe('postgres://...; null = a Postgres of our own under home'),
+  postgresPort: z.coerce
+    .number()
+    .int()
+    .default(5433)
+    .describe('TCP port, on loopback, of a Postgres of our own; not 5432, which a Postgres of the machine may hold'),
+  databaseConnections: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .default(10)
+    .describe('connections: the most that one process of ours opens'),
+  dockerHost: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'unix:///...: the Docker engine to use; null = the default socket if it suits, else an engine of our own',
+    ),
+  registryUrl: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('host:port of an OCI registry; null = one of our own on loopback'),
+  registryPort: z.coerce
+    .number()
+    .int()
+    .default(5010)
+    .describe('TCP port, on loopback, of a registry of our own; not 5000, which many things hold'),
+  lxcfsDir: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'where lxcfs is mounted; null = the running one, else one of our own; "off" = guests see the host\'s figures',
+    ),
+  namePrefix: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{0,9}$/)
+    .default('berth')
+    .describe('begins every name that the kernel shares between clouds: cgroup parent, users, sysctl file'),
+}
