@@ -10,5 +10,6 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   setupFiles: ['<rootDir>/test/node-errors.ts'],
   reporters: ['default', '<rootDir>/test/world/clean-reporter.ts'],
+  testSequencer: '<rootDir>/test/world/sequencer.ts',
   testTimeout: 60_000,
 }

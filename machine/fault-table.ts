@@ -1,6 +1,8 @@
 /** The table of a run of the fault tests: fault, times tried, worst time to heal, lost, left. */
 import { existsSync, readFileSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import type { Layout } from './layout.ts'
 
@@ -20,15 +22,19 @@ export function faultRecordPath({ home }: Layout): string {
   return join(home, 'faults.jsonl')
 }
 
-function read(path: string): readonly FaultRecord[] {
+/** What the tests of one room wrote down. */
+export function recordedFaults(layout: Layout): readonly FaultRecord[] {
+  const path = faultRecordPath(layout)
   if (!existsSync(path)) return []
   const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean)
   return lines.map((line) => record.parse(JSON.parse(line)))
 }
 
-/** As Markdown, ready for docs/reliability.md; '' when no fault was tried. */
-export function faultTable(layout: Layout): string {
-  const byFault = Map.groupBy(read(faultRecordPath(layout)), ({ fault }) => fault)
+const title = '| fault | tried | worst time to heal | lost | left |'
+
+/** As Markdown; '' when no fault was tried. */
+export function faultTable(records: readonly FaultRecord[]): string {
+  const byFault = Map.groupBy(records, ({ fault }) => fault)
   if (byFault.size === 0) return ''
   const rows = [...byFault].map(([fault, all]) => [
     fault,
@@ -37,6 +43,20 @@ export function faultTable(layout: Layout): string {
     String(all.reduce((sum, { lost }) => sum + lost, 0)),
     String(all.reduce((sum, { left }) => sum + left, 0)),
   ])
-  const table = [['fault', 'tried', 'worst time to heal', 'lost', 'left'], ['---', '--:', '--:', '--:', '--:'], ...rows]
-  return `${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n`
+  return [title, '|---|--:|--:|--:|--:|', ...rows.map((row) => `| ${row.join(' | ')} |`), ''].join('\n')
+}
+
+/** The table in the text is this one; all else stays. */
+export function withFaultTable(text: string, table: string): string {
+  const lines = text.split('\n')
+  const start = lines.indexOf(title)
+  if (start < 0) return text
+  const length = lines.slice(start).findIndex((line) => !line.startsWith('|'))
+  return lines.toSpliced(start, length < 0 ? lines.length : length, ...table.trimEnd().split('\n')).join('\n')
+}
+
+/** Into docs/reliability.md. */
+export async function writeFaultTable(table: string): Promise<void> {
+  const path = fileURLToPath(new URL('../docs/reliability.md', import.meta.url))
+  await writeFile(path, withFaultTable(await readFile(path, 'utf8'), table))
 }

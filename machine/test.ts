@@ -1,16 +1,17 @@
 /** The test suite, in namespaces and a home of its own: the user's cloud is neither seen nor touched, and a kill leaves nothing. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { Unsupported } from '../core/errors.ts'
-import { faultTable } from './fault-table.ts'
+import { faultTable, recordedFaults, writeFaultTable, type FaultRecord } from './fault-table.ts'
 import { installPackages, testPackages } from './packages.ts'
 import type { Site } from './parts/part.ts'
 import { step } from './progress.ts'
 import { runInRoom } from './room.ts'
 import { bringTestImages } from './test-images.ts'
 import { makeTestHome, removeAbandonedHomes, removeTestHome } from './test-homes.ts'
+import { isEveryFault, roundsOf, type Round, type Share } from './test-rounds.ts'
 
 /** Jest ends by itself when all is closed; what still runs this long after the last result was left open by a test. */
 const lingerMs = 15_000
@@ -46,26 +47,11 @@ function environmentOf({ paths, seed, minutes }: TestWords, { layout }: Site): R
   }
 }
 
-function pathOf(word: string): string {
-  if (/^faults(\/|$)/.test(word)) return `test/${word}`
-  if (word === 'chaos') return 'test/faults/chaos'
-  return existsSync(word) ? resolve(word) : word
-}
-
 function resultsPath({ layout }: Site): string {
   return join(layout.home, 'results.json')
 }
 
-/** The whole suite waits more than it works: that many rooms go through it side by side, each through its share of the files. */
-const roomsOfAll = 2
-
-interface Share {
-  readonly site: Site
-  /** such as '1/2'; null = all that the words name */
-  readonly shard: string | null
-}
-
-function jestCommand({ site, shard }: Share, { paths }: TestWords): readonly string[] {
+function jestCommand(site: Site, { paths, but, shard }: Share): readonly string[] {
   const { project } = site.layout
   return [
     process.execPath,
@@ -77,13 +63,13 @@ function jestCommand({ site, shard }: Share, { paths }: TestWords): readonly str
     `--outputFile=${resultsPath(site)}`,
     `--cacheDirectory=${join(project, 'node_modules', '.cache', 'jest')}`,
     ...(shard === null ? [] : [`--shard=${shard}`]),
-    ...paths.map(pathOf),
+    ...but.map((path) => `--testPathIgnorePatterns=${path}`),
+    ...paths,
   ]
 }
 
 /** @returns whether jest ended well, by itself */
-async function runJest(share: Share, words: TestWords): Promise<boolean> {
-  const { site } = share
+async function runJest(site: Site, share: Share, env: Readonly<Record<string, string>>): Promise<boolean> {
   let finishedAt: number | null = null
   let isTold = false
   const watch = (kill: () => void): void => {
@@ -93,7 +79,7 @@ async function runJest(share: Share, words: TestWords): Promise<boolean> {
     process.stdout.write('\nA test left something open: jest did not end after the last test.\n')
     kill()
   }
-  return await runInRoom(site, jestCommand(share, words), { env: environmentOf(words, site), watch })
+  return await runInRoom(site, jestCommand(site, share), { env, watch })
 }
 
 interface Counts {
@@ -128,27 +114,41 @@ async function prepare(site: Site): Promise<void> {
   await step('guest images', () => bringTestImages(site))
 }
 
+interface Outcome {
+  readonly counts: Counts
+  readonly faults: readonly FaultRecord[]
+}
+
+async function runShare(share: Share, { site, words }: { site: Site; words: TestWords }): Promise<Outcome> {
+  const counts = await countsOf(site, await runJest(site, share, environmentOf(words, site)))
+  return { counts, faults: recordedFaults(site.layout) }
+}
+
+async function runRound(round: Round, words: TestWords): Promise<readonly Outcome[]> {
+  const rooms: { readonly site: Site; readonly share: Share }[] = []
+  try {
+    for (const share of round) rooms.push({ site: await makeTestHome(), share })
+    for (const { site } of rooms) await prepare(site)
+    return await Promise.all(rooms.map(({ site, share }) => runShare(share, { site, words })))
+  } finally {
+    for (const { site } of rooms) await removeTestHome(site)
+  }
+}
+
 /**
- * Runs the tests and prints `N passed, N failed[, N skipped]` as the last line.
+ * Runs the tests and prints `N passed, N failed[, N skipped]` as the last line. A run of every fault in which all is well also
+ * writes its table into docs/reliability.md.
  *
- * @param words files, folders or patterns of tests, none = all; or 'faults', or 'chaos'
- * @returns     the exit code
+ * @returns the exit code
  */
 export async function test(words: TestWords): Promise<number> {
   if (process.getuid?.() !== 0) throw new Unsupported('the tests run real guests and networks: run as root')
   await removeAbandonedHomes()
-  const count = words.paths.length === 0 ? roomsOfAll : 1
-  const shares: Share[] = []
-  try {
-    for (let index = 1; index <= count; index += 1)
-      shares.push({ site: await makeTestHome(), shard: count === 1 ? null : `${index}/${count}` })
-    for (const { site } of shares) await prepare(site)
-    const all = await Promise.all(shares.map(async (share) => countsOf(share.site, await runJest(share, words))))
-    const { line, isGood } = summary(all)
-    for (const { site } of shares) process.stdout.write(`\n${faultTable(site.layout)}`)
-    process.stdout.write(`\n${line}\n`)
-    return isGood ? 0 : 1
-  } finally {
-    for (const { site } of shares) await removeTestHome(site)
-  }
+  const outcomes: Outcome[] = []
+  for (const round of roundsOf(words.paths)) outcomes.push(...(await runRound(round, words)))
+  const { line, isGood } = summary(outcomes.map(({ counts }) => counts))
+  const table = faultTable(outcomes.flatMap(({ faults }) => faults))
+  if (isGood && isEveryFault(words.paths)) await writeFaultTable(table)
+  process.stdout.write(`\n${table}\n${line}\n`)
+  return isGood ? 0 : 1
 }

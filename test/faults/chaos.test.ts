@@ -18,7 +18,7 @@ import { birthOf, knock, witness, type Witness } from './witness.ts'
 const once: readonly number[] = []
 const given = process.env.BERTH_TEST_SEED
 const seeds = given === undefined ? [...once, randomInt(1_000_000)] : [Number(given)]
-const minutes = Number(process.env.BERTH_TEST_MINUTES ?? 1)
+const minutes = Number(process.env.BERTH_TEST_MINUTES ?? 5)
 /** What a small machine of two cores boots, kills and answers for at once. */
 const mostServers = 6
 const healMs = 120_000
