@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, Unavailable } from '../core/errors.ts'
-import { shortage } from './disk-watch.ts'
 import type { Host } from './host.ts'
+import { shortageOfDisk, shortageOfMemory, shortageOfProcesses } from './shortage.ts'
 
 /** A part that needs longer is asleep, or as good as. */
 const answerMs = 5000
@@ -44,6 +44,10 @@ class Probe {
   }
 }
 
+function tell(problem: string | null): void {
+  if (problem !== null) throw new Unavailable(problem)
+}
+
 export class Health {
   readonly #probes: readonly Probe[]
 
@@ -53,8 +57,13 @@ export class Health {
       new Probe('Docker', () => driver.capacity()),
       new Probe('Open vSwitch', () => wires.confirm()),
       new Probe('the disk of the guests', async () => {
-        const problem = shortage(await strain.room(), config.diskReserveMiB)
-        if (problem !== null) throw new Unavailable(problem)
+        tell(shortageOfDisk(await strain.room(), config.diskReserveMiB))
+      }),
+      new Probe('the memory of the host', async () => {
+        tell(shortageOfMemory(await strain.memory()))
+      }),
+      new Probe('the kernel', async () => {
+        tell(shortageOfProcesses(await strain.processes()))
       }),
       ...(lxcfsDir === null || lxcfsDir === 'off'
         ? []

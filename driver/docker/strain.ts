@@ -3,10 +3,12 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import Docker from 'dockerode'
+import { execa } from 'execa'
 import { z } from 'zod'
 import { messageOf, Unavailable } from '../../core/errors.ts'
 import { guestLabel } from './driver.ts'
-import type { DiskRoom, HostStrain, LimitHits } from '../strain.ts'
+import type { DiskRoom, HostStrain, LimitHits, Rest } from '../strain.ts'
+import { memoryLeft, processesLeft } from './rest.ts'
 
 const root = '/sys/fs/cgroup'
 const containerId = /^[0-9a-f]{64}$/
@@ -15,6 +17,9 @@ const timeoutMs = 60_000
 
 const info = z.object({ DockerRootDir: z.string() })
 const sizes = z.array(z.object({ Labels: z.record(z.string(), z.string()), SizeRw: z.number().default(0) }))
+
+const containers = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()) }))
+const layer = z.object({ GraphDriver: z.object({ Data: z.object({ UpperDir: z.string() }) }) })
 
 /** The value of a line such as 'oom_kill 3'; 0 where the kernel does not count it, or the guest has just gone. */
 async function count(path: string, key: string): Promise<number> {
@@ -58,6 +63,36 @@ export class DockerStrain implements HostStrain {
     } catch (error) {
       throw new Unavailable(`The disks of the guests cannot be looked at: ${messageOf(error)}`, { cause: error })
     }
+  }
+
+  async filesWritten(): Promise<ReadonlyMap<string, number>> {
+    try {
+      const found = containers.parse(await this.#docker.listContainers())
+      const ours = found.flatMap(({ Id, Labels: { [guestLabel]: serverId } }) =>
+        serverId === undefined ? [] : [{ id: Id, serverId }],
+      )
+      return new Map(
+        await Promise.all(ours.map(async ({ id, serverId }) => [serverId, await this.#files(id)] as const)),
+      )
+    } catch (error) {
+      throw new Unavailable(`The files of the guests cannot be counted: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  /** Files come and go while they are counted: du then ends in error, with a number all the same. */
+  async #files(guestId: string): Promise<number> {
+    const { GraphDriver } = layer.parse(await this.#docker.getContainer(guestId).inspect())
+    const words = ['--inodes', '--summarize', GraphDriver.Data.UpperDir]
+    const { stdout } = await execa('du', words, { reject: false, timeout: timeoutMs })
+    return Number(/^\d+/.exec(stdout)?.[0] ?? 0)
+  }
+
+  async memory(): Promise<Rest> {
+    return await memoryLeft(this.#cgroupParent)
+  }
+
+  async processes(): Promise<Rest> {
+    return await processesLeft(this.#cgroupParent)
   }
 
   async hits(): Promise<readonly LimitHits[]> {

@@ -1,6 +1,7 @@
 /** What fills up: the error says what is full and where, guests run on, and all is well soon after there is room again. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { z } from 'zod'
 import type { Db } from '../../db/connect.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { isFull, record } from './record.ts'
@@ -48,6 +49,14 @@ async function faultOf(name: string): Promise<string> {
   return await until(async () => (await user.named(name))[0]?.fault?.message, { timeoutMs: 60_000, what: name })
 }
 
+const actions = z.object({ instanceActions: z.array(z.object({ action: z.string(), message: z.string().nullable() })) })
+
+/** What the owner of a server reads of what its host did to it. */
+async function noticeOf(id: string, name: string): Promise<string> {
+  const { text } = await user.call('GET', `/compute/v2.1/servers/${id}/os-instance-actions`)
+  return actions.parse(JSON.parse(text)).instanceActions.find(({ action }) => action === name)?.message ?? ''
+}
+
 /** @returns milliseconds from `started` until the guest has not noticed, and a new server comes up */
 async function healed(guest: Witness, fault: string, started: number): Promise<void> {
   await well()
@@ -60,7 +69,7 @@ async function healed(guest: Witness, fault: string, started: number): Promise<v
   expect(ms).toBeLessThan(healMs + slackMs)
 }
 
-test("Docker's disk, and its files: the writer is paused before the disk is full, no new guest comes, the others run on", async () => {
+test("Docker's disk, and its files: who fills them is paused before they are full, no new guest comes, the others run on", async () => {
   const directory = join(cloud.site.layout.home, 'docker')
   const disk = await smallDisk(cloud, { directory, parts: ['agent', 'docker'], sizeMiB: 5000 })
   try {
@@ -76,6 +85,16 @@ test("Docker's disk, and its files: the writer is paused before the disk is full
     const started = performance.now()
     await user.change(writer.id, 'delete')
     await healed(guest, "Docker's disk filled by a guest", started)
+
+    const maker = await witness(user, 'maker')
+    const endless = 'i=0; while :; do i=$((i+1)); : > /root/$i; done'
+    await user.ssh(maker.address, `nohup sh -c '${endless}' > /dev/null 2>&1 < /dev/null &`)
+    await until(async () => (await user.show(maker.id))?.status === 'PAUSED', { timeoutMs: 90_000, what: 'PAUSED' })
+    expect(await noticeOf(maker.id, 'diskGuard')).toMatch(/had \d+ files left, and the server had just taken \d+ files/)
+    expect(await user.ssh(guest.address, 'cd /root && touch a b c && ls | wc -l')).toMatch(/^\d+$/)
+    const made = performance.now()
+    await user.change(maker.id, 'delete')
+    await healed(guest, "Docker's disk: a guest makes files without end", made)
 
     await disk.forbidFiles()
     await until(async () => (await problem()).includes('more files'), { timeoutMs: 30_000, what: 'the problem' })

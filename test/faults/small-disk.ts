@@ -23,8 +23,8 @@ export interface SmallDisk {
   remove(): Promise<void>
 }
 
-/** Two guest images, and some guests, have less. */
-const mostFiles = 100_000
+/** Two guest images, and some guests, have a quarter of it. */
+const mostFiles = 400_000
 
 /** Stops parts, does something, and starts them again in the other order. */
 async function without(cloud: TestCloud, parts: readonly string[], work: () => Promise<void>): Promise<void> {
