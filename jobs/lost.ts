@@ -34,7 +34,9 @@ export async function lostTasks(
     `select s.id as server_id, s.host, s.vm_state, s.task_state, extract(epoch from now() - s.updated_at)::int as seconds,
             (select request_id from server_actions a where a.server_id = s.id order by a.id desc limit 1) as request_id
      from servers s
-     where s.deleted_at is null and s.task_state is not null and s.updated_at < now() - make_interval(secs => :graceSeconds)
+     where s.deleted_at is null and s.task_state is not null
+       -- What was written after now was written before the clock went back.
+       and abs(extract(epoch from now() - s.updated_at)) > :graceSeconds
        and (:isAny or s.host is not distinct from :host)
        and not exists (select from graphile_worker._private_jobs j
                        where j.payload->>'serverId' = s.id::text and j.attempts < j.max_attempts)
@@ -161,7 +163,21 @@ export async function dropJob(db: Db, jobId: string): Promise<void> {
 }
 
 /**
- * What a crash or a bad hour left: jobs held by the dead wait again, tasks without a job are taken up.
+ * The clock of the database went back, so what was to be done at once would wait until it is that late again: the waiting jobs are
+ * moved back with it.
+ *
+ * @returns how many
+ */
+async function followClock(db: Db): Promise<number> {
+  const { rowCount } = await db.raw<{ rowCount: number }>(
+    `update graphile_worker._private_jobs set run_at = run_at - (updated_at - now()), updated_at = now()
+     where locked_at is null and updated_at > now() + interval '5 seconds'`,
+  )
+  return rowCount
+}
+
+/**
+ * What a crash or a bad hour left: jobs held by the dead wait again, tasks without a job are taken up, jobs of a clock that went back are due.
  *
  * @param host whose tasks; null = those of servers without one
  * @returns    what was done, a line each
@@ -171,6 +187,8 @@ export async function recover(db: Db, host: string | null): Promise<readonly str
   for (const lock of dead) await freeJob(db, lock)
   const lost = await lostTasks(db, { host, graceSeconds: lostAfterSeconds })
   const done: string[] = dead.map(({ jobId, lockedBy }) => `job ${jobId} freed, ${lockedBy} is dead`)
+  const early = await followClock(db)
+  if (early > 0) done.push(`the clock of the database went back, ${early} jobs with it`)
   for (const task of lost) {
     const how = await db.transaction((trx) => takeUp(trx, task))
     done.push(`task ${task.taskState} of server ${task.serverId} had no job: ${how}`)

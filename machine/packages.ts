@@ -21,8 +21,8 @@ const wanted = [
 
 const policy = '/usr/sbin/policy-rc.d'
 
-/** What the judges of the test suite are: real clients. */
-export const testPackages = ['python3-openstackclient'] as const
+/** What the test suite needs: real clients as judges, and a way to move the clock of one process. */
+export const testPackages = ['python3-openstackclient', 'libfaketime'] as const
 
 /** What conformance is judged by, beside them. */
 export const conformancePackages = [

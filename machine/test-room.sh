@@ -9,6 +9,8 @@ shift
 ip link set lo up
 # Sockets of engines that run outside are out of sight: nothing of the user's is found, so nothing of it is touched.
 mount -t tmpfs -o mode=755,size=256m run /run
+# Shared memory of a Postgres that is killed goes with the room.
+mount -t tmpfs -o mode=1777,size=1g shm /dev/shm
 if mountpoint -q /var/lib/lxcfs; then umount --lazy /var/lib/lxcfs; fi
 # Nor of its images: what a purge out there removes, the run still has.
 mkdir -p "$home/cache"

@@ -95,6 +95,7 @@ test("Docker's disk, and its files: who fills them is paused before they are ful
     const made = performance.now()
     await user.change(maker.id, 'delete')
     await healed(guest, "Docker's disk: a guest makes files without end", made)
+    await user.reaches(maker.id, 'gone')
 
     await disk.forbidFiles()
     await until(async () => (await problem()).includes('more files'), { timeoutMs: 30_000, what: 'the problem' })
