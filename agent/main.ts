@@ -22,7 +22,7 @@ import { serveMetadata } from './metadata/serve.ts'
 import { reconcile } from './reconcile.ts'
 import { captureDirectory } from './save-image.ts'
 import { Turns } from './turns.ts'
-import { answerForNetworks, beat, reconcileOften, watchGuests, watchStrain } from './watch.ts'
+import { answerForNetworks, beat, reconcileOften, tellImages, watchGuests, watchStrain } from './watch.ts'
 
 function required(value: string | null, variable: string): string {
   if (value === null) throw new Invalid(`${variable} is not set: the launcher sets it for parts of our own`)
@@ -89,13 +89,18 @@ await registerHost(db, {
   cpuRatio: config.cpuRatio,
   memoryRatio: config.memoryRatio,
   diskRatio: config.diskRatio,
+  reservedVcpus: config.reservedVcpus,
   reservedMemoryMiB: config.reservedMemoryMiB,
+  reservedDiskGiB: config.reservedDiskGiB,
+  rack: config.rack,
   hypervisorType: capacity.hypervisorType,
   hypervisorVersion: capacity.hypervisorVersion,
   traits: {
     storageDriver: capacity.storageDriver,
     enforcesDisk: capacity.enforcesDisk,
     userNamespaces: capacity.guestRootUid !== 0,
+    datapath: config.datapath === 'system' ? 'system' : 'netdev',
+    cgroupVersion: capacity.cgroupVersion,
     ...machine(),
   },
   agentUrl: console.url,
@@ -109,6 +114,7 @@ const ending = new AbortController()
 const running = await runJobs(handlersOf(host), {
   databaseUrl,
   host: name,
+  lock,
   concurrency: 16,
   log,
   onDone: (payload) => endOpenEvents(db, payload),
@@ -117,6 +123,7 @@ const loops = Promise.all([
   watchGuests(host, ending.signal),
   reconcileOften(host, ending.signal),
   beat(host, ending.signal),
+  tellImages(host, ending.signal),
   enforceChanges(host, databaseUrl, ending.signal),
   answerForNetworks(host, ending.signal),
   watchStrain(host, ending.signal),

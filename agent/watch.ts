@@ -5,6 +5,8 @@ import { heartbeat } from '../db/hosts.ts'
 import { Health } from './health.ts'
 import { settleExit } from './exits.ts'
 import type { Host } from './host.ts'
+import { ImageReport } from './image-report.ts'
+import { loadNow } from './load.ts'
 import { ProcFiles } from './proc-files.ts'
 import { reclaim } from './reclaim.ts'
 import { reconcile } from './reconcile.ts'
@@ -62,12 +64,21 @@ export async function beat(host: Host, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
       const problem = await health.problem()
-      await heartbeat(db, name, problem)
+      await heartbeat(db, name, problem, loadNow())
       if (problem === null) await procFiles.mendOften()
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'sign of life not written')
     }
     await pause(config.heartbeatSeconds * 1000, signal)
+  }
+}
+
+/** Apart from the sign of life, which must not wait for an engine that is slow to answer. */
+export async function tellImages(host: Host, signal: AbortSignal): Promise<void> {
+  const report = new ImageReport(host)
+  while (!signal.aborted) {
+    await report.tell().catch((error: unknown) => host.log.warn({ reason: messageOf(error) }, 'images not told'))
+    await pause(host.config.heartbeatSeconds * 1000, signal)
   }
 }
 

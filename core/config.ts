@@ -7,6 +7,7 @@ import { cloud } from './settings/cloud.ts'
 import { guests } from './settings/guests.ts'
 import { network } from './settings/network.ts'
 import { parts } from './settings/parts.ts'
+import { scheduling } from './settings/scheduling.ts'
 
 /**
  * Every setting, with its unit and the reason for its default. The one reader of the environment.
@@ -18,6 +19,7 @@ export const settings = z.strictObject({
   ...parts,
   ...network,
   ...guests,
+  ...scheduling,
 })
 
 export type Config = Readonly<z.output<typeof settings>>
@@ -32,7 +34,13 @@ const wellKnown: Readonly<Record<string, string>> = {
 }
 
 /** Settings that are lists, with commas between in the environment. */
-const listSettings: ReadonlySet<string> = new Set(['dnsServers', 'trustedProxies', 'services'])
+const listSettings: ReadonlySet<string> = new Set([
+  'dnsServers',
+  'trustedProxies',
+  'services',
+  'schedulerFilters',
+  'schedulerWeighers',
+])
 
 /** The environment variable of a setting: 'apiPort' is read from BERTH_API_PORT. */
 export function variableOf(name: string): string {
@@ -81,4 +89,9 @@ export function loadConfig(environment: Environment = process.env): Config {
 /** The URL that the catalogue gives to clients. */
 export function publicUrl(config: Config): string {
   return config.publicUrl ?? `http://${config.listenAddress}:${String(config.apiPort)}`
+}
+
+/** Of several processes of a kind on this host the first has the plain name, the second 'name-2'. */
+export function processName(name: string, { processNumber }: Pick<Config, 'processNumber'>): string {
+  return processNumber === 1 ? name : `${name}-${processNumber}`
 }

@@ -105,10 +105,11 @@ export class AddressInUse extends CloudError {
   }
 }
 
-/** No host can take the server; every host's reason is in the message. */
+/** No host can take the server; every host's reason is in the message, hosts of one reason together. */
 export class NoValidHost extends CloudError {
   constructor(reasons: Readonly<Record<string, string>>) {
-    const listed = Object.entries(reasons).map(([host, reason]) => `${host}: ${reason}`)
+    const byReason = Map.groupBy(Object.entries(reasons), ([, reason]) => reason)
+    const listed = [...byReason].map(([reason, hosts]) => `${hosts.map(([host]) => host).join(', ')}: ${reason}`)
     super('no-capacity', `No valid host was found. ${listed.length > 0 ? listed.join('; ') : 'There are no hosts.'}`)
   }
 }

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { Conflict, NotFound } from '../core/errors.ts'
+import type { HostLimits } from '../core/host.ts'
 import type { Db, Transaction } from './connect.ts'
 import type { HostRow } from './tables.ts'
 
-export interface HostReport {
+/** What an agent says of its host when it starts. */
+export interface HostReport extends HostLimits {
   readonly name: string
   readonly vcpus: number
   readonly memoryMiB: number
   readonly diskGiB: number
-  readonly cpuRatio: number
-  readonly memoryRatio: number
-  readonly diskRatio: number
-  readonly reservedMemoryMiB: number
+  readonly rack: string | null
   readonly hypervisorType: string
   readonly hypervisorVersion: string
   readonly traits: Readonly<Record<string, unknown>>
@@ -19,37 +18,85 @@ export interface HostReport {
   readonly agentToken: string
 }
 
-/** The host is known and alive, with this capacity; whether it is enabled stays as it was. */
-export async function registerHost(db: Db, report: HostReport): Promise<HostRow> {
-  const [row] = await db('hosts')
-    .insert({ id: randomUUID(), ...report, traits: report.traits, startedAt: db.fn.now(), heartbeatAt: db.fn.now() })
-    .onConflict('name')
-    .merge({ ...report, startedAt: db.fn.now(), heartbeatAt: db.fn.now(), problem: null })
-    .returning('*')
-  if (!row) throw new Error(`host ${report.name} was not registered`)
-  return row
+/** The limits that count: those of the agent's settings, but where an operator has set others. */
+const settleLimits = `
+  update hosts set
+    cpu_ratio = coalesce((told.limits->>'cpuRatio')::real, cpu_ratio),
+    memory_ratio = coalesce((told.limits->>'memoryRatio')::real, memory_ratio),
+    disk_ratio = coalesce((told.limits->>'diskRatio')::real, disk_ratio),
+    reserved_vcpus = coalesce((told.limits->>'reservedVcpus')::int, reserved_vcpus),
+    reserved_memory_mib = coalesce((told.limits->>'reservedMemoryMiB')::int, reserved_memory_mib),
+    reserved_disk_gib = coalesce((told.limits->>'reservedDiskGiB')::int, reserved_disk_gib)
+  from (select name as host, own_limits || set_limits as limits from hosts) told
+  where told.host = hosts.name and hosts.name = ?`
+
+/** The host is known and alive, with this capacity; whether it is enabled, and what an operator has set, stays as it was. */
+export async function registerHost(db: Db, report: HostReport): Promise<void> {
+  const { cpuRatio, memoryRatio, diskRatio, reservedVcpus, reservedMemoryMiB, reservedDiskGiB } = report
+  const ownLimits = { cpuRatio, memoryRatio, diskRatio, reservedVcpus, reservedMemoryMiB, reservedDiskGiB }
+  await db.transaction(async (trx) => {
+    const { rack, ...row } = { ...report, ownLimits, startedAt: trx.fn.now(), heartbeatAt: trx.fn.now() }
+    await trx('hosts')
+      .insert({ id: randomUUID(), ...row, rack })
+      .onConflict('name')
+      .merge({ ...row, problem: null, ...(rack === null ? {} : { rack }) })
+    await trx.raw(settleLimits, [report.name])
+  })
+}
+
+/** What an operator sets of a host; null takes a limit back to that of the agent's settings. */
+export interface HostSettings {
+  readonly limits?: Partial<Readonly<Record<keyof HostLimits, number | null>>>
+  readonly rack?: string | null
+  readonly traits?: readonly string[]
+}
+
+/** @throws NotFound */
+export async function setHost(trx: Transaction, name: string, { limits, rack, traits }: HostSettings): Promise<void> {
+  const change = {
+    ...(rack === undefined ? {} : { rack }),
+    ...(traits === undefined ? {} : { setTraits: [...traits] }),
+    ...(limits === undefined
+      ? {}
+      : { setLimits: trx.raw('jsonb_strip_nulls(set_limits || ?::jsonb)', [JSON.stringify(limits)]) }),
+  }
+  if (Object.keys(change).length === 0) return
+  if ((await trx('hosts').where({ name }).update(change)) === 0) throw new NotFound('Host', name)
+  if (limits !== undefined) await trx.raw(settleLimits, [name])
+}
+
+/** How busy a host is, by its kernel. */
+export interface HostLoad {
+  /** runnable threads of the last minute, per CPU */
+  readonly loadPerCpu: number
+  readonly availableMemoryMiB: number
 }
 
 /** A sign of life, with what is wrong on the host if anything is. */
-export async function heartbeat(db: Db, name: string, problem: string | null): Promise<void> {
-  await db('hosts').where({ name }).update({ heartbeatAt: db.fn.now(), problem })
+export async function heartbeat(db: Db, name: string, problem: string | null, load?: HostLoad): Promise<void> {
+  await db('hosts')
+    .where({ name })
+    .update({ heartbeatAt: db.fn.now(), problem, ...load })
 }
 
-/** A host with what is already promised on it. */
+/** What an aggregate says of its hosts. */
+export interface HostAggregate {
+  readonly name: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+/** A host with what is already promised on it, and the aggregates that it is in. */
 export interface HostUse extends HostRow {
-  readonly usedVcpus: number
-  readonly usedMemoryMiB: number
-  readonly usedDiskGiB: number
-  readonly servers: number
   readonly silentSeconds: number
+  readonly aggregates: readonly HostAggregate[]
 }
 
 export async function hostsWithUse(db: Db): Promise<readonly HostUse[]> {
   const { rows } = await db.raw<{ rows: HostUse[] }>(`
-    select h.*, extract(epoch from now() - h.heartbeat_at)::float as silent_seconds,
-           coalesce(sum(a.vcpus), 0)::int as used_vcpus, coalesce(sum(a.memory_mib), 0)::int as used_memory_mib,
-           coalesce(sum(a.disk_gib), 0)::int as used_disk_gib, count(a.server_id)::int as servers
-    from hosts h left join allocations a on a.host = h.name group by h.name order by h.name`)
+    select h.*, extract(epoch from now() - h.heartbeat_at)::float as silent_seconds, coalesce(
+             (select json_agg(json_build_object('name', a.name, 'metadata', a.metadata) order by a.name)
+              from aggregate_hosts m join aggregates a on a.id = m.aggregate_id where m.host = h.name), '[]') as aggregates
+    from hosts h order by h.name`)
   return rows
 }
 
@@ -61,23 +108,23 @@ export interface Claim {
   readonly diskGiB: number
 }
 
+/** What a host may still be promised must be at least this much. */
+const room = `h.used_vcpus + :vcpus <= (h.vcpus - h.reserved_vcpus) * h.cpu_ratio
+       and h.used_memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio
+       and h.used_disk_gib + :diskGiB <= (h.disk_gib - h.reserved_disk_gib) * h.disk_ratio`
+
 /**
- * Promises a place on a host. The host's row is locked first, so that the sum is that of all claims before this one:
- * two schedulers never hand out the same place.
+ * Promises a place on a host, in one guarded statement: the host's row is locked, and what is asked of it is asked again of the row as
+ * it is then (PostgreSQL manual, 13.2.1), with the sums that a trigger keeps. Two schedulers never hand out the same place.
  *
- * @returns false when it does not fit any more
+ * @returns false when it does not fit any more, or the host takes no servers
  */
 export async function claim(trx: Transaction, wanted: Claim): Promise<boolean> {
-  await trx('hosts').where({ name: wanted.host }).forUpdate().select('name')
   const { rowCount } = await trx.raw<{ rowCount: number }>(
     `insert into allocations (server_id, host, vcpus, memory_mib, disk_gib)
      select :serverId, h.name, :vcpus, :memoryMiB, :diskGiB from hosts h
-     left join lateral (select coalesce(sum(vcpus), 0) as vcpus, coalesce(sum(memory_mib), 0) as memory_mib,
-                               coalesce(sum(disk_gib), 0) as disk_gib from allocations where host = h.name) used on true
-     where h.name = :host and h.is_enabled
-       and used.vcpus + :vcpus <= h.vcpus * h.cpu_ratio
-       and used.memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio
-       and used.disk_gib + :diskGiB <= h.disk_gib * h.disk_ratio
+     where h.name = :host and h.is_enabled and not h.is_forced_down and ${room}
+     for no key update of h
      on conflict (server_id, host) do nothing`,
     { ...wanted },
   )
@@ -94,13 +141,13 @@ export async function widenClaim(trx: Transaction, wanted: Claim): Promise<boole
   const { rowCount } = await trx.raw<{ rowCount: number }>(
     `update allocations a set vcpus = greatest(a.vcpus, :vcpus), memory_mib = greatest(a.memory_mib, :memoryMiB),
                               disk_gib = greatest(a.disk_gib, :diskGiB)
-     from hosts h left join lateral (select coalesce(sum(vcpus), 0) as vcpus, coalesce(sum(memory_mib), 0) as memory_mib,
-                                            coalesce(sum(disk_gib), 0) as disk_gib
-                                     from allocations where host = h.name and server_id <> :serverId) others on true
+     from hosts h
      where h.name = :host and a.host = h.name and a.server_id = :serverId
-       and (:vcpus <= a.vcpus or others.vcpus + :vcpus <= h.vcpus * h.cpu_ratio)
-       and (:memoryMiB <= a.memory_mib or others.memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio)
-       and (:diskGiB <= a.disk_gib or others.disk_gib + :diskGiB <= h.disk_gib * h.disk_ratio)`,
+       and (:vcpus <= a.vcpus or h.used_vcpus - a.vcpus + :vcpus <= (h.vcpus - h.reserved_vcpus) * h.cpu_ratio)
+       and (:memoryMiB <= a.memory_mib or h.used_memory_mib - a.memory_mib + :memoryMiB
+              <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio)
+       and (:diskGiB <= a.disk_gib or h.used_disk_gib - a.disk_gib + :diskGiB
+              <= (h.disk_gib - h.reserved_disk_gib) * h.disk_ratio)`,
     { ...wanted },
   )
   return rowCount === 1
@@ -130,7 +177,7 @@ export async function zoneOf(db: Db, name: string): Promise<string | null> {
 }
 
 /** What administrators decide of a host. */
-export type HostWish = Partial<Pick<HostRow, 'isEnabled' | 'disabledReason' | 'isForcedDown'>>
+export type HostWish = Partial<Pick<HostRow, 'isEnabled' | 'disabledAs' | 'disabledReason' | 'isForcedDown'>>
 
 /** @throws NotFound */
 export async function changeHost(db: Db, name: string, wish: HostWish): Promise<void> {

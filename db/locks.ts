@@ -2,12 +2,31 @@ import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { Conflict } from '../core/errors.ts'
-import { isDatabaseAway } from './connect.ts'
+import { isDatabaseAway, type Db } from './connect.ts'
 
 export interface Lock {
   /** Rejects when the session that holds the lock is lost: the holder must end. */
   readonly lost: Promise<never>
+  /** The same session also holds the lock of a worker, for as long as it lives. */
+  markAlive(workerId: string): Promise<void>
   release(): Promise<void>
+}
+
+/** What a worker of the queue holds while it lives. */
+function workerLock(workerId: string): string {
+  return `worker ${workerId}`
+}
+
+/** Those of these workers that no living session answers for. */
+export async function deadAmong(db: Db, workerIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const keys = workerIds.map((id) => keyOf(workerLock(id)))
+  const { rows } = await db.raw<{ rows: { index: number }[] }>(
+    `select k.index::int from unnest(?::bigint[]) with ordinality k(key, index)
+     where not exists (select from pg_locks l where l.locktype = 'advisory' and l.granted
+                       and ((l.classid::bigint << 32) | l.objid::bigint) = k.key)`,
+    [keys],
+  )
+  return new Set(rows.flatMap(({ index }) => workerIds[index - 1] ?? []))
 }
 
 /** The advisory key of a lock: the first 63 bits of the digest of its name. */
@@ -42,6 +61,26 @@ async function openSession(databaseUrl: string, name: string): Promise<pg.Client
   }
 }
 
+/** A session without a lock of its own: for those of whom there may be several. */
+export async function openLock(databaseUrl: string, holder: string): Promise<Lock> {
+  return lockOf(await openSession(databaseUrl, `lock ${holder}`), holder)
+}
+
+function lockOf(client: pg.Client, name: string): Lock {
+  const lost = new Promise<never>((_resolve, reject) => {
+    client.on('error', (error) => reject(new Conflict(`lock ${name} was lost: ${error.message}`, { cause: error })))
+    client.on('end', () => reject(new Conflict(`lock ${name} was lost: the database closed the session`)))
+  })
+  lost.catch(() => undefined)
+  return {
+    lost,
+    markAlive: async (workerId) => {
+      await client.query('select pg_advisory_lock($1::bigint)', [keyOf(workerLock(workerId))])
+    },
+    release: () => client.end(),
+  }
+}
+
 /**
  * Takes a lock that lives as long as this process's own session with the database: who is killed loses it.
  *
@@ -51,11 +90,7 @@ async function openSession(databaseUrl: string, name: string): Promise<pg.Client
  */
 export async function takeLock(databaseUrl: string, name: string, holder: string): Promise<Lock> {
   const client = await openSession(databaseUrl, `lock ${holder}`)
-  const lost = new Promise<never>((_resolve, reject) => {
-    client.on('error', (error) => reject(new Conflict(`lock ${name} was lost: ${error.message}`, { cause: error })))
-    client.on('end', () => reject(new Conflict(`lock ${name} was lost: the database closed the session`)))
-  })
-  lost.catch(() => undefined)
+  const lock = lockOf(client, name)
   const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1::bigint) as taken', [
     keyOf(name),
   ])
@@ -70,5 +105,5 @@ export async function takeLock(databaseUrl: string, name: string, holder: string
       `${name} is already run by ${present[0]?.application_name.replace(/^lock /, '') ?? 'another process'}`,
     )
   }
-  return { lost, release: () => client.end() }
+  return lock
 }

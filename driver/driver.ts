@@ -91,6 +91,8 @@ export interface Capacity {
   readonly hypervisorType: string
   readonly hypervisorVersion: string
   readonly storageDriver: string
+  /** of the kernel's control groups: 1 or 2 */
+  readonly cgroupVersion: number
   /** whether GuestSpec.diskGiB is enforced */
   readonly enforcesDisk: boolean
   /** the host's uid of the guests' root; 0 = guests share the host's users */
@@ -132,6 +134,9 @@ export interface ComputeDriver {
    * @throws          Invalid when the image has no init to boot; Unavailable when the registry does not answer
    */
   ensureImage(reference: string, signal?: AbortSignal): Promise<string>
+
+  /** References, by digest, of all images that are here. */
+  images(): Promise<readonly string[]>
   /** Builds the guest, not started. A guest of this server that is there already is returned as it is. A failed create leaves nothing behind. */
   create(spec: GuestSpec): Promise<Guest>
   /**

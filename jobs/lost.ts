@@ -3,7 +3,7 @@ import { changes, type TaskState, type VmState } from '../core/states.ts'
 import { jobs, type JobName } from '../core/jobs.ts'
 import { dropUnfinishedImages } from '../db/new-images.ts'
 import { abandon, fail } from '../db/servers.ts'
-import { keyOf } from '../db/locks.ts'
+import { deadAmong } from '../db/locks.ts'
 import type { Db, Transaction } from '../db/connect.ts'
 import { taskName } from './enqueue.ts'
 
@@ -102,33 +102,16 @@ export interface DeadLock {
   readonly lockedBy: string
 }
 
-/**
- * A worker lives while the process that holds its role's advisory lock does. A job that was taken before that process began, or while
- * nobody holds the lock, is held by the dead.
- */
+/** A worker lives while its process's session with the database does, in which it has marked itself alive. */
 export async function lockedByTheDead(db: Db): Promise<readonly DeadLock[]> {
-  const { rows: hosts } = await db.raw<{ rows: { name: string }[] }>('select name from hosts')
-  const roles = [
-    ...hosts.map(({ name }) => ({ key: keyOf(`agent ${name}`), prefix: `${name}/` })),
-    { key: keyOf('scheduler'), prefix: '' },
-  ]
-  const dead: DeadLock[] = []
-  for (const { key, prefix } of roles) dead.push(...(await deadOf(db, key, prefix)))
-  return dead
-}
-
-async function deadOf(db: Db, key: string, prefix: string): Promise<readonly DeadLock[]> {
   const { rows } = await db.raw<{ rows: DeadLock[] }>(
     `select j.id::text as job_id, t.identifier as task, j.payload->>'serverId' as server_id, j.locked_by
      from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
-     where j.locked_at is not null
-       and (case when :prefix = '' then position('/' in t.identifier) = 0 else starts_with(t.identifier, :prefix) end)
-       and j.locked_at < coalesce((select min(a.backend_start) from pg_locks l join pg_stat_activity a using (pid)
-                                   where l.locktype = 'advisory' and l.granted
-                                     and ((l.classid::bigint << 32) | l.objid::bigint) = :key::bigint), 'infinity')`,
-    { key, prefix },
+     where j.locked_at is not null`,
   )
-  return rows
+  if (rows.length === 0) return []
+  const dead = await deadAmong(db, [...new Set(rows.map(({ lockedBy }) => lockedBy))])
+  return rows.filter(({ lockedBy }) => dead.has(lockedBy))
 }
 
 /** The job waits again, at once. */
@@ -162,6 +145,13 @@ export async function dropJob(db: Db, jobId: string): Promise<void> {
   await db.raw('delete from graphile_worker._private_jobs where id = ? and locked_at is null', [jobId])
 }
 
+/** Jobs of workers that died wait again. @returns what was done, a line each */
+export async function freeFromTheDead(db: Db): Promise<readonly string[]> {
+  const dead = await lockedByTheDead(db)
+  for (const lock of dead) await freeJob(db, lock)
+  return dead.map(({ jobId, lockedBy }) => `job ${jobId} freed, ${lockedBy} is dead`)
+}
+
 /**
  * The clock of the database went back, so what was to be done at once would wait until it is that late again: the waiting jobs are
  * moved back with it.
@@ -183,10 +173,8 @@ async function followClock(db: Db): Promise<number> {
  * @returns    what was done, a line each
  */
 export async function recover(db: Db, host: string | null): Promise<readonly string[]> {
-  const dead = await lockedByTheDead(db)
-  for (const lock of dead) await freeJob(db, lock)
+  const done = [...(await freeFromTheDead(db))]
   const lost = await lostTasks(db, { host, graceSeconds: lostAfterSeconds })
-  const done: string[] = dead.map(({ jobId, lockedBy }) => `job ${jobId} freed, ${lockedBy} is dead`)
   const early = await followClock(db)
   if (early > 0) done.push(`the clock of the database went back, ${early} jobs with it`)
   for (const task of lost) {

@@ -1,7 +1,8 @@
-import { Logger, run, type Task } from 'graphile-worker'
+import { Logger, run, type RunnerOptions, type Task } from 'graphile-worker'
 import pg from 'pg'
 import { jobs, type Handlers, type JobName, type JobPayload } from '../core/jobs.ts'
 import { messageOf } from '../core/errors.ts'
+import type { Lock } from '../db/locks.ts'
 import { taskName } from './enqueue.ts'
 
 export interface JobLog {
@@ -20,8 +21,10 @@ export interface Running {
 
 interface RunOptions {
   readonly databaseUrl: string
-  /** jobs of this host; none = jobs that any scheduler may run */
+  /** jobs of this host, of which the caller is the only runner; none = jobs that any scheduler may run */
   readonly host?: string
+  /** the session by whose end others learn that this process is gone */
+  readonly lock: Pick<Lock, 'markAlive'>
   readonly concurrency: number
   readonly log: JobLog
   /** after each job that ended well: what it left open is closed */
@@ -64,14 +67,33 @@ function quietLogger(log: JobLog): Logger {
   })
 }
 
+/** No job is taken before the pool has marked itself alive: others would take it for one of the dead. */
+function aliveFirst(lock: Pick<Lock, 'markAlive'>): NonNullable<RunnerOptions['preset']> {
+  let marked: Promise<void> | null = null
+  return {
+    plugins: [
+      {
+        name: 'alive-first',
+        version: '1.0.0',
+        worker: {
+          hooks: {
+            startWorker: (_context, { worker }) => (marked ??= lock.markAlive(worker.workerPool.id)),
+          },
+        },
+      },
+    ],
+  }
+}
+
 /**
- * Runs jobs until stopped. Must be the only runner of these names (of this host): what a dead one left locked is taken over.
+ * Runs jobs until stopped. Of a host's jobs this must be the only runner: what a dead one left locked is taken over at once. What a dead
+ * scheduler left is found by the others (`freeFromTheDead`).
  *
  * @param handlers one per job name that this process runs
  */
 export async function runJobs<N extends JobName>(
   handlers: Handlers<N>,
-  { databaseUrl, host, concurrency, log, onDone }: RunOptions,
+  { databaseUrl, host, lock, concurrency, log, onDone }: RunOptions,
 ): Promise<Running> {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
@@ -85,7 +107,7 @@ export async function runJobs<N extends JobName>(
     if (!isJobName(name)) continue
     taskList[taskName(name, host)] = toTask(name, dispatch(handlers, name, onDone), log)
   }
-  const freed = await unlockLeftovers(pool, Object.keys(taskList))
+  const freed = host === undefined ? 0 : await unlockLeftovers(pool, Object.keys(taskList))
   if (freed > 0) log.warn({ host }, 'jobs of a dead predecessor freed')
   const runner = await run({
     pgPool: pool,
@@ -95,6 +117,7 @@ export async function runJobs<N extends JobName>(
     // Only for jobs put off after a failure: new ones are told by a notification.
     pollInterval: 2000,
     logger: quietLogger(log),
+    preset: aliveFirst(lock),
   })
   return {
     stop: async () => {

@@ -126,6 +126,12 @@ create table groups (
   created_at timestamp with time zone not null default now()
 );
 
+create table host_images (
+  host text not null,
+  digest text not null,
+  since timestamp with time zone not null default now()
+);
+
 create table hosts (
   name text not null,
   id uuid not null,
@@ -148,7 +154,20 @@ create table hosts (
   started_at timestamp with time zone not null default now(),
   heartbeat_at timestamp with time zone not null default now(),
   number bigint not null,
-  is_forced_down boolean not null default false
+  is_forced_down boolean not null default false,
+  rack text,
+  reserved_vcpus integer not null default 0,
+  reserved_disk_gib integer not null default 0,
+  disabled_as text not null default 'disabled'::text,
+  own_limits jsonb not null default '{}'::jsonb,
+  set_limits jsonb not null default '{}'::jsonb,
+  set_traits text[] not null default '{}'::text[],
+  load_per_cpu real not null default 0,
+  available_memory_mib integer,
+  used_vcpus integer not null default 0,
+  used_memory_mib integer not null default 0,
+  used_disk_gib integer not null default 0,
+  servers integer not null default 0
 );
 
 create table image_members (
@@ -573,6 +592,8 @@ CREATE INDEX faults_server ON public.faults USING btree (server_id, id DESC);
 
 CREATE INDEX group_members_group ON public.group_members USING btree (group_id);
 
+CREATE INDEX host_images_host ON public.host_images USING btree (host);
+
 CREATE INDEX image_members_project ON public.image_members USING btree (project_id);
 
 CREATE INDEX images_name ON public.images USING btree (name);
@@ -770,6 +791,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.keep_host_use()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op <> 'INSERT' then
+    update hosts set used_vcpus = used_vcpus - old.vcpus, used_memory_mib = used_memory_mib - old.memory_mib,
+                     used_disk_gib = used_disk_gib - old.disk_gib, servers = servers - 1
+    where name = old.host;
+  end if;
+  if tg_op <> 'DELETE' then
+    update hosts set used_vcpus = used_vcpus + new.vcpus, used_memory_mib = used_memory_mib + new.memory_mib,
+                     used_disk_gib = used_disk_gib + new.disk_gib, servers = servers + 1
+    where name = new.host;
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION public.next_revision()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -831,6 +871,8 @@ $function$
 ;
 
 CREATE TRIGGER address_left BEFORE UPDATE ON public.addresses FOR EACH ROW WHEN (((old.state = 'used'::text) AND (new.state <> 'used'::text))) EXECUTE FUNCTION address_left();
+
+CREATE TRIGGER allocations_host_use AFTER INSERT OR DELETE OR UPDATE ON public.allocations FOR EACH ROW EXECUTE FUNCTION keep_host_use();
 
 CREATE TRIGGER networks_qos_wires AFTER UPDATE OF qos_policy_id ON public.networks FOR EACH STATEMENT EXECUTE FUNCTION notify_wires();
 
@@ -960,11 +1002,21 @@ alter table groups add constraint groups_domain_id_name_key UNIQUE (domain_id, n
 
 alter table groups add constraint groups_pkey PRIMARY KEY (id);
 
+alter table host_images add constraint host_images_host_fkey FOREIGN KEY (host) REFERENCES hosts(name) ON DELETE CASCADE;
+
+alter table host_images add constraint host_images_pkey PRIMARY KEY (digest, host);
+
+alter table hosts add constraint hosts_disabled_as_check CHECK ((disabled_as = ANY (ARRAY['disabled'::text, 'draining'::text, 'maintenance'::text])));
+
 alter table hosts add constraint hosts_id_key UNIQUE (id);
 
 alter table hosts add constraint hosts_number_key UNIQUE (number);
 
 alter table hosts add constraint hosts_pkey PRIMARY KEY (name);
+
+alter table hosts add constraint hosts_reserved_disk_gib_check CHECK ((reserved_disk_gib >= 0));
+
+alter table hosts add constraint hosts_reserved_vcpus_check CHECK ((reserved_vcpus >= 0));
 
 alter table image_members add constraint image_members_image_id_fkey FOREIGN KEY (image_id) REFERENCES images(id) ON DELETE CASCADE;
 

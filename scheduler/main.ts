@@ -1,15 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { loadConfig } from '../core/config.ts'
+import { loadConfig, processName } from '../core/config.ts'
 import { openLog } from '../core/log.ts'
 import type { Handlers } from '../core/jobs.ts'
 import { connect } from '../db/connect.ts'
-import { takeLock } from '../db/locks.ts'
+import { openLock } from '../db/locks.ts'
 import { schedulerLives } from '../db/schedulers.ts'
 import { forgetOldRequests } from '../db/repeatable-requests.ts'
-import { recover } from '../jobs/lost.ts'
+import { freeFromTheDead, recover } from '../jobs/lost.ts'
 import { runJobs } from '../jobs/run.ts'
 import { deleteUnplaced } from './delete.ts'
+import { HostBook } from './host-book.ts'
 import { scheduleMove } from './move.ts'
 import { schedule } from './schedule.ts'
 
@@ -18,18 +19,26 @@ const log = openLog('scheduler', config)
 const databaseUrl = config.databaseUrl
 if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher sets it for a Postgres of our own')
 const db = connect(databaseUrl, { size: config.databaseConnections, name: 'scheduler' })
-const lock = await takeLock(databaseUrl, 'scheduler', `scheduler of ${config.hostName} (pid ${process.pid})`)
+const name = processName(config.hostName, config)
+const lock = await openLock(databaseUrl, `scheduler ${name} (pid ${process.pid})`)
+const site = { db, config, book: new HostBook(db) }
 const handlers: Handlers<'schedule' | 'schedule.move' | 'server.delete'> = {
-  schedule: (payload) => schedule({ db, config }, payload),
-  'schedule.move': (payload) => scheduleMove({ db, config }, payload),
-  'server.delete': (payload) => deleteUnplaced({ db, config }, payload),
+  schedule: (payload) => schedule(site, payload),
+  'schedule.move': (payload) => scheduleMove(site, payload),
+  'server.delete': (payload) => deleteUnplaced(site, payload),
 }
-const running = await runJobs(handlers, { databaseUrl, concurrency: 8, log })
+for (const text of await freeFromTheDead(db)) log.warn({ text }, 'job taken over')
+const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 8, log })
 mkdirSync(join(config.home, 'run'), { recursive: true })
-writeFileSync(join(config.home, 'run', 'scheduler.ready'), String(process.pid))
-await schedulerLives(db, config.hostName)
+writeFileSync(join(config.home, 'run', `${processName('scheduler', config)}.ready`), String(process.pid))
+await schedulerLives(db, name)
+/** Jobs of a scheduler that died are taken over as soon as its neighbours next say that they live. */
+async function beat(): Promise<void> {
+  await schedulerLives(db, name)
+  for (const text of await freeFromTheDead(db)) log.warn({ text }, 'job taken over')
+}
 const heart = setInterval(() => {
-  schedulerLives(db, config.hostName).catch((error: unknown) => log.warn({ err: error }, 'sign of life not written'))
+  beat().catch((error: unknown) => log.warn({ err: error }, 'sign of life not written'))
 }, config.heartbeatSeconds * 1000)
 const recovery = setInterval(() => {
   forgetOldRequests(db).catch((error: unknown) => log.warn({ err: error }, 'old requests not forgotten'))

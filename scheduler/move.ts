@@ -2,19 +2,19 @@
 import { NoValidHost } from '../core/errors.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
+import type { TaskState } from '../core/states.ts'
 import { withEvent } from '../db/action-events.ts'
 import type { Db } from '../db/connect.ts'
-import { claim, hostsWithUse, releaseClaim, type HostUse } from '../db/hosts.ts'
+import { claim, releaseClaim, type HostUse } from '../db/hosts.ts'
 import { handOver, openMove, setMove, type Move } from '../db/moves.ts'
 import { abandon, findServer } from '../db/servers.ts'
 import { enqueue } from '../jobs/enqueue.ts'
-import { neighboursOf } from './neighbours.ts'
-import { choose, stillSuits } from './schedule.ts'
+import { findHost, stillSuits } from './find-host.ts'
 import type { Site } from './site.ts'
 
 /** In one transaction: the place is promised, the record names the host, and its agent has the job. */
 async function aim(
-  { db }: Site,
+  site: Site,
   server: Server,
   {
     move,
@@ -23,8 +23,8 @@ async function aim(
   }: { readonly move: Move; readonly host: HostUse; readonly payload: JobPayload<'schedule.move'> },
 ): Promise<boolean> {
   const { vcpus, memoryMiB, diskGiB } = server.flavor
-  return await db.transaction(async (trx) => {
-    if (!(await stillSuits(trx, server, host))) return false
+  return await site.db.transaction(async (trx) => {
+    if (!(await stillSuits(trx, site, server, host))) return false
     if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
     await setMove(trx, move.id, { status: 'migrating', targetHost: host.name })
     if (move.type === 'migration') {
@@ -46,6 +46,29 @@ async function recordFailure(db: Db, payload: JobPayload<'schedule.move'>, error
   ).catch(() => undefined)
 }
 
+/** Nobody takes the server: it is where it was, with a fault. */
+async function stay(
+  { db }: Site,
+  server: Server,
+  {
+    move,
+    taskState,
+    payload,
+    error,
+  }: {
+    readonly move: Move
+    readonly taskState: TaskState
+    readonly payload: JobPayload<'schedule.move'>
+    readonly error: NoValidHost
+  },
+): Promise<void> {
+  await recordFailure(db, payload, error)
+  await db.transaction(async (trx) => {
+    await setMove(trx, move.id, { status: 'error' })
+    await abandon(trx, server.id, taskState, { code: 500, message: error.message, details: '', host: null })
+  })
+}
+
 /** The server stays where it is when no host takes it; the fault lists every host with its reason. A job that comes twice does nothing. */
 export async function scheduleMove(site: Site, payload: JobPayload<'schedule.move'>): Promise<void> {
   const { db } = site
@@ -55,21 +78,11 @@ export async function scheduleMove(site: Site, payload: JobPayload<'schedule.mov
   if (move?.status !== 'pre-migrating') return
   if (server.taskState !== 'resize_migrating' && server.taskState !== 'evacuating') return
   const { taskState } = server
-  const wanted = {
-    ...server,
-    requestedHost: move.targetHost,
-    failedHosts: { [move.sourceHost]: 'the server is to leave it' },
+  const wish = { requestedHost: move.targetHost, failedHosts: { [move.sourceHost]: 'the server is to leave it' } }
+  try {
+    await findHost(site, server, { wish, take: (host) => aim(site, server, { move, host, payload }) })
+  } catch (error) {
+    if (!(error instanceof NoValidHost)) throw error
+    await stay(site, server, { move, taskState, payload, error })
   }
-  const { fitting, reasons } = choose(await hostsWithUse(db), wanted, await neighboursOf(db, server))
-  const lost: Record<string, string> = {}
-  for (const host of fitting) {
-    if (await aim(site, server, { move, host, payload })) return
-    lost[host.name] = 'another server took the last place'
-  }
-  const error = new NoValidHost({ ...reasons, ...lost })
-  await recordFailure(db, payload, error)
-  await db.transaction(async (trx) => {
-    await setMove(trx, move.id, { status: 'error' })
-    await abandon(trx, server.id, taskState, { code: 500, message: error.message, details: '', host: null })
-  })
 }

@@ -2,64 +2,24 @@ import { NoValidHost, Superseded } from '../core/errors.ts'
 import { reach } from '../core/failpoints.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
-import type { Transaction } from '../db/connect.ts'
-import { claim, hostsWithUse, releaseClaims, type HostUse } from '../db/hosts.ts'
+import { claim, releaseClaims, type HostUse } from '../db/hosts.ts'
 import { placeOn, returnToShelf } from '../db/placement.ts'
-import { lockServerGroup } from '../db/server-groups.ts'
 import { fail, findServer } from '../db/servers.ts'
 import { enqueue } from '../jobs/enqueue.ts'
-import { filters, groupFilters } from './filters/index.ts'
-import type { Filter, Wish } from './filters/filter.ts'
-import { neighboursOf, nobody, type Neighbours } from './neighbours.ts'
+import { findHost, stillSuits } from './find-host.ts'
 import type { Site } from './site.ts'
-import { weigh } from './weigh.ts'
-
-interface Choice {
-  readonly fitting: readonly HostUse[]
-  /** host -> why not */
-  readonly reasons: Readonly<Record<string, string>>
-}
-
-interface Question {
-  readonly server: Wish
-  readonly neighbours: Neighbours
-}
-
-function refusalOf(asked: readonly Filter[], host: HostUse, { server, neighbours }: Question): string | null {
-  for (const filter of asked) {
-    const reason = filter(host, server, neighbours)
-    if (reason !== null) return reason
-  }
-  return null
-}
-
-/** Which hosts could take the server, and why the others could not. */
-export function choose(hosts: readonly HostUse[], server: Wish, neighbours: Neighbours = nobody): Choice {
-  const reasons: Record<string, string> = { ...server.failedHosts }
-  const fitting = hosts.filter((host) => {
-    const reason = refusalOf(filters, host, { server, neighbours })
-    if (reason !== null) reasons[host.name] = reason
-    return reason === null
-  })
-  return { fitting: weigh(fitting, neighbours), reasons }
-}
-
-/** Others of the group may have found places in the meantime; from now on they wait for this transaction. */
-export async function stillSuits(trx: Transaction, server: Server, host: HostUse): Promise<boolean> {
-  if (server.serverGroupId === null) return true
-  await lockServerGroup(trx, server.serverGroupId)
-  return refusalOf(groupFilters, host, { server, neighbours: await neighboursOf(trx, server) }) === null
-}
 
 /** In one transaction: the place is promised, the host stands on the row, and its agent has the job. */
 async function place(
-  { db, config }: Site,
+  site: Site,
   server: Server,
   { host, payload }: { readonly host: HostUse; readonly payload: JobPayload<'schedule'> },
 ): Promise<boolean> {
+  const { db, config } = site
+  reach(config, 'scheduler.create.chosen')
   const { vcpus, memoryMiB, diskGiB } = server.flavor
   return await db.transaction(async (trx) => {
-    if (!(await stillSuits(trx, server, host))) return false
+    if (!(await stillSuits(trx, site, server, host))) return false
     await releaseClaims(trx, server.id)
     if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
     await placeOn(trx, server.id, host.name)
@@ -85,24 +45,15 @@ export async function schedule(site: Site, payload: JobPayload<'schedule'>): Pro
   const { db, config } = site
   const server = await findServer(db, payload.serverId)
   if (!server || !isWaiting(server)) return
-  const { fitting, reasons } = choose(await hostsWithUse(db), server, await neighboursOf(db, server))
-  reach(config, 'scheduler.create.chosen')
-  const lost: Record<string, string> = {}
   try {
-    for (const host of fitting) {
-      if (await place(site, server, { host, payload })) {
-        reach(config, 'scheduler.create.committed')
-        return
-      }
-      lost[host.name] = 'another server took the last place'
-    }
+    await findHost(site, server, { take: (host) => place(site, server, { host, payload }) })
+    reach(config, 'scheduler.create.committed')
   } catch (error) {
     if (error instanceof Superseded) return
-    throw error
+    if (!(error instanceof NoValidHost)) throw error
+    const fault = { code: 500, message: error.message, details: '', host: null }
+    await db.transaction((trx) =>
+      server.vmState === 'building' ? fail(trx, server.id, fault) : returnToShelf(trx, server.id, fault),
+    )
   }
-  const error = new NoValidHost({ ...reasons, ...lost })
-  const fault = { code: 500, message: error.message, details: '', host: null }
-  await db.transaction((trx) =>
-    server.vmState === 'building' ? fail(trx, server.id, fault) : returnToShelf(trx, server.id, fault),
-  )
 }

@@ -15,6 +15,8 @@ export const guests = {
     .min(0)
     .default(512)
     .describe("MiB kept for the host itself: Nova's default"),
+  reservedVcpus: z.coerce.number().int().min(0).default(0).describe('CPUs kept for the host itself, before cpuRatio'),
+  reservedDiskGiB: z.coerce.number().int().min(0).default(0).describe('GiB kept for the host itself, before diskRatio'),
   diskReserveMiB: z.coerce
     .number()
     .int()

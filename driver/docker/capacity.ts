@@ -9,6 +9,7 @@ const infoShape = z.object({
   MemTotal: z.number(),
   ServerVersion: z.string(),
   Driver: z.string(),
+  CgroupVersion: z.string().default('1'),
   DockerRootDir: z.string(),
   SecurityOptions: z.array(z.string()).nullish(),
 })
@@ -32,6 +33,7 @@ export async function hostCapacity(docker: Docker): Promise<Capacity> {
       hypervisorType: 'docker',
       hypervisorVersion: info.ServerVersion,
       storageDriver: info.Driver,
+      cgroupVersion: Number(info.CgroupVersion),
       enforcesDisk: info.Driver === 'btrfs',
       guestRootUid: guestRootUid(info),
     }

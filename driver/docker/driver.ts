@@ -79,6 +79,10 @@ export class DockerDriver implements ComputeDriver {
     return await this.#images.ensure(reference, signal)
   }
 
+  async images(): Promise<readonly string[]> {
+    return await this.#images.references()
+  }
+
   async create(spec: GuestSpec): Promise<Guest> {
     const present = await this.#find(spec.serverId)
     if (present) {

@@ -100,6 +100,16 @@ export async function ensureLocal(docker: Docker, reference: string, signal?: Ab
   return { id: image.Id, init, isSystemd: true }
 }
 
+/** By digest, of every image that came from a registry or went to one. */
+export async function listReferences(docker: Docker): Promise<readonly string[]> {
+  const shape = z.array(z.object({ RepoDigests: z.array(z.string()).nullish() }))
+  try {
+    return shape.parse(await docker.listImages()).flatMap(({ RepoDigests }) => RepoDigests ?? [])
+  } catch (error) {
+    throw new Unavailable(`Docker does not list its images: ${messageOf(error)}`, { cause: error })
+  }
+}
+
 export interface RootFileSystem {
   readonly tarPath: string
   /** repository in a registry, such as '127.0.0.1:5010/images/debian-12' */

@@ -1,5 +1,5 @@
 import type Docker from 'dockerode'
-import { ensureLocal, type LocalImage } from './images.ts'
+import { ensureLocal, listReferences, type LocalImage } from './images.ts'
 
 /** A digest never means another image: asked for once, it is known, until it turns out to be gone. */
 export class Images {
@@ -27,6 +27,10 @@ export class Images {
 
   async ofId(id: string): Promise<LocalImage> {
     return this.#known.get(id) ?? (await ensureLocal(this.#docker, id))
+  }
+
+  async references(): Promise<readonly string[]> {
+    return await listReferences(this.#docker)
   }
 
   /** The engine may have lost one: all are asked for anew. */

@@ -36,7 +36,8 @@ const firstPid = 2 ** 22 + 1
 
 export class FakeDriver implements ComputeDriver {
   readonly #settings: FakeSettings
-  readonly #images = new Set<string>()
+  /** by id */
+  readonly #images = new Map<string, string>()
   readonly #guests = new Map<string, FakeGuest>()
   readonly #aside = new Map<string, FakeGuest>()
   readonly #watchers = new Set<(exit: GuestExit) => void>()
@@ -51,8 +52,12 @@ export class FakeDriver implements ComputeDriver {
     if (hasInit === undefined) return Promise.reject(new Invalid(`Image ${reference} is not in the registry.`))
     if (!hasInit) return Promise.reject(new Invalid(`Image ${reference} has no init, so it cannot boot as a machine.`))
     const id = `sha256:${createHash('sha256').update(reference).digest('hex')}`
-    this.#images.add(id)
+    this.#images.set(id, reference)
     return Promise.resolve(id)
+  }
+
+  images(): Promise<readonly string[]> {
+    return Promise.resolve([...this.#images.values()])
   }
 
   create(spec: GuestSpec): Promise<Guest> {

@@ -1,11 +1,34 @@
 /** `./berth schedule --dry-run`: where a server would go, and why. Nothing is promised. */
+import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { loadConfig } from '../../core/config.ts'
+import { loadConfig, type Config } from '../../core/config.ts'
 import { Invalid, messageOf, NotFound } from '../../core/errors.ts'
 import type { ServerFlavor } from '../../core/server.ts'
 import { connect, type Db } from '../../db/connect.ts'
-import { hostsWithUse } from '../../db/hosts.ts'
-import { choose } from '../schedule.ts'
+import { hostsWithImage } from '../../db/host-images.ts'
+import { hostsWithUse, type HostUse } from '../../db/hosts.ts'
+import { hostsOfServers, membersByHost } from '../../db/neighbours.ts'
+import { portsByRack } from '../../db/racks.ts'
+import { getServerGroup } from '../../db/server-groups.ts'
+import { choose, type Choice, type Fitting } from '../choose.ts'
+import { nobody, type Neighbours } from '../neighbours.ts'
+import type { Question } from '../question.ts'
+
+const { values } = parseArgs({
+  options: {
+    'dry-run': { type: 'boolean', default: false },
+    flavor: { type: 'string' },
+    image: { type: 'string' },
+    network: { type: 'string' },
+    project: { type: 'string' },
+    zone: { type: 'string' },
+    host: { type: 'string' },
+    group: { type: 'string' },
+    'same-host': { type: 'string', multiple: true },
+    'different-host': { type: 'string', multiple: true },
+    json: { type: 'boolean', default: false },
+  },
+})
 
 async function flavorNamed(db: Db, name: string): Promise<ServerFlavor> {
   const row = await db('flavors').where({ name }).orWhere({ id: name }).first()
@@ -13,48 +36,91 @@ async function flavorNamed(db: Db, name: string): Promise<ServerFlavor> {
   return row
 }
 
-function free(used: number, total: number, unit = ''): string {
-  return `${Math.max(0, Math.floor(total - used))} of ${Math.floor(total)}${unit}`
+async function imageNamed(db: Db, name: string | undefined): Promise<string> {
+  if (name === undefined) return ''
+  const row = await db('images').where({ status: 'active' }).whereRaw('(name = ? or id::text = ?)', [name, name]).first()
+  if (!row?.reference) throw new NotFound('Image', name)
+  return row.reference
 }
 
-const { values } = parseArgs({
-  options: {
-    'dry-run': { type: 'boolean', default: false },
-    flavor: { type: 'string' },
-    zone: { type: 'string' },
-    host: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-})
+async function networkNamed(db: Db, name: string | undefined): Promise<ReadonlyMap<string, number>> {
+  if (name === undefined) return new Map()
+  const row = await db('networks').whereRaw('(name = ? or id::text = ?)', [name, name]).first('id')
+  if (!row) throw new NotFound('Network', name)
+  return await portsByRack(db, row.id)
+}
 
-async function explain(db: Db): Promise<void> {
-  if (!values['dry-run']) throw new Invalid('--dry-run is needed: servers are scheduled when they are made')
-  if (values.flavor === undefined) throw new Invalid('--flavor: a name or id is needed')
-  const flavor = await flavorNamed(db, values.flavor)
-  const hosts = await hostsWithUse(db)
-  const { fitting, reasons } = choose(hosts, {
-    flavor,
+async function neighboursAsked(db: Db): Promise<Neighbours> {
+  const near = values['same-host']
+  const far = values['different-host'] ?? []
+  const group = values.group === undefined ? null : await getServerGroup(db, values.group, null)
+  return {
+    ...nobody,
+    group,
+    members: group === null ? new Map() : await membersByHost(db, group.id, randomUUID()),
+    sameHosts: near === undefined ? null : await hostsOfServers(db, near),
+    differentHosts: await hostsOfServers(db, far),
+  }
+}
+
+async function question(db: Db, flavorName: string): Promise<Question> {
+  const imageReference = await imageNamed(db, values.image)
+  const server = {
+    flavor: await flavorNamed(db, flavorName),
     failedHosts: {},
     requestedHost: values.host ?? null,
     pinnedZone: values.zone ?? null,
     hints: {},
     serverGroupId: null,
-  })
-  const refused = Object.entries(reasons).map(([host, reason]) => ({ host, reason }))
-  if (values.json) {
-    process.stdout.write(`${JSON.stringify({ fitting: fitting.map(({ name }) => name), refused }, null, 2)}\n`)
-    return
+    projectId: values.project ?? '',
+    imageReference,
+    lot: '',
   }
-  for (const [index, one] of fitting.entries()) {
-    const memory = free(one.usedMemoryMiB, (one.memoryMiB - one.reservedMemoryMiB) * one.memoryRatio, ' MiB')
-    const cpus = free(one.usedVcpus, one.vcpus * one.cpuRatio)
+  return {
+    server,
+    neighbours: await neighboursAsked(db),
+    imageHosts: new Set(await hostsWithImage(db, imageReference)),
+    portsByRack: await networkNamed(db, values.network),
+  }
+}
+
+function free(used: number, total: number, unit = ''): string {
+  return `${Math.max(0, Math.floor(total - used))} of ${Math.floor(total)}${unit}`
+}
+
+function roomOf(host: HostUse): string {
+  const memory = free(host.usedMemoryMiB, (host.memoryMiB - host.reservedMemoryMiB) * host.memoryRatio, ' MiB')
+  return `${memory} and ${free(host.usedVcpus, (host.vcpus - host.reservedVcpus) * host.cpuRatio)} vcpus free, ${host.servers} servers`
+}
+
+function pointsOf({ points, parts }: Fitting): string {
+  return `${points.toFixed(2)} points = ${parts.map((part) => `${part.weigher} ${part.points.toFixed(2)}`).join(' + ')}`
+}
+
+function text({ fitting, reasons }: Choice): string {
+  const lines = fitting.map((one, index) => {
     const mark = index === 0 ? '✓' : ' '
-    process.stdout.write(
-      `  ${mark} ${index + 1}. ${one.name}: ${memory} and ${cpus} vcpus free, ${one.servers} servers\n`,
-    )
-  }
-  for (const { host, reason } of refused) process.stdout.write(`  ✗ ${host}: ${reason}\n`)
-  if (fitting.length === 0) process.exitCode = 1
+    return `  ${mark} ${index + 1}. ${one.host.name}: ${roomOf(one.host)}\n         ${pointsOf(one)}`
+  })
+  return [...lines, ...Object.entries(reasons).map(([host, reason]) => `  ✗ ${host}: ${reason}`), ''].join('\n')
+}
+
+function json({ fitting, reasons }: Choice): string {
+  const passed = fitting.map(({ host, points, parts }) => ({
+    host: host.name,
+    points,
+    parts: Object.fromEntries(parts.map((part) => [part.weigher, part.points])),
+  }))
+  const refused = Object.entries(reasons).map(([host, reason]) => ({ host, reason }))
+  return `${JSON.stringify({ fitting: passed, refused }, null, 2)}\n`
+}
+
+async function explain(db: Db, config: Config): Promise<void> {
+  if (!values['dry-run']) throw new Invalid('--dry-run is needed: servers are scheduled when they are made')
+  if (values.flavor === undefined) throw new Invalid('--flavor: a name or id is needed')
+  const choice = choose(await hostsWithUse(db), await question(db, values.flavor), config)
+  process.stdout.write(values.json ? json(choice) : text(choice))
+  if (choice.fitting.length === 0) process.exitCode = 1
 }
 
 const config = loadConfig()
@@ -62,7 +128,7 @@ if (config.databaseUrl === null)
   throw new Invalid('DATABASE_URL is not set: ./berth schedule sets it for a cloud that is up')
 const db = connect(config.databaseUrl, { size: 2, name: 'explain' })
 try {
-  await explain(db)
+  await explain(db, config)
 } catch (error) {
   process.stderr.write(`berth: ${messageOf(error)}\n`)
   process.exitCode = error instanceof Invalid || error instanceof NotFound ? 2 : 1

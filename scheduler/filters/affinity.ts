@@ -1,7 +1,7 @@
-import type { Filter } from './filter.ts'
+import type { Filter } from '../question.ts'
 
 /** The first server of a group may go anywhere. */
-export const affinity: Filter = (host, _server, { group, members }) =>
+export const affinity: Filter = (host, { neighbours: { group, members } }) =>
   group?.policy !== 'affinity' || members.size === 0 || members.has(host.name)
     ? null
     : 'the other servers of the group are elsewhere'

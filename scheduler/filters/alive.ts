@@ -1,5 +1,5 @@
 import { silentSecondsAllowed } from '../../db/host-status.ts'
-import type { Filter } from './filter.ts'
+import type { Filter } from '../question.ts'
 
 export const alive: Filter = (host) => {
   if (host.isForcedDown) return 'an administrator has declared it down'

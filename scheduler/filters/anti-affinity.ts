@@ -1,6 +1,6 @@
-import type { Filter } from './filter.ts'
+import type { Filter } from '../question.ts'
 
-export const antiAffinity: Filter = (host, _server, { group, members }) => {
+export const antiAffinity: Filter = (host, { neighbours: { group, members } }) => {
   if (group?.policy !== 'anti-affinity') return null
   const present = members.get(host.name) ?? 0
   const most = group.maxServerPerHost ?? 1

@@ -1,4 +1,4 @@
-import type { Filter } from './filter.ts'
+import type { Filter } from '../question.ts'
 
 function lack(
   what: string,
@@ -11,11 +11,20 @@ function lack(
     : `${what}: ${wanted}${unit} wanted, ${Math.max(0, free)}${unit} free of ${Math.floor(total)}${unit}`
 }
 
-export const capacity: Filter = (host, { flavor }) =>
-  lack('vcpus', '', { wanted: flavor.vcpus, used: host.usedVcpus, total: host.vcpus * host.cpuRatio }) ??
+/** What is promised of each is its size, less what is reserved, times its ratio. */
+export const capacity: Filter = (host, { server: { flavor } }) =>
+  lack('vcpus', '', {
+    wanted: flavor.vcpus,
+    used: host.usedVcpus,
+    total: (host.vcpus - host.reservedVcpus) * host.cpuRatio,
+  }) ??
   lack('memory', ' MiB', {
     wanted: flavor.memoryMiB,
     used: host.usedMemoryMiB,
     total: (host.memoryMiB - host.reservedMemoryMiB) * host.memoryRatio,
   }) ??
-  lack('disk', ' GiB', { wanted: flavor.diskGiB, used: host.usedDiskGiB, total: host.diskGiB * host.diskRatio })
+  lack('disk', ' GiB', {
+    wanted: flavor.diskGiB,
+    used: host.usedDiskGiB,
+    total: (host.diskGiB - host.reservedDiskGiB) * host.diskRatio,
+  })

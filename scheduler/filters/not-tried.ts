@@ -1,3 +1,3 @@
-import type { Filter } from './filter.ts'
+import type { Filter } from '../question.ts'
 
-export const notTried: Filter = (host, server) => server.failedHosts[host.name] ?? null
+export const notTried: Filter = (host, { server }) => server.failedHosts[host.name] ?? null

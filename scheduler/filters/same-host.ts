@@ -1,4 +1,4 @@
-import type { Filter } from './filter.ts'
+import type { Filter } from '../question.ts'
 
-export const sameHost: Filter = (host, _server, { sameHosts }) =>
+export const sameHost: Filter = (host, { neighbours: { sameHosts } }) =>
   sameHosts === null || sameHosts.includes(host.name) ? null : 'none of the servers of hint same_host is on it'

@@ -16,6 +16,7 @@ async function host(vcpus: number): Promise<(cpuset: string | null) => Promise<F
       hypervisorType: 'fake',
       hypervisorVersion: '1',
       storageDriver: 'overlay2',
+      cgroupVersion: 2,
       enforcesDisk: false,
       guestRootUid: 0,
     },

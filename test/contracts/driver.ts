@@ -95,6 +95,12 @@ export function keepsTheDriverContract(site: () => DriverSite): void {
     expect(await driver.ensureImage(bootable)).toBe(id)
   })
 
+  test('an image that was asked for is among those that are here', async () => {
+    const { driver, bootable } = site()
+    await driver.ensureImage(bootable)
+    expect(await driver.images()).toContain(bootable)
+  })
+
   test('an image without an init is refused with the reason', async () => {
     await expect(site().driver.ensureImage(site().initless)).rejects.toMatchObject({
       kind: 'invalid',

@@ -10,6 +10,7 @@ const capacity = {
   hypervisorType: 'fake',
   hypervisorVersion: '1',
   storageDriver: 'memory',
+  cgroupVersion: 2,
   enforcesDisk: false,
   guestRootUid: 0,
 }

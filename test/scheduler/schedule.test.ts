@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { z } from 'zod'
-import { settings } from '../../core/config.ts'
+import { settings, type Config } from '../../core/config.ts'
 import { latestFault } from '../../db/servers.ts'
+import { HostBook } from '../../scheduler/host-book.ts'
 import { schedule } from '../../scheduler/schedule.ts'
 import { addHost, boot, bootBody, startApi, type TestApi } from '../api/fixture.ts'
 
@@ -19,8 +20,8 @@ afterAll(async () => {
 })
 
 /** @returns the host that was chosen; null when there was none */
-async function settle(serverId: string): Promise<string | null> {
-  const site = { db: api.db, config: settings.parse({ home: '/nowhere' }) }
+async function settle(serverId: string, changed: Partial<Config> = {}): Promise<string | null> {
+  const site = { db: api.db, config: settings.parse({ home: '/nowhere', ...changed }), book: new HostBook(api.db) }
   await schedule(site, { serverId, requestId: `req-${randomUUID()}`, adminPassword: 'x' })
   return (await api.db('servers').where({ id: serverId }).first('host'))?.host ?? null
 }

@@ -1,0 +1,66 @@
+/** The way from a server that looks for a host to a place that is promised to it. */
+import { NoValidHost } from '../core/errors.ts'
+import type { Server } from '../core/server.ts'
+import type { Db, Transaction } from '../db/connect.ts'
+import type { HostUse } from '../db/hosts.ts'
+import { lockServerGroup } from '../db/server-groups.ts'
+import { choose, suitsGroup } from './choose.ts'
+import { neighboursOf } from './neighbours.ts'
+import type { Question, Wish } from './question.ts'
+import type { Site } from './site.ts'
+
+/** Hosts that are tried before the book is read anew: who loses so often reads an old page. */
+const triesPerPage = 4
+
+/** What is asked of hosts on behalf of a server; `wish` differs from the server where it must not go back to where it is. */
+async function questionFor({ db, book, config }: Site, server: Server, wish: Partial<Wish>): Promise<Question> {
+  const weighs = (name: string): boolean =>
+    config.schedulerWeighers.some((text) => text.startsWith(`${name}=`)) ||
+    config.schedulerFilters.some((filter) => filter === name)
+  const [neighbours, imageHosts, portsByRack] = await Promise.all([
+    neighboursOf(db, server),
+    weighs('image-present') ? book.imageHosts(server.imageReference) : new Set<string>(),
+    weighs('subnet-balance') ? book.portsByRack(server.id) : new Map<string, number>(),
+  ])
+  return { server: { ...server, lot: server.id, ...wish }, neighbours, imageHosts, portsByRack }
+}
+
+/** Others of the group may have found places in the meantime; from now on they wait for this transaction. */
+export async function stillSuits(trx: Transaction, { config }: Site, server: Server, host: HostUse): Promise<boolean> {
+  if (server.serverGroupId === null) return true
+  await lockServerGroup(trx, server.serverGroupId)
+  const question = await questionOfGroup(trx, server)
+  return suitsGroup(host, question, config)
+}
+
+async function questionOfGroup(db: Db, server: Server): Promise<Question> {
+  const neighbours = await neighboursOf(db, server)
+  return { server: { ...server, lot: server.id }, neighbours, imageHosts: new Set(), portsByRack: new Map() }
+}
+
+/**
+ * Goes from the best host to the worst until `take` says that a place was promised. What a page of a moment ago refuses, or promises in
+ * vain, is asked again of a fresh one: a server is never sent away for what is no more true.
+ *
+ * @throws NoValidHost with the reason of every host
+ */
+export async function findHost(
+  site: Site,
+  server: Server,
+  { wish = {}, take }: { readonly wish?: Partial<Wish>; readonly take: (host: HostUse) => Promise<boolean> },
+): Promise<void> {
+  const lost: Record<string, string> = {}
+  for (let isFresh = false; ; isFresh = true) {
+    const page = await site.book.page({ isFresh })
+    const { fitting, reasons } = choose(page.hosts, await questionFor(site, server, wish), site.config)
+    const left = fitting.filter(({ host }) => lost[host.name] === undefined)
+    for (const { host } of left.slice(0, triesPerPage)) {
+      if (await take(host)) {
+        await site.book.took(host.name, server.flavor)
+        return
+      }
+      lost[host.name] = 'another server took the last place'
+    }
+    if (left.length === 0 && page.isFresh) throw new NoValidHost({ ...lost, ...reasons })
+  }
+}

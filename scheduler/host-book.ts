@@ -1,0 +1,88 @@
+import type { ServerFlavor } from '../core/server.ts'
+import type { Db } from '../db/connect.ts'
+import { hostsWithImage } from '../db/host-images.ts'
+import { hostsWithUse, type HostUse } from '../db/hosts.ts'
+import { neighboursByRack } from '../db/racks.ts'
+
+/** How old what the book says may be: a host that went is then still offered, and its claim or its agent refuses. */
+const freshMs = 1000
+
+/** All hosts as they were a moment ago. */
+export interface Page {
+  readonly hosts: readonly HostUse[]
+  /** whether it was read for this question */
+  readonly isFresh: boolean
+}
+
+interface Reading {
+  readonly at: number
+  readonly hosts: Map<string, HostUse>
+  readonly images: Map<string, Promise<ReadonlySet<string>>>
+}
+
+/**
+ * What a scheduler knows of all hosts, read about once a second however many servers it places. Its own claims are written in at once;
+ * those of other schedulers are seen with the next reading, and by the claim itself, which never trusts the book.
+ */
+export class HostBook {
+  readonly #db: Db
+  #reading: Promise<Reading> | null = null
+  #begunAt = -Infinity
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  async #read(at: number): Promise<Reading> {
+    const hosts = await hostsWithUse(this.#db)
+    return { at, hosts: new Map(hosts.map((host) => [host.name, host])), images: new Map() }
+  }
+
+  #current(notBefore: number): Promise<Reading> {
+    if (this.#reading && this.#begunAt >= notBefore) return this.#reading
+    this.#begunAt = performance.now()
+    const reading = this.#read(this.#begunAt)
+    reading.catch(() => {
+      if (this.#reading === reading) this.#reading = null
+    })
+    this.#reading = reading
+    return reading
+  }
+
+  /** @param isFresh whether only a reading that begins from now on will do */
+  async page({ isFresh }: { readonly isFresh: boolean }): Promise<Page> {
+    const asked = performance.now()
+    const { at, hosts } = await this.#current(isFresh ? asked : asked - freshMs)
+    return { hosts: [...hosts.values()], isFresh: at >= asked }
+  }
+
+  /** The hosts that have an image, as of the page. */
+  async imageHosts(reference: string): Promise<ReadonlySet<string>> {
+    const { images } = await this.#current(-Infinity)
+    const known = images.get(reference) ?? hostsWithImage(this.#db, reference).then((names) => new Set(names))
+    images.set(reference, known)
+    known.catch(() => images.delete(reference))
+    return await known
+  }
+
+  /** Empty where there are no racks to choose between. */
+  async portsByRack(serverId: string): Promise<ReadonlyMap<string, number>> {
+    const { hosts } = await this.#current(-Infinity)
+    const racks = new Set([...hosts.values()].map(({ rack }) => rack).filter((rack) => rack !== null))
+    return racks.size < 2 ? new Map() : await neighboursByRack(this.#db, serverId)
+  }
+
+  /** A place on the host is promised. */
+  async took(name: string, { vcpus, memoryMiB, diskGiB }: ServerFlavor): Promise<void> {
+    const { hosts } = await this.#current(-Infinity)
+    const host = hosts.get(name)
+    if (!host) return
+    hosts.set(name, {
+      ...host,
+      servers: host.servers + 1,
+      usedVcpus: host.usedVcpus + vcpus,
+      usedMemoryMiB: host.usedMemoryMiB + memoryMiB,
+      usedDiskGiB: host.usedDiskGiB + diskGiB,
+    })
+  }
+}

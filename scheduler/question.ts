@@ -1,0 +1,35 @@
+/** What is asked of every host when a server looks for one. */
+import type { Server } from '../core/server.ts'
+import type { HostUse } from '../db/hosts.ts'
+import type { Neighbours } from './neighbours.ts'
+
+/** What a server asks of its host. */
+export type Wish = Pick<
+  Server,
+  | 'flavor'
+  | 'failedHosts'
+  | 'requestedHost'
+  | 'pinnedZone'
+  | 'hints'
+  | 'serverGroupId'
+  | 'projectId'
+  | 'imageReference'
+> & {
+  /** decides between hosts that are equally good */
+  readonly lot: string
+}
+
+export interface Question {
+  readonly server: Wish
+  readonly neighbours: Neighbours
+  /** hosts that have the server's image */
+  readonly imageHosts: ReadonlySet<string>
+  /** ports of the server's subnets in each rack; empty where there are no racks to choose between */
+  readonly portsByRack: ReadonlyMap<string, number>
+}
+
+/** Why this host cannot take the server, in words for its owner; null = it can. */
+export type Filter = (host: HostUse, question: Question) => string | null
+
+/** How well each of the hosts that passed would do, from 0 to 1; 1 is best. Asked once for all of them, since some compare. */
+export type Weigher = (hosts: readonly HostUse[], question: Question) => (host: HostUse) => number
