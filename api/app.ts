@@ -1,4 +1,4 @@
-/** The HTTP application: six facades on one port, each a table of routes with its own way to say what went wrong. */
+/** The HTTP application: seven facades on one port, each a table of routes with its own way to say what went wrong. */
 import { randomUUID } from 'node:crypto'
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
 import { computeRoutes } from './compute/routes.ts'
@@ -15,6 +15,7 @@ import {
 import { TooManyAttempts } from './identity/login-guard.ts'
 import { identityRoutes } from './identity/routes.ts'
 import { imageRoutes } from './image/routes.ts'
+import { inventoryRoutes } from './inventory/routes.ts'
 import { ipamRoutes } from './ipam/routes.ts'
 import { networkRoutes } from './network/routes.ts'
 import { placementRoutes } from './placement/routes.ts'
@@ -34,6 +35,7 @@ export const facades: readonly Facade[] = [
   { at: '/image', routes: imageRoutes, writeFault: imageFault, versioned: false },
   { at: '/networking', routes: networkRoutes, writeFault: networkFault, versioned: false },
   { at: '/ipam', routes: ipamRoutes, writeFault: identityFault, versioned: false },
+  { at: '/inventory', routes: inventoryRoutes, writeFault: identityFault, versioned: false },
   { at: '/placement', routes: placementRoutes, writeFault: placementFault, versioned: false },
 ]
 

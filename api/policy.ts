@@ -178,6 +178,7 @@ export const policy = {
   delete_quota: 'admin',
   get_floatingip: 'reader',
   'ipam:admin': 'admin',
+  'inventory:admin': 'admin',
   get_availability_zone: 'reader',
   get_agent: 'admin',
   'identity:own': 'any',

@@ -2,22 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { Conflict, Invalid, messageOf, NotFound, Unavailable } from '../core/errors.ts'
+import { Conflict, Invalid, messageOf, Unavailable } from '../core/errors.ts'
 import type { Client } from './client.ts'
 import type { Terminal } from './pool.ts'
-import { table } from './table.ts'
+import { addInventory, setState } from './hosts.ts'
 
 const microversion = '2.88'
-const service = z.object({
-  id: z.string(),
-  host: z.string(),
-  zone: z.string(),
-  status: z.string(),
-  state: z.string(),
-  forced_down: z.boolean(),
-  disabled_reason: z.string().nullable(),
-})
-type Service = z.output<typeof service>
 const server = z.object({
   id: z.string(),
   name: z.string(),
@@ -27,19 +17,6 @@ const server = z.object({
 })
 type Server = z.output<typeof server>
 const pollMs = 1000
-
-async function services(client: Client): Promise<readonly Service[]> {
-  const shape = z.object({ services: z.array(service) })
-  return (await client.ask('/compute/v2.1/os-services', { shape, microversion, query: { binary: 'nova-compute' } }))
-    .services
-}
-
-async function serviceOf(client: Client, host: string): Promise<Service> {
-  const all = await services(client)
-  const found = all.find((one) => one.host === host)
-  if (!found) throw new NotFound('Host', `${host} (there are: ${all.map((one) => one.host).join(', ')})`)
-  return found
-}
 
 async function serversOn(client: Client, host: string): Promise<readonly Server[]> {
   const shape = z.object({ servers: z.array(server) })
@@ -110,18 +87,13 @@ interface DrainOptions {
   readonly parallel: string
 }
 
-async function setStatus(client: Client, host: string, body: Readonly<Record<string, unknown>>): Promise<void> {
-  const { id } = await serviceOf(client, host)
-  await client.ask(`/compute/v2.1/os-services/${id}`, { shape: z.unknown(), microversion, method: 'PUT', body })
-}
-
 /** @returns whether the host is empty */
 async function drain({ client: open, print }: Terminal, host: string, { parallel }: DrainOptions): Promise<boolean> {
   const width = Number(parallel)
   if (!Number.isInteger(width) || width < 1)
     throw new Invalid(`--parallel ${parallel}: a whole number from 1 is needed`)
   const client = await open()
-  await setStatus(client, host, { status: 'disabled', disabled_reason: 'drain' })
+  await setState(client, host, 'draining')
   const waiting = [...(await unconfirmed(client, host)), ...(await serversOn(client, host))]
   const total = waiting.length
   print(`${host} takes no new servers; ${total} to move, ${width} at a time\n`)
@@ -146,27 +118,9 @@ async function drain({ client: open, print }: Terminal, host: string, { parallel
   return failed === 0
 }
 
-async function list({ client: open, print }: Terminal, { json = false }: { readonly json?: boolean }): Promise<void> {
-  const client = await open()
-  const rows = await Promise.all(
-    (await services(client)).map(async (one) => ({
-      host: one.host,
-      zone: one.zone,
-      state: one.forced_down ? 'down (forced)' : one.state,
-      status: one.status === 'enabled' ? 'enabled' : (one.disabled_reason ?? 'disabled'),
-      servers: (await serversOn(client, one.host)).length,
-    })),
-  )
-  print(json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows))
-}
-
 export function hostCommand(terminal: Terminal): Command {
-  const command = new Command('host').description('hosts: list, drain, maintenance, enable')
-  command
-    .command('list')
-    .description('every host: alive, enabled, how many servers')
-    .option('--json', 'for programs')
-    .action((options: { json?: boolean }) => list(terminal, options))
+  const command = new Command('host').description('hosts: list, show, set, disable, maintenance, enable, drain')
+  addInventory(command, terminal)
   command
     .command('drain')
     .description('move every server to other hosts; broken off, it goes on when it is run again')
@@ -175,18 +129,5 @@ export function hostCommand(terminal: Terminal): Command {
     .action(async (host: string, options: DrainOptions) => {
       if (!(await drain(terminal, host, options))) process.exitCode = 1
     })
-  command
-    .command('maintenance')
-    .description('no new servers, those that are there stay')
-    .argument('<host>')
-    .argument('[reason]', 'said wherever the host is listed', 'maintenance')
-    .action(async (host: string, reason: string) =>
-      setStatus(await terminal.client(), host, { status: 'disabled', disabled_reason: reason }),
-    )
-  command
-    .command('enable')
-    .description('new servers again')
-    .argument('<host>')
-    .action(async (host: string) => setStatus(await terminal.client(), host, { status: 'enabled' }))
   return command
 }

@@ -1,7 +1,19 @@
+import type { HostState } from '../core/host.ts'
 import type { Db } from './connect.ts'
+import type { HostUse } from './hosts.ts'
 
 /** Nova's service_down_time: an agent silent for longer counts as down. */
 export const silentSecondsAllowed = 60
+
+/** What a host is to its operator, and why it is not up. */
+export function stateOf(
+  host: Pick<HostUse, 'isForcedDown' | 'silentSeconds' | 'isEnabled' | 'disabledAs' | 'disabledReason'>,
+): { readonly state: HostState; readonly reason: string | null } {
+  if (host.isForcedDown) return { state: 'down', reason: 'an administrator has declared it down' }
+  if (host.silentSeconds > silentSecondsAllowed)
+    return { state: 'down', reason: `its agent has been silent for ${Math.round(host.silentSeconds)} s` }
+  return host.isEnabled ? { state: 'up', reason: null } : { state: host.disabledAs, reason: host.disabledReason }
+}
 
 /** What Nova calls host_status. */
 export type HostStatus = 'UP' | 'DOWN' | 'UNKNOWN' | 'MAINTENANCE'

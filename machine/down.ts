@@ -11,6 +11,7 @@ import { dockerInfo, misfits } from './parts/docker.ts'
 import { at, type Site } from './parts/part.ts'
 import { end, fromPidFile } from './process.ts'
 import { step } from './progress.ts'
+import { isOfService } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
 import { keptParts } from './supervision.ts'
 
@@ -63,9 +64,10 @@ async function stopPart(site: Site, name: string): Promise<void> {
 
 /** api, scheduler and agent end: from here on nobody makes rows true. */
 export async function stopServices(site: Site): Promise<void> {
-  if (!(await keptParts(site))) return
+  const kept = await keptParts(site)
+  if (!kept) return
   await step(at(site, 'services'), async () => {
-    for (const name of site.config.services) await stopPart(site, name)
+    for (const name of kept.keys()) if (isOfService(name)) await stopPart(site, name)
   })
 }
 

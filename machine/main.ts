@@ -119,7 +119,9 @@ program
   })
 program
   .command('schedule')
-  .description('where a server would go, and why not elsewhere: --dry-run --flavor NAME [--zone] [--host] [--json]')
+  .description(
+    'where a server would go, and why not elsewhere: --dry-run --flavor NAME [--image|--zone|--host|--group|... NAME] [--json]',
+  )
   .argument('[words...]')
   .allowUnknownOption()
   .passThroughOptions()
@@ -212,7 +214,7 @@ suite
 /** Words said to a cloud over HTTP: the one that the environment names, else the one here. */
 for (const [word, description] of [
   ['pool', 'IP pools: list, show, create, reserve, find, map, import, ...'],
-  ['host', 'hosts: list, drain, maintenance, enable'],
+  ['host', 'hosts: list, show, set, disable, maintenance, enable, drain'],
   ['server', 'servers: why'],
   ['port', 'ports: show, and trace from one to another'],
 ] as const)

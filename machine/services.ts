@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { publicUrl, settings, variableOf, type Config } from '../core/config.ts'
+import { processName, publicUrl, settings, variableOf, type Config } from '../core/config.ts'
 import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { keep, type Found, type Site } from './parts/part.ts'
@@ -17,6 +17,30 @@ export interface Parts {
   readonly openvswitch: Found
   readonly registry: Found
   readonly lxcfs: Found
+}
+
+/** One process: the first of its kind has the plain name, the second 'api-2'. */
+export interface ServiceProcess {
+  readonly service: Service
+  readonly number: number
+  readonly name: string
+}
+
+/** All processes of a host that are to run; there is one agent, since a host is one. */
+export function processesOf(config: Config): readonly ServiceProcess[] {
+  const counts = { api: config.apis, scheduler: config.schedulers, agent: 1 }
+  return config.services.flatMap((service) =>
+    Array.from({ length: counts[service] }, (_none, index) => ({
+      service,
+      number: index + 1,
+      name: processName(service, { processNumber: index + 1 }),
+    })),
+  )
+}
+
+/** Whether the supervisor keeps this part for one of our services, wanted or no more. */
+export function isOfService(part: string): boolean {
+  return services.some((name) => name === part.replace(/-[2-9]$/, ''))
 }
 
 /** What 'auto' means on this machine. */
@@ -46,7 +70,7 @@ export function environmentOf({ config }: Site, parts: Parts, adminPassword: str
 }
 
 /** A service writes its pid when it is ready: a file that a predecessor left names another. */
-async function isReady({ layout }: Site, name: Service): Promise<boolean> {
+async function isReady({ layout }: Site, name: string): Promise<boolean> {
   const parts = await ask(layout.supervisorSocket, { op: 'status' })
   const pid = parts.find((part) => part.name === name)?.pid ?? null
   return pid !== null && (await readFile(join(layout.run, `${name}.ready`), 'utf8')).trim() === String(pid)
@@ -67,12 +91,16 @@ export async function codeDigest({ layout }: Site): Promise<string> {
 /** A service keeps little for long: its memory counts more than the rarer pauses of a large heap. No difference in a boot was measured. */
 const nodeFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--optimize-for-size']
 
-/** The service answers, or has said that it is ready, when this returns. */
-export async function startService(site: Site, name: Service, env: Record<string, string>): Promise<void> {
+/** The process answers, or has said that it is ready, when this returns. */
+export async function startService(
+  site: Site,
+  { service, number, name }: ServiceProcess,
+  env: Record<string, string>,
+): Promise<void> {
   const log = await keep(site, {
     name,
-    command: [process.execPath, ...nodeFlags, join(site.layout.project, name, 'main.ts')],
-    env,
+    command: [process.execPath, ...nodeFlags, join(site.layout.project, service, 'main.ts')],
+    env: { ...env, [variableOf('processNumber')]: String(number) },
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 30_000,
   })

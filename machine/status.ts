@@ -3,20 +3,10 @@ import { basename } from 'node:path'
 import { publicUrl } from '../core/config.ts'
 import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
-import { services, type Service } from './services.ts'
+import { processesOf } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
 
-const expected = [
-  'postgres',
-  'docker',
-  'ovsdb-server',
-  'ovs-vswitchd',
-  'registry',
-  'lxcfs',
-  'api',
-  'scheduler',
-  'agent',
-] as const
+const realParts = ['postgres', 'docker', 'ovsdb-server', 'ovs-vswitchd', 'registry', 'lxcfs'] as const
 
 /** Parts that the user gave run without us. */
 function given({ config }: Site): ReadonlyMap<string, string> {
@@ -41,10 +31,6 @@ function whereIs({ config, layout }: Site): Readonly<Record<string, string>> {
     lxcfs: `${layout.home}/lxcfs`,
     api: publicUrl(config),
   }
-}
-
-function isService(name: string): name is Service {
-  return services.some((one) => one === name)
 }
 
 export interface PartLine {
@@ -72,12 +58,17 @@ async function partsOf(site: Site): Promise<readonly PartLine[]> {
   const byName = new Map(parts.map((part) => [part.name, part]))
   const theirs = given(site)
   const where = whereIs(site)
-  const here = expected.filter((name) => !isService(name) || site.config.services.includes(name))
-  return here.map((name) => {
+  return [...realParts, ...processesOf(site.config).map(({ name }) => name)].map((name) => {
     const kept = byName.get(name)
     const pid = kept?.pid ?? null
     const state = pid !== null ? 'up' : theirs.has(name) ? 'given' : 'down'
-    return { name, state, pid, restarts: kept?.restarts ?? 0, where: theirs.get(name) ?? where[name] ?? '' }
+    return {
+      name,
+      state,
+      pid,
+      restarts: kept?.restarts ?? 0,
+      where: theirs.get(name) ?? where[name.replace(/^api-\d$/, 'api')] ?? '',
+    }
   })
 }
 

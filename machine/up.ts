@@ -27,7 +27,16 @@ import { step } from './progress.ts'
 import { buildImages, publishImages } from './publish.ts'
 import type { BuiltImage } from '../images/build.ts'
 import { adminPassword } from './secrets.ts'
-import { codeDigest, datapathOf, environmentOf, startService, type Parts } from './services.ts'
+import {
+  codeDigest,
+  datapathOf,
+  environmentOf,
+  isOfService,
+  processesOf,
+  startService,
+  type Parts,
+} from './services.ts'
+import { ask } from './supervisor-protocol.ts'
 import { keptParts, startSupervisor } from './supervision.ts'
 import { writeCloudsYaml } from './env.ts'
 
@@ -102,10 +111,15 @@ async function makeReady(site: Site): Promise<void> {
   await step(at(site, 'supervisor'), () => startSupervisor(site))
 }
 
+/** Every process that is to run does, and none of an earlier `up` that is no more wanted. */
 async function startServices(site: Site, env: Record<string, string>): Promise<void> {
   const digest = await codeDigest(site)
-  for (const name of site.config.services)
-    await step(at(site, name), () => startService(site, name, { ...env, BERTH_CODE: digest }))
+  const wanted = processesOf(site.config)
+  for (const name of (await keptParts(site))?.keys() ?? [])
+    if (isOfService(name) && !wanted.some((one) => one.name === name))
+      await step(at(site, `${name} ends`), () => ask(site.layout.supervisorSocket, { op: 'stop', name }))
+  for (const one of wanted)
+    await step(at(site, one.name), () => startService(site, one, { ...env, BERTH_CODE: digest }))
 }
 
 /** A host that takes part in a cloud whose database and registry are given: its engine, its switch, its agent. */

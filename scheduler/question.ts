@@ -6,14 +6,7 @@ import type { Neighbours } from './neighbours.ts'
 /** What a server asks of its host. */
 export type Wish = Pick<
   Server,
-  | 'flavor'
-  | 'failedHosts'
-  | 'requestedHost'
-  | 'pinnedZone'
-  | 'hints'
-  | 'serverGroupId'
-  | 'projectId'
-  | 'imageReference'
+  'flavor' | 'failedHosts' | 'requestedHost' | 'pinnedZone' | 'hints' | 'serverGroupId' | 'projectId' | 'imageReference'
 > & {
   /** decides between hosts that are equally good */
   readonly lot: string

@@ -70,7 +70,7 @@ export async function update(call: Call): Promise<Reply> {
     throw new Invalid('{} does not have enough properties: status or maintenance_mode is needed')
   const { name } = await hostOf(call)
   if (maintenance_mode !== undefined) throw new Unsupported('The requested functionality is not supported.')
-  await changeHost(call.db, name, { isEnabled: status === 'enable', disabledReason: null })
+  await changeHost(call.db, name, { isEnabled: status === 'enable', disabledAs: 'disabled', disabledReason: null })
   return { status: 200, body: { host: name, status: `${status ?? ''}d` } }
 }
 

@@ -41,10 +41,13 @@ function wishOf(action: string, wanted: Named): { readonly wish: HostWish; reado
     case 'enable':
       return { wish: { isEnabled: true, disabledReason: null }, said: { status: 'enabled' } }
     case 'disable':
-      return { wish: { isEnabled: false, disabledReason: null }, said: { status: 'disabled' } }
+      return { wish: { isEnabled: false, disabledAs: 'disabled', disabledReason: null }, said: { status: 'disabled' } }
     case 'disable-log-reason':
       if (why === undefined) throw new Invalid('Missing disabled reason field')
-      return { wish: { isEnabled: false, disabledReason: why }, said: { status: 'disabled', disabled_reason: why } }
+      return {
+        wish: { isEnabled: false, disabledAs: 'disabled', disabledReason: why },
+        said: { status: 'disabled', disabled_reason: why },
+      }
     case 'force-down':
       if (isForcedDown === undefined) throw new Invalid('Missing forced_down field')
       return { wish: { isForcedDown }, said: { forced_down: isForcedDown } }
@@ -101,7 +104,9 @@ export async function update(call: Call): Promise<Reply> {
     throw new Invalid("No updates were requested. Fields 'status' or 'forced_down' should be specified.")
   if (!host) throw refusal('nova-scheduler')
   const wish: HostWish = {
-    ...(status === undefined ? {} : { isEnabled: status === 'enabled', disabledReason: why ?? null }),
+    ...(status === undefined
+      ? {}
+      : { isEnabled: status === 'enabled', disabledAs: 'disabled', disabledReason: why ?? null }),
     ...(isForcedDown === undefined ? {} : { isForcedDown }),
   }
   await changeHost(call.db, host.name, wish)

@@ -23,7 +23,9 @@ export const scheduling = {
     .min(1)
     .max(9)
     .default(1)
-    .describe('scheduler processes here, all at work at once: one does until placing a server takes longer than booting it'),
+    .describe(
+      'scheduler processes here, all at work at once: one does until placing a server takes longer than booting it',
+    ),
   apis: z.coerce
     .number()
     .int()

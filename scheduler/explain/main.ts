@@ -38,7 +38,10 @@ async function flavorNamed(db: Db, name: string): Promise<ServerFlavor> {
 
 async function imageNamed(db: Db, name: string | undefined): Promise<string> {
   if (name === undefined) return ''
-  const row = await db('images').where({ status: 'active' }).whereRaw('(name = ? or id::text = ?)', [name, name]).first()
+  const row = await db('images')
+    .where({ status: 'active' })
+    .whereRaw('(name = ? or id::text = ?)', [name, name])
+    .first()
   if (!row?.reference) throw new NotFound('Image', name)
   return row.reference
 }

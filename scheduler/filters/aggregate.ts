@@ -1,11 +1,11 @@
 import type { Filter } from '../question.ts'
 
 const prefix = 'aggregate_instance_extra_specs:'
-const tenants = /^filter_tenant_id/
+const tenants = 'filter_tenant_id'
 
 /** Several values may be allowed by commas, as Nova has it. */
 function allows(value: string | undefined, wanted: string): boolean {
-  return value !== undefined && value.split(',').some((one) => one.trim() === wanted)
+  return value?.split(',').some((one) => one.trim() === wanted) ?? false
 }
 
 /**
@@ -19,9 +19,9 @@ export const aggregate: Filter = ({ aggregates }, { server: { flavor, projectId 
     if (!aggregates.some(({ metadata }) => allows(metadata[key], wanted)))
       return `none of its aggregates says ${key}=${wanted}, as flavor ${flavor.name} asks`
   }
-  const owned = aggregates.filter(({ metadata }) => Object.keys(metadata).some((key) => tenants.test(key)))
+  const owned = aggregates.filter(({ metadata }) => Object.keys(metadata).some((key) => key.startsWith(tenants)))
   const isOurs = owned.some(({ metadata }) =>
-    Object.entries(metadata).some(([key, value]) => tenants.test(key) && allows(value, projectId)),
+    Object.entries(metadata).some(([key, value]) => key.startsWith(tenants) && allows(value, projectId)),
   )
   return owned.length === 0 || isOurs ? null : `aggregate ${owned[0]?.name ?? ''} is for other projects`
 }

@@ -1,9 +1,8 @@
-import { silentSecondsAllowed } from '../../db/host-status.ts'
+import { stateOf } from '../../db/host-status.ts'
 import type { Filter } from '../question.ts'
 
+/** A host whose engine, switch or disk is in trouble is as good as down for a new server. */
 export const alive: Filter = (host) => {
-  if (host.isForcedDown) return 'an administrator has declared it down'
-  if (host.silentSeconds > silentSecondsAllowed)
-    return `its agent has been silent for ${Math.round(host.silentSeconds)} s`
-  return host.problem
+  const { state, reason } = stateOf(host)
+  return state === 'down' ? reason : host.problem
 }
