@@ -8,7 +8,8 @@ import { serversLeaving } from '../db/moves.ts'
 import { serversOnHost } from '../db/servers.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { Bridge } from '../netns/bridge.ts'
-import { firewallOf, Wires } from '../netns/index.ts'
+import { Wires } from '../netns/index.ts'
+import { firewallOf, OvsSwitch } from '../netns/ovs-switch.ts'
 import { audit, type Finding } from './audit.ts'
 import type { Scene } from './check.ts'
 import { checks } from './checks/index.ts'
@@ -36,7 +37,9 @@ async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'le
   const ovsSocket = required(config.ovsSocket, 'BERTH_OVS_SOCKET')
   const bridge = new Bridge(ovsSocket, config.bridge, config.namePrefix, { netnsPath: config.switchNamespace })
   const firewall = firewallOf(ovsSocket, config.bridge, { hostReachesGuests: config.hostReachesGuests })
-  const wires = new Wires({ bridge, datapath: await bridge.datapath(), firewall }, namespaces, { spares: 0 })
+  const wires = new Wires(new OvsSwitch({ bridge, datapath: await bridge.datapath(), firewall }), namespaces, {
+    spares: 0,
+  })
   return { config, db, driver, wires, bridge, namespaces }
 }
 

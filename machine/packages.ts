@@ -14,6 +14,7 @@ const wanted = [
   'mmdebstrap',
   'jq',
   'iproute2',
+  'nftables',
   'openssh-client',
   'procps',
   'skopeo',
@@ -21,8 +22,8 @@ const wanted = [
 
 const policy = '/usr/sbin/policy-rc.d'
 
-/** What the test suite needs: real clients as judges, and a way to move the clock of one process. */
-export const testPackages = ['python3-openstackclient', 'libfaketime'] as const
+/** What the test suite needs: real clients as judges, what measures and captures packets, and a way to move the clock of one process. */
+export const testPackages = ['python3-openstackclient', 'iperf3', 'tcpdump', 'libfaketime'] as const
 
 /** What conformance is judged by, beside them. */
 export const conformancePackages = [

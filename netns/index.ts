@@ -1,12 +1,8 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
-import { dirname, join } from 'node:path'
-import { Unavailable } from '../core/errors.ts'
 import { hostDevice, type Policy, type Vif, type VifAddress } from '../core/network.ts'
-import { Bridge, type BridgePort, type Datapath } from './bridge.ts'
+import { Bridge, type Datapath } from './bridge.ts'
 import { countersOf, type VifCounters } from './counters.ts'
-import { Firewall } from './flows/firewall.ts'
-import { FlowTable } from './flows/flow-table.ts'
-import { ensureGateway, removeGateway, type Gateway } from './gateway.ts'
+import type { Gateway } from './gateway.ts'
 import {
   ensureNamespace,
   findNamespace,
@@ -15,18 +11,17 @@ import {
   type Namespace,
   type NamespaceSettings,
 } from './namespace.ts'
-import { callerPort } from './flows/metadata.ts'
-import { openMetadata, type MetadataSite } from './metadata.ts'
+import { firewallOf, OvsSwitch } from './ovs-switch.ts'
 import { addressText, RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
-import { trace, type TracedPacket, type TraceVerdict } from './trace.ts'
-import { ensureUplink, trunkRole } from './uplink.ts'
-import { devicesOf, hold, ovs, type OvsDetails } from './vifs/ovs.ts'
+import type { PluggedPort, Switch } from './switch.ts'
+import type { TracedPacket, TraceVerdict } from './trace.ts'
 
 export type { VifCounters } from './counters.ts'
 export type { TracedPacket, TraceVerdict } from './trace.ts'
 export type { Gateway } from './gateway.ts'
 export type { Namespace } from './namespace.ts'
+export type { PluggedPort } from './switch.ts'
 
 export interface WireSettings {
   /** path of ovsdb-server's socket */
@@ -42,36 +37,19 @@ export interface WireSettings {
   readonly switchNamespace?: string | null
 }
 
-/** A port of ours that stands on this host, whole or not. */
-export interface PluggedPort {
-  readonly portId: string
-  /** null, as the MAC, of a device that is in no switch */
-  readonly serverId: string | null
-  readonly device: string
-  readonly vlan: number | null
-  readonly mac: string | null
-  /** why no frame passes, or null */
-  readonly error: string | null
-}
-
 export class Wires {
-  readonly #bridge: Bridge
-  readonly #firewall: Firewall
-  readonly #details: OvsDetails
+  readonly #switch: Switch
   readonly #namespaces: NamespaceSettings
   readonly #spares: Spares
-  #metadata: MetadataSite | null = null
   readonly #turns = new Map<string, Promise<unknown>>()
 
   /** @param spares namespaces that stand ready; 0 for one who only looks */
   constructor(
-    details: OvsDetails,
+    kind: Switch,
     namespaces: NamespaceSettings,
     { spares = usualSpares }: { readonly spares?: number } = {},
   ) {
-    this.#bridge = details.bridge
-    this.#firewall = details.firewall
-    this.#details = details
+    this.#switch = kind
     this.#namespaces = namespaces
     this.#spares = new Spares(namespaces, spares)
   }
@@ -95,11 +73,11 @@ export class Wires {
 
   /** Frames pass when this returns. */
   async plug(vif: Vif, { netnsPath }: Namespace): Promise<void> {
-    await this.#inTurn(vif.portId, () => ovs.plug(vif, this.#details, netnsPath))
+    await this.#inTurn(vif.portId, () => this.#switch.plug(vif, netnsPath))
   }
 
   async unplug(portId: string): Promise<void> {
-    await this.#inTurn(portId, () => ovs.unplug(portId, this.#details))
+    await this.#inTurn(portId, () => this.#switch.unplug(portId))
   }
 
   /** Addresses that a guest is to have no more leave its device; all else on it stays. */
@@ -117,20 +95,17 @@ export class Wires {
   }
 
   async isPlugged(vif: Vif, { netnsPath }: Namespace): Promise<boolean> {
-    return await ovs.isPlugged(vif, this.#details, netnsPath)
+    return await this.#switch.isPlugged(vif, netnsPath)
   }
 
   /** All ports of guests under our mark: in the switch, or only a device that a crash kept out of it. */
   async list(): Promise<readonly PluggedPort[]> {
-    const [ports, devices] = await Promise.all([this.#bridge.ports(), devicesOf(this.#bridge)])
-    const inSwitch = ports.flatMap((port) => toPluggedPort(port, devices))
-    const known = new Set(inSwitch.map(({ portId }) => portId))
-    return [...inSwitch, ...devices.filter((portId) => !known.has(portId)).map(strayPort)]
+    return await this.#switch.list()
   }
 
   /** What has passed through a vif since it was plugged; null when it does not stand here. */
   counters(portId: string): Promise<VifCounters | null> {
-    return Promise.resolve(countersOf(hostDevice(portId), this.#bridge.netnsPath))
+    return Promise.resolve(countersOf(hostDevice(portId), this.#switch.netnsPath))
   }
 
   /**
@@ -138,15 +113,12 @@ export class Wires {
    * nothing else. Unless all vifs of the host are given, the rest is left as it is.
    */
   async enforce(policy: Policy, vifs: readonly Vif[]): Promise<void> {
-    const ports = new Map((await this.#bridge.ports()).map(({ device, ofport }) => [device, ofport ?? -1]))
-    await this.#firewall.setPolicy(policy)
+    await this.#switch.setPolicy(policy)
+    const hold = await this.#switch.holder()
     await Promise.all(
       vifs.map((vif) =>
         this.#inTurn(vif.portId, async () => {
-          const ofport = ports.get(hostDevice(vif.portId)) ?? -1
-          if (ofport < 1 || this.#firewall.isGuarded(vif, ofport)) return
-          const netnsPath = findNamespace(this.#namespaces, vif.serverId)?.netnsPath ?? null
-          await hold(vif, this.#details, { ofport, netnsPath })
+          await hold(vif, findNamespace(this.#namespaces, vif.serverId)?.netnsPath ?? null)
         }),
       ),
     )
@@ -154,7 +126,7 @@ export class Wires {
 
   /** A device of the machine is a trunk of the bridge. @throws Unavailable when there is no such device */
   async ensureUplink(device: string): Promise<void> {
-    await this.#inTurn(device, () => ensureUplink(this.#details, device))
+    await this.#inTurn(device, () => this.#switch.ensureUplink(device))
   }
 
   /**
@@ -163,9 +135,7 @@ export class Wires {
    * @param isTrusted whether another host answers for the gateways
    */
   async openTrunks(isTrusted: boolean): Promise<void> {
-    for (const { device, ofport, externalIds } of await this.#bridge.ports())
-      if (externalIds['berth-role'] === trunkRole && (ofport ?? -1) > 0)
-        await this.#firewall.addTrunk(device, ofport ?? -1, isTrusted)
+    await this.#switch.openTrunks(isTrusted)
   }
 
   /**
@@ -174,34 +144,30 @@ export class Wires {
    * @throws Unavailable when the port is not plugged here
    */
   async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict> {
-    const ofport = (await this.#bridge.port(hostDevice(portId)))?.ofport ?? -1
-    if (ofport < 1) throw new Unavailable(`port ${portId} is not plugged on this host`)
-    return await trace(this.#bridge, ofport, packet)
+    return await this.#switch.trace(portId, packet)
   }
 
   /** Flows that nobody here asked for are gone: to be called when all ports and gateways of the host were seen to. */
   async settle(): Promise<void> {
-    await this.#firewall.settle()
+    await this.#switch.settle()
   }
 
   async ensureGateway(gateway: Gateway): Promise<void> {
-    await this.#inTurn(gateway.device, () => ensureGateway(this.#details, gateway))
+    await this.#inTurn(gateway.device, () => this.#switch.ensureGateway(gateway))
   }
 
   async removeGateway(device: string): Promise<void> {
-    await this.#inTurn(device, () => removeGateway(this.#details, device))
+    await this.#inTurn(device, () => this.#switch.removeGateway(device))
   }
 
   /** Devices of the gateways that stand here. */
   async listGateways(): Promise<readonly string[]> {
-    return (await this.#bridge.ports())
-      .filter(({ externalIds }) => externalIds['berth-role'] === 'gateway')
-      .map(({ device }) => device)
+    return await this.#switch.listGateways()
   }
 
   /** The switch and its database answer. @throws PartSilent */
   async confirm(): Promise<void> {
-    await this.#bridge.confirm()
+    await this.#switch.confirm()
   }
 
   /**
@@ -210,26 +176,21 @@ export class Wires {
    * @param device name of its end on the host
    */
   async listenForMetadata(device: string): Promise<number> {
-    this.#metadata = await openMetadata(this.#bridge, this.#details.datapath, device)
-    await this.#firewall.setMetadata(this.#metadata.place)
-    return this.#metadata.descriptor
+    return await this.#switch.listenForMetadata(device)
   }
 
   /** The port whose guest has this address for the metadata service, or null. */
   callerAt(address: string): string | null {
-    const ofport = callerPort(address)
-    return ofport === null ? null : this.#firewall.portNumbered(ofport)
+    return this.#switch.callerAt(address)
   }
 
   async closeMetadata(): Promise<void> {
-    await this.#metadata?.close()
-    this.#metadata = null
+    await this.#switch.closeMetadata()
   }
 
   close(): void {
     this.#spares.close()
-    this.#firewall.close()
-    this.#bridge.close()
+    this.#switch.close()
   }
 
   /** Works on one device come one after the other: two at once would both find it missing. */
@@ -242,20 +203,6 @@ export class Wires {
       if (this.#turns.get(key) === mine) this.#turns.delete(key)
     }
   }
-}
-
-function toPluggedPort(
-  { device, vlan, externalIds, error }: BridgePort,
-  devices: readonly string[],
-): readonly PluggedPort[] {
-  const portId = externalIds['iface-id']
-  if (portId === undefined || hostDevice(portId) !== device) return []
-  const [serverId, mac] = [externalIds['vm-uuid'] ?? null, externalIds['attached-mac'] ?? null]
-  return [{ portId, serverId, device, vlan, mac, error: error ?? (devices.includes(portId) ? null : 'no device') }]
-}
-
-function strayPort(portId: string): PluggedPort {
-  return { portId, serverId: null, device: hostDevice(portId), vlan: null, mac: null, error: 'not in the switch' }
 }
 
 /** Opens the bridge, made when it is not there. */
@@ -274,14 +221,5 @@ export async function openWires({
   await firewall.open()
   using outside = new RtNetlink(bridge.netnsPath)
   await outside.loopbackUp()
-  return new Wires({ bridge, datapath: await bridge.datapath(), firewall }, namespaces)
-}
-
-/** Not open: it changes nothing by itself. ovs-vswitchd has its sockets beside the database's. */
-export function firewallOf(
-  ovsSocket: string,
-  bridge: string,
-  settings: { readonly hostReachesGuests: boolean },
-): Firewall {
-  return new Firewall(new FlowTable(join(dirname(ovsSocket), `${bridge}.mgmt`)), settings)
+  return new Wires(new OvsSwitch({ bridge, datapath: await bridge.datapath(), firewall }), namespaces)
 }

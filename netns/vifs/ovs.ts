@@ -1,95 +1,20 @@
 /** A veth pair whose host end is an access port of an Open vSwitch bridge. */
-import { closeSync, openSync } from 'node:fs'
 import { z } from 'zod'
 import { hostDevice, type Vif } from '../../core/network.ts'
 import { Bridge, type Datapath } from '../bridge.ts'
 import { announce } from '../announce.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
 import { Unavailable } from '../../core/errors.ts'
-import { metadataAddress } from '../flows/metadata.ts'
 import { Firewall } from '../flows/firewall.ts'
-import { isNamespace } from '../namespace.ts'
 import { shape } from '../shape.ts'
-import { RtNetlink, type Link } from '../rtnetlink.ts'
+import { RtNetlink } from '../rtnetlink.ts'
+import { configure, createVeth, findPair, isLinked } from './pair.ts'
 import type { VifType } from './vif-type.ts'
 
 export interface OvsDetails {
   readonly bridge: Bridge
   readonly datapath: Datapath
   readonly firewall: Firewall
-}
-
-/** The mark on the host's end, which outlives a crash between its making and its entry in the database. */
-function aliasOf(owner: string, portId: string): string {
-  return `${owner} port ${portId}`
-}
-
-/** The guest's end: MAC, addresses, default routes, up. @returns its index */
-async function configure(vif: Vif, netnsPath: string): Promise<number> {
-  using inside = new RtNetlink(netnsPath)
-  const link = await inside.link(vif.device)
-  if (!link) throw new Unavailable(`${vif.device} is missing in ${netnsPath}`)
-  await inside.loopbackUp()
-  if (link.mac !== vif.mac) await inside.setMac(link.index, vif.mac)
-  if (link.mtu !== vif.mtu) await inside.setMtu(link.index, vif.mtu)
-  for (const address of vif.addresses) await inside.addAddress(link.index, address)
-  await inside.setUp(link.index)
-  // The first NIC has the default route, as on a machine with one uplink.
-  const gateways = vif.device === 'eth0' ? vif.addresses.map(({ gateway }) => gateway) : []
-  for (const gateway of gateways) if (gateway !== null) await inside.addDefaultRoute(link.index, gateway)
-  await addRoutes(inside, link.index, vif)
-  return link.index
-}
-
-/** The routes of the subnets, and the way to the metadata service, which is there without any gateway. */
-async function addRoutes(inside: RtNetlink, index: number, { device, addresses }: Vif): Promise<void> {
-  for (const { routes = [] } of addresses)
-    for (const { destination, nexthop } of routes) await inside.addLinkRoute(index, { destination, gateway: nexthop })
-  const hasV4 = addresses.some(({ address }) => !address.includes(':'))
-  if (device === 'eth0' && hasV4) await inside.addLinkRoute(index, { destination: `${metadataAddress}/32` })
-}
-
-/** Both ends of the pair, each where it belongs; null when one is missing or belongs to another pair. */
-async function findPair(
-  vif: Vif,
-  bridge: Bridge,
-  netnsPath: string,
-): Promise<{ readonly host: Link; readonly guest: Link } | null> {
-  if (!isNamespace(netnsPath)) return null
-  using outside = new RtNetlink(bridge.netnsPath)
-  const host = await outside.link(hostDevice(vif.portId))
-  if (!host) return null
-  using inside = new RtNetlink(netnsPath)
-  const guest = await inside.link(vif.device)
-  return guest?.peerIndex === host.index && host.peerIndex === guest.index ? { host, guest } : null
-}
-
-async function createVeth(vif: Vif, bridge: Bridge, netnsPath: string): Promise<void> {
-  const host = hostDevice(vif.portId)
-  using outside = new RtNetlink(bridge.netnsPath)
-  await outside.deleteLink(host)
-  const descriptor = openSync(netnsPath, 'r')
-  try {
-    using inside = new RtNetlink(netnsPath)
-    await inside.deleteLink(vif.device)
-    await outside.createVeth({ host, guest: vif.device, guestMac: vif.mac, mtu: vif.mtu }, descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  await outside.setAlias(host, aliasOf(bridge.owner, vif.portId))
-}
-
-/**
- * Whether the host's end stands, and its other end is in the guest. What the guest's root did inside (name, MAC, MTU, addresses,
- * routes, down) is the guest's own affair, as it is on any machine.
- */
-async function isLinked(vif: Vif, bridge: Bridge, netnsPath: string): Promise<boolean> {
-  if (!isNamespace(netnsPath)) return false
-  using outside = new RtNetlink(bridge.netnsPath)
-  const host = await outside.link(hostDevice(vif.portId))
-  if (!host?.isUp || host.mtu !== vif.mtu) return false
-  using inside = new RtNetlink(netnsPath)
-  return (await inside.links()).some(({ index, peerIndex }) => index === host.peerIndex && peerIndex === host.index)
 }
 
 async function isOnBridge(vif: Vif, bridge: Bridge): Promise<boolean> {
@@ -115,16 +40,6 @@ function externalIds(vif: Vif): Readonly<Record<string, string>> {
     'vm-uuid': vif.serverId,
     'iface-status': 'active',
   }
-}
-
-/** Ids of the ports whose device stands on this host under the mark of the bridge's owner, connected to a bridge or not. */
-export async function devicesOf(bridge: Bridge): Promise<readonly string[]> {
-  using outside = new RtNetlink(bridge.netnsPath)
-  const mark = aliasOf(bridge.owner, '')
-  return (await outside.links()).flatMap(({ name, alias }) => {
-    const portId = alias?.startsWith(mark) ? alias.slice(mark.length) : null
-    return portId !== null && name === hostDevice(portId) ? [portId] : []
-  })
 }
 
 /** The pair stands, and the guest's end is as its rows say. @returns the index of that end */
