@@ -37,6 +37,7 @@ module.exports = {
     })),
     only('dockerode', ['dockerode'], ['driver'], 'only the driver knows Docker'),
     only('netlink', ['netlink', 'koffi'], ['netns'], 'only netns knows the kernel'),
+    only('undici', ['undici'], ['registry'], 'only registry speaks to registries, which have authorities of their own'),
     only('express', ['express'], ['api', 'agent'], 'only the api, and the small listener of the agent, speak HTTP'),
     only('graphile-worker', ['graphile-worker'], ['jobs'], 'only jobs knows the queue'),
     only('sql', ['knex', 'pg'], ['db', 'ipam', 'jobs', 'migrations'], 'SQL has its homes'),

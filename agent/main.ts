@@ -16,6 +16,8 @@ import { openWires } from '../netns/index.ts'
 import { runJobs } from '../jobs/run.ts'
 import { listenForConsole } from './console.ts'
 import { enforceChanges } from './enforce.ts'
+import { mirrorsOf, registryOf } from '../registry/registry.ts'
+import { Sources } from '../registry/sources.ts'
 import { handlersOf } from './handlers.ts'
 import type { Host } from './host.ts'
 import { serveMetadata } from './metadata/serve.ts'
@@ -34,12 +36,13 @@ function engineOf(config: Config): { readonly socketPath: string; readonly cgrou
   return { socketPath, cgroupParent: `/${config.namePrefix}` }
 }
 
-function driverOf(config: Config): DockerDriver {
+function driverOf(config: Config, sources: Sources): DockerDriver {
   return new DockerDriver({
     ...engineOf(config),
     ociDirectory: join(config.home, 'run', 'oci'),
     runtime: 'berth',
     lxcfsDir: config.lxcfsDir === 'off' ? null : config.lxcfsDir,
+    sources: (reference) => sources.of(reference),
   })
 }
 
@@ -64,7 +67,8 @@ const databaseUrl = required(config.databaseUrl, 'DATABASE_URL')
 const name = config.hostName
 const lock = await takeLock(databaseUrl, `agent ${name}`, `agent of ${name} (pid ${process.pid})`)
 const db = connect(databaseUrl, { size: config.databaseConnections, name: `agent ${name}` })
-const driver = driverOf(config)
+const registry = registryOf(config)
+const driver = driverOf(config, new Sources(registry, mirrorsOf(config)))
 const capacity = await driver.capacity()
 const wires = await openWires({
   ovsSocket: required(config.ovsSocket, 'BERTH_OVS_SOCKET'),
@@ -77,7 +81,7 @@ const wires = await openWires({
 })
 const { enforcesDisk } = capacity
 const [strain, turns] = [new DockerStrain(engineOf(config)), new Turns(config.startConcurrency)]
-const host: Host = { name, config, db, driver, enforcesDisk, strain, wires, turns, log }
+const host: Host = { name, config, db, driver, registry, enforcesDisk, strain, wires, turns, log }
 
 const agentToken = randomBytes(32).toString('base64url')
 const console = await listenForConsole(host, agentToken)

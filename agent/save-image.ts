@@ -7,7 +7,6 @@ import { activateImage, moveImage } from '../db/new-images.ts'
 import type { Fate } from '../driver/driver.ts'
 import { archiveSize } from '../registry/archive.ts'
 import { putChild, readImage } from '../registry/image.ts'
-import { Repository } from '../registry/repository.ts'
 import type { Host } from './host.ts'
 
 /** overlay2 takes 128 layers, and a guest's own two are among them: an image with so many is written as one. */
@@ -53,19 +52,19 @@ export interface CaptureHooks {
 
 /** The guest's disk, put into the repository of that name. @returns where it is, by digest */
 export async function putDisk(
-  { config, driver }: Host,
+  { config, driver, registry }: Host,
   server: Server,
   { name, keepsIdentity }: { readonly name: string; readonly keepsIdentity: boolean },
   { inTurn, afterCapture }: CaptureHooks,
 ): Promise<{ readonly reference: string }> {
-  const parent = await readImage(server.imageReference)
+  const parent = await readImage(registry, server.imageReference)
   const isOfOne = parent.config.config?.Labels?.[identityLabel] !== undefined
   const isWhole = parent.manifest.layers.length >= mostLayers || (isOfOne && !keepsIdentity)
   const scratch = captureDirectory(config)
   const fateOf = keepsIdentity ? (): Fate => 'keep' : fateInImage
   const { kind, archive } = await inTurn(() => driver.capture(server.id, { scratch, isWhole, fateOf }))
   await afterCapture()
-  const target = new Repository(parent.repository.registry, name)
+  const target = registry.repository(name)
   const reference = await putChild(parent, target, {
     archive,
     isWhole: kind === 'whole',
@@ -82,9 +81,10 @@ export async function saveImage(
   { imageId, keepsIdentity }: ImageWish,
   hooks: CaptureHooks,
 ): Promise<boolean> {
-  const { db } = host
+  const { db, registry } = host
   await moveImage(db, imageId, ['queued'], 'saving')
   const { reference } = await putDisk(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
-  const bytes = { reference, sizeBytes: await archiveSize(reference), fileDigest: null, checksum: null, sha512: null }
+  const sizeBytes = await archiveSize(registry, reference)
+  const bytes = { reference, sizeBytes, fileDigest: null, checksum: null, sha512: null }
   return await activateImage(db, imageId, bytes)
 }

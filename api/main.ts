@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { loadConfig, processName } from '../core/config.ts'
 import { openLog } from '../core/log.ts'
 import { connect } from '../db/connect.ts'
+import { registryOf } from '../registry/registry.ts'
 import { createApp } from './app.ts'
 
 const config = loadConfig()
@@ -12,7 +13,7 @@ const { databaseUrl, listenAddress, apiPort } = config
 if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher sets it for a Postgres of our own')
 const db = connect(databaseUrl, { size: config.databaseConnections, name: 'api' })
 await db.raw('select 1')
-const server = createServer(createApp({ db, config, log }))
+const server = createServer(createApp({ db, config, registry: registryOf(config), log }))
 server.once('error', (error) => {
   log.error({ err: error }, 'api does not listen')
   process.exit(1)

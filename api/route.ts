@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Logger } from 'pino'
 import { publicUrl, type Config } from '../core/config.ts'
 import type { Db } from '../db/connect.ts'
+import type { Registry } from '../registry/registry.ts'
 import { allowByRules } from './access-rules.ts'
 import { authenticate } from './auth.ts'
 import type { Caller } from './caller.ts'
@@ -17,6 +18,7 @@ import { allow, type Rule } from './policy.ts'
 export interface Cloud {
   readonly db: Db
   readonly config: Config
+  readonly registry: Registry
   readonly log: Logger
 }
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createApp } from '../api/app.ts'
+import { registryOf } from '../registry/registry.ts'
 import { connect } from '../db/connect.ts'
 import { createDefaults } from '../db/defaults.ts'
 import { addImage } from '../db/images.ts'
@@ -30,10 +31,12 @@ const projectId = await createDefaults(db, { adminPassword: password, region: 'R
 await createDefaultNetwork(db, { ...base, projectId })
 await addImage(db, { name: 'none', reference: 'none', sizeBytes: 1, properties: {} })
 
-const listening = createApp({ db, config: { ...base, publicUrl: null }, log: pino({ level: 'silent' }) }).listen(
-  0,
-  '127.0.0.1',
-)
+const listening = createApp({
+  db,
+  config: { ...base, publicUrl: null },
+  registry: registryOf(base),
+  log: pino({ level: 'silent' }),
+}).listen(0, '127.0.0.1')
 await new Promise((resolve) => listening.once('listening', resolve))
 const address: AddressInfo | string | null = listening.address()
 if (address === null || typeof address === 'string') throw new Error('the API does not listen')

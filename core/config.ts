@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { Invalid } from './errors.ts'
 import { cloud } from './settings/cloud.ts'
 import { guests } from './settings/guests.ts'
+import { images } from './settings/images.ts'
 import { network } from './settings/network.ts'
 import { parts } from './settings/parts.ts'
 import { scheduling } from './settings/scheduling.ts'
@@ -17,6 +18,7 @@ import { scheduling } from './settings/scheduling.ts'
 export const settings = z.strictObject({
   ...cloud,
   ...parts,
+  ...images,
   ...network,
   ...guests,
   ...scheduling,
@@ -38,6 +40,7 @@ const listSettings: ReadonlySet<string> = new Set([
   'dnsServers',
   'trustedProxies',
   'services',
+  'registryMirrors',
   'schedulerFilters',
   'schedulerWeighers',
 ])

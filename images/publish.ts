@@ -1,8 +1,8 @@
 /** Puts a built image into an OCI registry, without a container engine. */
 import { createReadStream } from 'node:fs'
-import { Repository } from '../registry/repository.ts'
 import { digestOfText } from '../registry/digest.ts'
 import { architecture, configType, layerTypes, manifestText, manifestType } from '../registry/manifest.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { BuiltImage } from './build.ts'
 import { layerOf, type Layer } from './layer.ts'
 
@@ -25,16 +25,15 @@ function manifestOf(config: string, { digest, size }: Layer): string {
 /**
  * Puts an image into a registry under the tag of its recipe; one that is there is left.
  *
- * @param registry host:port
  * @param name     repository, such as 'images/debian-12'
  * @returns        the reference by digest, such as '127.0.0.1:5010/images/debian-12@sha256:...'
  * @throws         Unavailable when the registry does not answer, or refuses
  */
 export async function publish(
   image: BuiltImage,
-  { registry, name }: { readonly registry: string; readonly name: string },
+  { registry, name }: { readonly registry: Registry; readonly name: string },
 ): Promise<string> {
-  const repository = new Repository(registry, name)
+  const repository = registry.repository(name)
   const present = await repository.digestOf(image.recipe)
   if (present !== null) return repository.referenceTo(present)
   const layer = await layerOf(image.tarPath)

@@ -17,7 +17,7 @@ import { keptParts } from './supervision.ts'
 
 /** In this order: who uses a part stops before it. */
 const guestParts = ['docker', 'ovs-vswitchd', 'ovsdb-server', 'lxcfs'] as const
-const otherParts = ['registry', 'postgres'] as const
+const otherParts = ['registry-mirror', 'registry', 'postgres'] as const
 
 /** The engine that holds our guests, ours or the given one; null when none answers. */
 export async function engineSocket(site: Site): Promise<string | null> {

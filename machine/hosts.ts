@@ -1,9 +1,10 @@
 /** More compute hosts on this machine: each a home with an engine, a switch in a network namespace and an agent of its own. */
 import { createHash } from 'node:crypto'
 import { closeSync, existsSync, openSync, readdirSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
+import { z } from 'zod'
 import { configFile, loadConfig, type Config } from '../core/config.ts'
 import { Invalid } from '../core/errors.ts'
 import { Bridge, type Datapath } from '../netns/bridge.ts'
@@ -12,7 +13,7 @@ import { ensureNamespace, removeNamespace } from '../netns/namespace.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
 import { layoutOf } from './layout.ts'
 import type { Site } from './parts/part.ts'
-import type { Parts } from './services.ts'
+import { registrySettings, type Parts } from './services.ts'
 
 /** A digit tells the names of hosts apart. */
 const mostHosts = 9
@@ -48,7 +49,7 @@ function settingsOf(site: Site, parts: Parts, index: number): Partial<Config> {
     services: ['agent'],
     namePrefix: `${config.namePrefix.slice(0, 9)}${index}`,
     databaseUrl: parts.postgres.where,
-    registryUrl: parts.registry.where,
+    ...registrySettings(parts.registry),
     lxcfsDir: parts.lxcfs.where,
     switchNamespace: join(home, 'run', 'switch', 'net'),
     gateways: 'none',
@@ -73,6 +74,15 @@ export async function makeHosts(site: Site, parts: Parts, count: number): Promis
     if (existsSync(configFile(home))) continue
     await mkdir(home, { recursive: true, mode: 0o755 })
     await writeFile(configFile(home), stringify(settingsOf(site, parts, index)), { mode: 0o600 })
+  }
+}
+
+/** The hosts beside the first reach the registry as it is now. */
+export async function tellHosts(site: Site, parts: Parts): Promise<void> {
+  for (const { layout } of hostsBeside(site)) {
+    const path = configFile(layout.home)
+    const told = z.record(z.string(), z.unknown()).parse(parse(await readFile(path, 'utf8')))
+    await writeFile(path, stringify({ ...told, ...registrySettings(parts.registry) }), { mode: 0o600 })
   }
 }
 

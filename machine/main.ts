@@ -33,7 +33,7 @@ function configText(): string {
   const lines = Object.entries(settings.shape).map(([name, schema]) => {
     const value: unknown = Reflect.get(config, name)
     const shown =
-      name === 'adminPassword' && value !== null
+      (name === 'adminPassword' || name === 'registryPassword') && value !== null
         ? '(set)'
         : name === 'databaseUrl'
           ? String(value).replace(/:[^:@/]+@/, ':***@')

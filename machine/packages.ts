@@ -16,6 +16,7 @@ const wanted = [
   'iproute2',
   'nftables',
   'openssh-client',
+  'openssl',
   'procps',
   'skopeo',
 ] as const

@@ -92,7 +92,7 @@ async function ports(config: Config): Promise<readonly Finding[]> {
     },
     {
       port: config.registryPort,
-      address: '127.0.0.1',
+      address: config.registryAddress,
       variable: 'BERTH_REGISTRY_PORT',
       isOurs: config.registryUrl === null,
     },

@@ -5,6 +5,7 @@ import type { Db } from '../db/connect.ts'
 import { addImage } from '../db/images.ts'
 import { build, flavours, type BuiltImage } from '../images/build.ts'
 import { publish as push } from '../images/publish.ts'
+import { Registry } from '../registry/registry.ts'
 import { imageCache } from './layout.ts'
 import type { Site } from './parts/part.ts'
 import type { Parts } from './services.ts'
@@ -25,7 +26,7 @@ async function publish(parts: Parts, db: Db, image: BuiltImage): Promise<void> {
     .whereRaw(`properties ->> 'berth_recipe' = ?`, [image.recipe])
     .first('id')
   if (known) return
-  const reference = await push(image, { registry: parts.registry.where, name: `images/${flavour}` })
+  const reference = await push(image, { registry: new Registry(parts.registry.access), name: `images/${flavour}` })
   const { size } = await stat(image.tarPath)
   await addImage(db, {
     name: flavour,

@@ -13,6 +13,7 @@ import { hostsBeside } from './hosts.ts'
 import { imageCache, layoutOf } from './layout.ts'
 import { guestUser } from './parts/docker.ts'
 import { at, type Site } from './parts/part.ts'
+import { forgetRegistry } from './parts/registry.ts'
 import { postgresUser } from './parts/postgres.ts'
 import { step } from './progress.ts'
 import { removeUser } from './users.ts'
@@ -102,6 +103,7 @@ export async function purge(config: Config, { cache }: { readonly cache: boolean
     await unmountAll(config.home)
     removeCgroups(config.namePrefix)
     await restoreSettings(site)
+    await forgetRegistry(site)
     for (const path of ['/etc/subuid', '/etc/subgid']) await forgetIds(path, guestUser(site))
     await removeUser(guestUser(site))
     await removeUser(postgresUser(site))

@@ -7,6 +7,7 @@ import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { keep, type Found, type Site } from './parts/part.ts'
 import { kernelDatapath } from './parts/openvswitch.ts'
+import type { FoundRegistry } from './parts/registry.ts'
 
 export const services = ['api', 'scheduler', 'agent'] as const
 export type Service = (typeof services)[number]
@@ -15,7 +16,7 @@ export interface Parts {
   readonly postgres: Found
   readonly docker: Found
   readonly openvswitch: Found
-  readonly registry: Found
+  readonly registry: FoundRegistry
   readonly lxcfs: Found
 }
 
@@ -49,6 +50,17 @@ export function datapathOf({ datapath }: Config): 'system' | 'netdev' {
   return kernelDatapath() ? 'system' : 'netdev'
 }
 
+/** What the settings say of a registry that was found. */
+export function registrySettings({ access, mirrors }: FoundRegistry): Partial<Config> {
+  const { address, ca, credentials, isSecure } = access
+  return {
+    registryUrl: isSecure && ca === null ? `https://${address}` : address,
+    registryCa: ca,
+    registryMirrors: [...mirrors],
+    ...(credentials ? { registryUser: credentials.user, registryPassword: credentials.password } : {}),
+  }
+}
+
 /** Every setting as an environment variable, with what `up` found out in the place of what was left open. */
 export function environmentOf({ config }: Site, parts: Parts, adminPassword: string | null): Record<string, string> {
   const found = {
@@ -56,7 +68,7 @@ export function environmentOf({ config }: Site, parts: Parts, adminPassword: str
     dockerHost: parts.docker.where,
     ovsSocket: parts.openvswitch.where,
     datapath: datapathOf(config),
-    registryUrl: parts.registry.where,
+    ...registrySettings(parts.registry),
     lxcfsDir: parts.lxcfs.where,
     publicUrl: publicUrl(config),
     adminPassword,

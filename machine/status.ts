@@ -27,7 +27,7 @@ function whereIs({ config, layout }: Site): Readonly<Record<string, string>> {
     postgres: `127.0.0.1:${config.postgresPort}`,
     docker: `unix://${layout.run}/docker.sock`,
     'ovsdb-server': `${layout.run}/openvswitch/db.sock`,
-    registry: `127.0.0.1:${config.registryPort}`,
+    registry: `${config.registryAddress}:${config.registryPort}`,
     lxcfs: `${layout.home}/lxcfs`,
     api: publicUrl(config),
   }

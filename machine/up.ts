@@ -12,7 +12,15 @@ import { migrateJobs } from '../jobs/migrate.ts'
 import { bootHello, logIn } from './hello.ts'
 import { addressOf } from './cloud.ts'
 import { raiseSettings } from './host-settings.ts'
-import { checkHostCount, connectHost, ensureSwitchNamespace, hostsBeside, makeHosts, sharing } from './hosts.ts'
+import {
+  checkHostCount,
+  connectHost,
+  ensureSwitchNamespace,
+  hostsBeside,
+  makeHosts,
+  sharing,
+  tellHosts,
+} from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { removeHosts } from './remove-hosts.ts'
 import { installPackages } from './packages.ts'
@@ -181,6 +189,7 @@ async function upFirst(site: Site, hosts: number | null): Promise<void> {
     await makeHosts(site, parts, hosts)
     await removeHosts(site, parts, hosts)
   }
+  await tellHosts(site, parts)
   const beside = hostsBeside(site)
   // Of several hosts on one machine the first answers for every gateway.
   const gateways = beside.length > 0 && site.config.gateways === 'guests' ? 'all' : site.config.gateways

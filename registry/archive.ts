@@ -2,7 +2,8 @@
 import { Readable } from 'node:stream'
 import { pack, type Pack } from 'tar-stream'
 import { manifestShape, manifestType } from './manifest.ts'
-import { Repository } from './repository.ts'
+import type { Registry } from './registry.ts'
+import type { Repository } from './repository.ts'
 
 const block = 512
 const layout = JSON.stringify({ imageLayoutVersion: '1.0.0' })
@@ -43,15 +44,15 @@ async function add(archive: Pack, repository: Repository, member: Member): Promi
 }
 
 /** Bytes of the archive: the same each time. */
-export async function archiveSize(reference: string): Promise<number> {
-  const { repository, digest } = Repository.of(reference)
+export async function archiveSize(registry: Registry, reference: string): Promise<number> {
+  const { repository, digest } = registry.of(reference)
   const padded = (size: number): number => block + Math.ceil(size / block) * block
   return (await membersOf(repository, digest)).reduce((sum, { size }) => sum + padded(size), 2 * block)
 }
 
 /** The archive, made while it is read. */
-export async function archiveOf(reference: string): Promise<Readable> {
-  const { repository, digest } = Repository.of(reference)
+export async function archiveOf(registry: Registry, reference: string): Promise<Readable> {
+  const { repository, digest } = registry.of(reference)
   const members = await membersOf(repository, digest)
   const archive = pack()
   const fill = async (): Promise<void> => {

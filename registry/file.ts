@@ -1,6 +1,6 @@
 /** Uploaded files as images: each is kept as it came, and is what boots where it can be booted. */
 import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -42,6 +42,16 @@ async function asLayer(
   return await repository.putManifest('latest', manifest, manifestType)
 }
 
+/** How skopeo reaches the registry; what is secret stands in files of the directory. */
+async function accessWords({ registry }: Repository, directory: string): Promise<readonly string[]> {
+  const { address, isSecure, ca, credentials } = registry.access
+  const authFile = join(directory, 'auth.json')
+  const auth = credentials && Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64')
+  await writeFile(authFile, JSON.stringify({ auths: auth === null ? {} : { [address]: { auth } } }), { mode: 0o600 })
+  if (ca !== null) await writeFile(join(directory, 'ca.crt'), ca)
+  return [`--dest-authfile=${authFile}`, `--dest-tls-verify=${isSecure}`, `--dest-cert-dir=${directory}`]
+}
+
 /** @returns the digest of the image in the archive; null when skopeo finds none */
 async function converted(
   repository: Repository,
@@ -53,9 +63,10 @@ async function converted(
   try {
     const path = join(directory, 'archive')
     await pipeline(await repository.blob(file.digest), createWriteStream(path, { mode: 0o600 }))
-    const target = `docker://${repository.registry}/${repository.name}:latest`
-    const words = ['--insecure-policy', '--tmpdir', directory, 'copy', '--quiet', '--dest-tls-verify=false']
-    const { exitCode } = await execa('skopeo', [...words, `${kind}:${path}`, target], {
+    const target = `docker://${repository.registry.access.address}/${repository.name}:latest`
+    const words = ['--insecure-policy', '--tmpdir', directory, 'copy', '--quiet']
+    const access = await accessWords(repository, directory)
+    const { exitCode } = await execa('skopeo', [...words, ...access, `${kind}:${path}`, target], {
       reject: false,
       timeout: convertTimeoutMs,
     })

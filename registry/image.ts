@@ -14,7 +14,8 @@ import {
   type ImageConfig,
   type Manifest,
 } from './manifest.ts'
-import { Repository } from './repository.ts'
+import type { Registry } from './registry.ts'
+import type { Repository } from './repository.ts'
 
 export interface StoredImage {
   readonly repository: Repository
@@ -23,8 +24,8 @@ export interface StoredImage {
 }
 
 /** Reads what an image is made of. @throws Invalid when it is not in the registry, or is none that could boot */
-export async function readImage(reference: string): Promise<StoredImage> {
-  const { repository, digest } = Repository.of(reference)
+export async function readImage(registry: Registry, reference: string): Promise<StoredImage> {
+  const { repository, digest } = registry.of(reference)
   const manifest = manifestShape.parse(JSON.parse(await repository.manifest(digest)))
   const config = configShape.parse(JSON.parse(await repository.text(manifest.config.digest)))
   return { repository, manifest, config }

@@ -1,13 +1,24 @@
-/** One repository of an OCI registry, without a container engine. Source: OCI distribution spec 1.0. */
+/** One repository of a registry. Source: OCI distribution spec 1.0. */
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { Invalid, messageOf, Unavailable } from '../core/errors.ts'
+import type { RequestInit, Response } from 'undici'
+import { z } from 'zod'
+import { Invalid, Unavailable } from '../core/errors.ts'
+import type { RegistryAccess } from '../core/registry-access.ts'
 import { Digest, digestOfText } from './digest.ts'
 import { manifestTypes } from './manifest.ts'
 
-const shortMs = 10_000
 /** The most that one blob may take, up or down: silence ends it much earlier. */
 const transferMs = 3_600_000
+
+export type CallOptions = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> }
+
+/** The registry that a repository is in. */
+export interface RegistryClient {
+  readonly access: RegistryAccess
+  /** @param path of this registry, or a URL that it gave. @throws Unavailable when it does not answer */
+  call(path: string, options: CallOptions): Promise<Response>
+}
 
 /** Bytes in a registry. */
 export interface Blob {
@@ -16,31 +27,30 @@ export interface Blob {
   readonly size: number
 }
 
+const tagList = z.object({ tags: z.array(z.string()).nullish() })
+
 async function refusal(what: string, response: Response): Promise<Unavailable> {
   return new Unavailable(`The registry refused ${what}: ${response.status} ${await response.text()}`)
 }
 
+/** Bytes that are not those of their name are none. */
+function checked(digest: string, text: string): string {
+  if (digestOfText(text) !== digest) throw new Unavailable(`The registry gave other bytes than those of ${digest}.`)
+  return text
+}
+
 export class Repository {
-  /** host:port */
-  readonly registry: string
+  readonly registry: RegistryClient
   /** such as 'images/debian-12' */
   readonly name: string
 
-  constructor(registry: string, name: string) {
+  constructor(registry: RegistryClient, name: string) {
     this.registry = registry
     this.name = name
   }
 
-  /** The repository and the digest that a reference such as '127.0.0.1:5010/images/debian-12@sha256:...' names. @throws Invalid */
-  static of(reference: string): { readonly repository: Repository; readonly digest: string } {
-    const [, registry, name, digest] = /^([^/]+)\/(.+)@(sha256:[0-9a-f]{64})$/.exec(reference) ?? []
-    if (registry === undefined || name === undefined || digest === undefined)
-      throw new Invalid(`${reference} is no reference by digest.`)
-    return { repository: new Repository(registry, name), digest }
-  }
-
   referenceTo(digest: string): string {
-    return `${this.registry}/${this.name}@${digest}`
+    return `${this.registry.access.address}/${this.name}@${digest}`
   }
 
   /** @returns the digest of a tag, or null when there is none */
@@ -57,7 +67,20 @@ export class Repository {
     const response = await this.#call(`/manifests/${digest}`, { headers: { accept: manifestTypes.join(', ') } })
     if (response.status === 404) throw new Invalid(`Image ${this.referenceTo(digest)} is not in the registry.`)
     if (!response.ok) throw await refusal(`to give manifest ${digest}`, response)
-    return await response.text()
+    return checked(digest, await response.text())
+  }
+
+  async tags(): Promise<readonly string[]> {
+    const response = await this.#call('/tags/list', {})
+    if (response.status === 404) return []
+    if (!response.ok) throw await refusal(`to tell the tags of ${this.name}`, response)
+    return tagList.parse(await response.json()).tags ?? []
+  }
+
+  /** The manifest is no more, nor the tags that named it; its blobs go with the registry's next sweep. Removing what is missing succeeds. */
+  async remove(digest: string): Promise<void> {
+    const response = await this.#call(`/manifests/${digest}`, { method: 'DELETE' })
+    if (!response.ok && response.status !== 404) throw await refusal(`to remove manifest ${digest}`, response)
   }
 
   /** @returns the digest of the manifest */
@@ -102,9 +125,9 @@ export class Repository {
   }
 
   async #finish(location: string, blob: Blob): Promise<Blob> {
-    const target = new URL(location, this.#url())
-    target.searchParams.set('digest', blob.digest)
-    const ended = await this.#call(target.href, { method: 'PUT', signal: AbortSignal.timeout(transferMs) })
+    const joint = location.includes('?') ? '&' : '?'
+    const target = `${location}${joint}digest=${encodeURIComponent(blob.digest)}`
+    const ended = await this.registry.call(target, { method: 'PUT', signal: AbortSignal.timeout(transferMs) })
     if (ended.status !== 201) throw await refusal(`blob ${blob.digest}`, ended)
     return blob
   }
@@ -131,19 +154,14 @@ export class Repository {
   async text(digest: string): Promise<string> {
     const response = await this.#call(`/blobs/${digest}`, {})
     if (!response.ok) throw await refusal(`to give blob ${digest}`, response)
-    return await response.text()
+    return checked(digest, await response.text())
   }
 
-  #url(): string {
-    return `http://${this.registry}/v2/${this.name}`
+  #path(): string {
+    return `/v2/${this.name}`
   }
 
-  async #call(path: string, options: RequestInit): Promise<Response> {
-    const url = path.startsWith('http') ? path : `${this.#url()}${path}`
-    try {
-      return await fetch(url, { signal: AbortSignal.timeout(shortMs), ...options })
-    } catch (error) {
-      throw new Unavailable(`The registry does not answer at ${url}: ${messageOf(error)}`, { cause: error })
-    }
+  async #call(path: string, options: CallOptions): Promise<Response> {
+    return await this.registry.call(path.startsWith('http') ? path : `${this.#path()}${path}`, options)
   }
 }

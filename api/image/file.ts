@@ -4,14 +4,9 @@ import { Conflict, Forbidden } from '../../core/errors.ts'
 import { activateImage, moveImage } from '../../db/new-images.ts'
 import { archiveOf, archiveSize } from '../../registry/archive.ts'
 import { storeFile } from '../../registry/file.ts'
-import { Repository } from '../../registry/repository.ts'
 import { HttpFault } from '../faults.ts'
 import type { Call, Reply } from '../route.ts'
 import { imageOf, ownImageOf } from './find.ts'
-
-function registryOf({ config }: Call): string {
-  return config.registryUrl ?? `127.0.0.1:${config.registryPort}`
-}
 
 /**
  * PUT /v2/images/{id}/file. The root file system of a machine, as a tar archive, and what `docker save` or skopeo write, boot; anything
@@ -20,12 +15,12 @@ function registryOf({ config }: Call): string {
 export async function upload(call: Call): Promise<Reply> {
   if (!/^application\/octet-stream\b/.test(call.header('content-type') ?? ''))
     throw new HttpFault(415, 'The bytes of an image are application/octet-stream.')
-  const { db, config, bytes } = call
+  const { db, config, registry, bytes } = call
   const { id, status } = await ownImageOf(call, 'modify')
   if (!(await moveImage(db, id, ['queued'], 'saving')))
     throw new Conflict(`Image status transition from ${status} to saving is not allowed.`)
   try {
-    const repository = new Repository(registryOf(call), `images/${id}`)
+    const repository = registry.repository(`images/${id}`)
     const stored = await storeFile(repository, bytes, join(config.home, 'run', 'upload'))
     if (!(await activateImage(db, id, stored))) throw new HttpFault(410, `Image ${id} was deleted meanwhile.`)
   } catch (error) {
@@ -44,9 +39,9 @@ export async function download(call: Call): Promise<Reply> {
     throw new Forbidden('The requested image has been deactivated. Image data download is forbidden.')
   if (reference === null) return { status: 204 }
   if (fileDigest === null) {
-    const headers = { ...type, 'Content-Length': String(await archiveSize(reference)) }
-    return { status: 200, headers, body: await archiveOf(reference) }
+    const headers = { ...type, 'Content-Length': String(await archiveSize(call.registry, reference)) }
+    return { status: 200, headers, body: await archiveOf(call.registry, reference) }
   }
   const headers = { ...type, 'Content-Length': String(sizeBytes), ...(checksum ? { 'Content-MD5': checksum } : {}) }
-  return { status: 200, headers, body: await Repository.of(reference).repository.blob(fileDigest) }
+  return { status: 200, headers, body: await call.registry.of(reference).repository.blob(fileDigest) }
 }

@@ -21,16 +21,6 @@ export const parts = {
     .describe(
       'unix:///...: the Docker engine to use; null = the default socket if it suits, else an engine of our own',
     ),
-  registryUrl: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('host:port of an OCI registry; null = one of our own on loopback'),
-  registryPort: z.coerce
-    .number()
-    .int()
-    .default(5010)
-    .describe('TCP port, on loopback, of a registry of our own; not 5000, which many things hold'),
   lxcfsDir: z
     .string()
     .nullable()

@@ -28,6 +28,7 @@ import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
 import { untilFrozen } from './freeze.ts'
 import { alreadyThus, toCloudError, toGuest, type Inspected } from './guest.ts'
+import type { ImageSources } from './images.ts'
 import { Images } from './known-images.ts'
 import { Lxcfs, type Mounts } from './lxcfs.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
@@ -47,12 +48,15 @@ export interface DockerSettings {
   readonly lxcfsDir: string | null
   /** silence of the engine that counts as a failed call; starts and removals of a busy host take seconds */
   readonly callTimeoutMs?: number
+  /** absent = the reference itself says where, and nobody asks who pulls */
+  readonly sources?: ImageSources
 }
 
 export const guestLabel = 'berth.server'
 /** on a guest that has the file system of the one set aside mounted */
 const asideLabel = 'berth.aside'
 const defaultCallTimeoutMs = 120_000
+const asReferred: ImageSources = (reference) => Promise.resolve([{ reference, authconfig: null }])
 
 export class DockerDriver implements ComputeDriver {
   readonly #docker: Docker
@@ -71,7 +75,7 @@ export class DockerDriver implements ComputeDriver {
     this.#docker = new Docker({ socketPath: settings.socketPath, timeout: this.#callTimeoutMs })
     this.#engine = { docker: this.#docker, ociDirectory: settings.ociDirectory }
     this.#container = { ...settings, label: guestLabel }
-    this.#images = new Images(this.#docker)
+    this.#images = new Images(this.#docker, settings.sources ?? asReferred)
     this.#lxcfs = new Lxcfs(settings.lxcfsDir)
   }
 

@@ -1,6 +1,5 @@
 /** Images on this host: pulled by digest when they are not there, and refused when they have nothing to boot. */
-import { createReadStream } from 'node:fs'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import { z } from 'zod'
 import { Invalid, messageOf, Unavailable } from '../../core/errors.ts'
 
@@ -15,6 +14,15 @@ const imageShape = z.object({
     Entrypoint: z.array(z.string()).nullish(),
   }),
 })
+
+/** A name under which the engine finds an image in a registry, and who it is there. */
+export interface ImageSource {
+  readonly reference: string
+  readonly authconfig: { readonly username: string; readonly password: string; readonly serveraddress: string } | null
+}
+
+/** Where an image of this reference can be had, the best place first. */
+export type ImageSources = (reference: string) => Promise<readonly ImageSource[]>
 
 export interface LocalImage {
   readonly id: string
@@ -39,19 +47,40 @@ async function follow(docker: Docker, stream: NodeJS.ReadableStream): Promise<vo
   })
 }
 
-async function inspect(docker: Docker, reference: string): Promise<z.output<typeof imageShape> | null> {
-  try {
-    return imageShape.parse(await docker.getImage(reference).inspect())
-  } catch (error) {
-    if (statusOf(error) === 404) return null
-    throw error
+type Inspected = z.output<typeof imageShape>
+
+/** @returns the first that is here */
+async function inspect(docker: Docker, names: readonly string[]): Promise<Inspected | null> {
+  for (const name of names) {
+    try {
+      return imageShape.parse(await docker.getImage(name).inspect())
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error
+    }
   }
+  return null
 }
 
-async function pull(docker: Docker, reference: string, signal?: AbortSignal): Promise<void> {
+async function pull(docker: Docker, { reference, authconfig }: ImageSource, signal?: AbortSignal): Promise<void> {
+  const options = { ...(authconfig ? { authconfig } : {}), ...(signal ? { abortSignal: signal } : {}) }
+  await follow(docker, await docker.pull(reference, options))
+}
+
+/** From the first source that has it. @throws with what the last one said: that is the registry itself */
+async function pullFrom(
+  docker: Docker,
+  sources: readonly ImageSource[],
+  { reference, signal }: { readonly reference: string; readonly signal: AbortSignal | undefined },
+): Promise<void> {
+  const [first, ...others] = sources
+  if (!first) throw new Invalid(`Image ${reference} is not here, and no registry has it.`)
   try {
-    await follow(docker, await docker.pull(reference, { ...(signal ? { abortSignal: signal } : {}) }))
+    await pull(docker, first, signal)
   } catch (error) {
+    if (others.length > 0 && signal?.aborted !== true) {
+      await pullFrom(docker, others, { reference, signal })
+      return
+    }
     const reason = messageOf(error)
     if (/not found|manifest unknown/i.test(reason))
       throw new Invalid(`Image ${reference} is not in the registry.`, { cause: error })
@@ -78,14 +107,23 @@ async function findInit(docker: Docker, id: string): Promise<string | null> {
 }
 
 /**
- * @param reference by digest, such as 'localhost:5010/images/debian-12@sha256:...'
+ * @param reference by digest, such as '127.0.0.1:5010/images/debian-12@sha256:...', or a local id
  * @throws Invalid when there is no such image, or it has no init
  */
-export async function ensureLocal(docker: Docker, reference: string, signal?: AbortSignal): Promise<LocalImage> {
-  let image = await inspect(docker, reference)
+export async function ensureLocal(
+  docker: Docker,
+  reference: string,
+  { sources, signal }: { readonly sources: ImageSources; readonly signal?: AbortSignal | undefined },
+): Promise<LocalImage> {
+  let image = await inspect(docker, [reference])
   if (!image) {
-    await pull(docker, reference, signal)
-    image = await inspect(docker, reference)
+    const places = await sources(reference)
+    const names = places.map((place) => place.reference)
+    image = await inspect(docker, names)
+    if (!image) {
+      await pullFrom(docker, places, { reference, signal })
+      image = await inspect(docker, names)
+    }
   }
   if (!image) throw new Unavailable(`Image ${reference} was pulled and is not there.`)
   const label = image.Config.Labels?.[labelInit]
@@ -108,37 +146,4 @@ export async function listReferences(docker: Docker): Promise<readonly string[]>
   } catch (error) {
     throw new Unavailable(`Docker does not list its images: ${messageOf(error)}`, { cause: error })
   }
-}
-
-export interface RootFileSystem {
-  readonly tarPath: string
-  /** repository in a registry, such as '127.0.0.1:5010/images/debian-12' */
-  readonly name: string
-  readonly tag: string
-  /** lines of a Dockerfile, as `docker import --change` takes them */
-  readonly changes: readonly string[]
-}
-
-/** Makes an image of a root file system. @returns its local id */
-export async function importImage(docker: Docker, { tarPath, name, tag, changes }: RootFileSystem): Promise<string> {
-  const stream = await docker.importImage(createReadStream(tarPath), { repo: name, tag, changes: [...changes] })
-  await follow(docker, stream)
-  return imageShape.parse(await docker.getImage(`${name}:${tag}`).inspect()).Id
-}
-
-/** Pushes an image. @returns its reference by digest */
-async function pushImage(docker: Docker, name: string, tag: string): Promise<string> {
-  const image = docker.getImage(`${name}:${tag}`)
-  await follow(docker, await image.push({ tag, authconfig: { username: '', password: '' } }))
-  const { RepoDigests } = z.object({ RepoDigests: z.array(z.string()) }).parse(await image.inspect())
-  const digest = RepoDigests.find((one) => one.startsWith(`${name}@`))
-  if (digest === undefined) throw new Unavailable(`The registry gave no digest for ${name}:${tag}.`)
-  return digest
-}
-
-/** Imports a root file system into the engine and pushes it. @returns its reference by digest */
-export async function publishImage(socketPath: string, root: RootFileSystem): Promise<string> {
-  const docker = new Docker({ socketPath })
-  await importImage(docker, root)
-  return await pushImage(docker, root.name, root.tag)
 }

@@ -1,19 +1,21 @@
 import type Docker from 'dockerode'
-import { ensureLocal, listReferences, type LocalImage } from './images.ts'
+import { ensureLocal, listReferences, type ImageSources, type LocalImage } from './images.ts'
 
 /** A digest never means another image: asked for once, it is known, until it turns out to be gone. */
 export class Images {
   readonly #docker: Docker
+  readonly #sources: ImageSources
   readonly #asked = new Map<string, Promise<LocalImage>>()
   readonly #known = new Map<string, LocalImage>()
 
-  constructor(docker: Docker) {
+  constructor(docker: Docker, sources: ImageSources) {
     this.#docker = docker
+    this.#sources = sources
   }
 
   /** @returns its local id */
   async ensure(reference: string, signal?: AbortSignal): Promise<string> {
-    const asked = this.#asked.get(reference) ?? ensureLocal(this.#docker, reference, signal)
+    const asked = this.#asked.get(reference) ?? ensureLocal(this.#docker, reference, { sources: this.#sources, signal })
     this.#asked.set(reference, asked)
     try {
       const image = await asked
@@ -26,7 +28,7 @@ export class Images {
   }
 
   async ofId(id: string): Promise<LocalImage> {
-    return this.#known.get(id) ?? (await ensureLocal(this.#docker, id))
+    return this.#known.get(id) ?? (await ensureLocal(this.#docker, id, { sources: () => Promise.resolve([]) }))
   }
 
   async references(): Promise<readonly string[]> {

@@ -12,6 +12,7 @@ import { addImage } from '../../db/images.ts'
 import { hashPassword } from '../../db/password.ts'
 import { setQuota } from '../../db/quotas.ts'
 import { createDefaultNetwork } from '../../ipam/default-network.ts'
+import { registryOf, type Registry } from '../../registry/registry.ts'
 import { freshDatabase } from '../world/index.ts'
 
 export const password = 'correct horse'
@@ -54,9 +55,15 @@ function isPort(address: string | AddressInfo | null): address is AddressInfo {
 async function listen(
   db: Db,
   changed: Partial<Config>,
+  registry: Registry | null,
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const config = settings.parse({ home: '/nowhere', ...changed })
-  const server = createApp({ db, config, log: pino({ level: 'silent' }) }).listen(0, '127.0.0.1')
+  const server = createApp({
+    db,
+    config,
+    registry: registry ?? registryOf(config),
+    log: pino({ level: 'silent' }),
+  }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const address = server.address()
   if (!isPort(address)) throw new Error('the API has no port')
@@ -119,7 +126,10 @@ async function addUser(db: Db, name: string, project: string, role: string): Pro
   await db('role_assignments').insert({ userId: `user-${name}`, projectId, roleId })
 }
 
-export async function startApi(changed: Partial<Config> = {}): Promise<TestApi> {
+export async function startApi(
+  changed: Partial<Config> = {},
+  { registry = null }: { readonly registry?: Registry | null } = {},
+): Promise<TestApi> {
   const { db, drop } = await freshDatabase()
   const adminProject = await createDefaults(db, { adminPassword: password, region: 'RegionOne' })
   const networkId = await createDefaultNetwork(db, {
@@ -141,7 +151,7 @@ export async function startApi(changed: Partial<Config> = {}): Promise<TestApi> 
   await addUser(db, 'rita', 'shop', 'reader')
   await addUser(db, 'otto', 'elsewhere', 'member')
   for (const resource of ['instances', 'cores', 'ram'] as const) await setQuota(db, 'project-shop', resource, -1)
-  const { url, close } = await listen(db, changed)
+  const { url, close } = await listen(db, changed, registry)
   const as = async (user: string, project: string): Promise<Client> => clientOf(url, await tokenOf(url, user, project))
   return {
     url,

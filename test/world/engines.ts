@@ -4,6 +4,10 @@ import { startDocker } from '../../machine/parts/docker.ts'
 import { startLxcfs } from '../../machine/parts/lxcfs.ts'
 import { kernelDatapath, startOpenVswitch } from '../../machine/parts/openvswitch.ts'
 import { startRegistry } from '../../machine/parts/registry.ts'
+import { registryAccessOf } from '../../machine/registry-keys.ts'
+import { Registry } from '../../registry/registry.ts'
+import { Sources } from '../../registry/sources.ts'
+import type { ImageSources } from '../../driver/docker/images.ts'
 import { supervisedRoom } from './room.ts'
 
 /** What DockerDriver takes. */
@@ -12,6 +16,7 @@ export interface Engine {
   readonly ociDirectory: string
   readonly runtime: string
   readonly cgroupParent: string
+  readonly sources: ImageSources
 }
 
 export interface Switch {
@@ -22,11 +27,13 @@ export interface Switch {
 export async function docker(): Promise<Engine> {
   const { site, kept } = await supervisedRoom('docker')
   const { where } = await startDocker(site, kept)
+  const sources = new Sources(new Registry(await registryAccessOf(site)), [])
   return {
     socketPath: where.replace(/^unix:\/\//, ''),
     ociDirectory: join(site.layout.run, 'oci'),
     runtime: 'berth',
     cgroupParent: `/${site.config.namePrefix}`,
+    sources: (reference) => sources.of(reference),
   }
 }
 
@@ -36,10 +43,9 @@ export async function openVswitch(): Promise<Switch> {
   return { socketPath: where, datapath: kernelDatapath() ? 'system' : 'netdev' }
 }
 
-/** @returns host:port */
-export async function registry(): Promise<string> {
+export async function registry(): Promise<Registry> {
   const { site } = await supervisedRoom('registry')
-  return (await startRegistry(site)).where
+  return new Registry((await startRegistry(site)).access)
 }
 
 /** @returns the directory where it is mounted */

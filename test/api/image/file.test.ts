@@ -6,16 +6,18 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { pack } from 'tar-stream'
 import { z } from 'zod'
-import { Repository } from '../../../registry/repository.ts'
+import type { Registry } from '../../../registry/registry.ts'
 import { registry, until } from '../../world/index.ts'
 import { startApi, tokenOf, type TestApi } from '../fixture.ts'
 
 let api: TestApi
 let token: string
 let home: string
+let store: Registry
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'images-'))
-  api = await startApi({ home, registryUrl: await registry() })
+  store = await registry()
+  api = await startApi({ home }, { registry: store })
   token = await tokenOf(api.url, 'mia', 'shop')
 }, 120_000)
 afterAll(async () => {
@@ -83,7 +85,7 @@ test('the root file system of a machine becomes an image that boots', async () =
   for await (const piece of archive) pieces.push(Buffer.from(z.instanceof(Uint8Array).parse(piece)))
   expect((await send(id, Buffer.concat(pieces))).status).toBe(204)
   const row = await api.db('images').where({ id }).first()
-  const { repository, digest: reference } = Repository.of(row?.reference ?? '')
+  const { repository, digest: reference } = store.of(row?.reference ?? '')
   const manifest: unknown = JSON.parse(await repository.manifest(reference))
   expect(manifest).toMatchObject({ layers: [{ digest: row?.fileDigest }] })
 })

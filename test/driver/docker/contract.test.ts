@@ -17,7 +17,7 @@ describe.each(flavours)('guests of image %s', (flavour) => {
       driver: docker.driver,
       bootable: await docker.image(flavour),
       initless: await docker.imageWithoutInit(),
-      missing: `${await registry()}/images/nowhere@sha256:${'0'.repeat(64)}`,
+      missing: `${(await registry()).address}/images/nowhere@sha256:${'0'.repeat(64)}`,
       namespaces: (serverId) => docker.namespace(serverId),
     }
   }, opening)

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { DockerDriver } from '../../../driver/docker/driver.ts'
-import { publishImage } from '../../../driver/docker/images.ts'
 import { ensureNamespace, listNamespaces, removeNamespace, type Namespace } from '../../../netns/namespace.ts'
 import type { Flavour } from '../../../images/build.ts'
+import { publish } from '../../../images/publish.ts'
 import { docker, guestImage, registry, type Engine } from '../../world/index.ts'
 
 export class DockerSite {
@@ -38,8 +38,9 @@ export class DockerSite {
     await writeFile(join(this.directory, 'file'), 'nothing to boot\n')
     const tarPath = join(this.directory, 'initless.tar')
     await execa('tar', ['--create', `--file=${tarPath}`, `--directory=${this.directory}`, 'file'])
-    const name = `${await registry()}/images/initless`
-    return await publishImage(this.engine.socketPath, { tarPath, name, tag: '1', changes: [] })
+    const config = { Cmd: [], Env: [], Labels: {} }
+    const image = { flavour: 'debian-12-small', recipe: 'initless', tarPath, config } as const
+    return await publish(image, { registry: await registry(), name: 'images/initless' })
   }
 
   async namespace(serverId: string): Promise<Namespace> {
