@@ -1,6 +1,7 @@
 /** The HTTP application: seven facades on one port, each a table of routes with its own way to say what went wrong. */
 import { randomUUID } from 'node:crypto'
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express'
+import { berthRoutes } from './berth/routes.ts'
 import { computeRoutes } from './compute/routes.ts'
 import {
   computeFault,
@@ -36,6 +37,7 @@ export const facades: readonly Facade[] = [
   { at: '/networking', routes: networkRoutes, writeFault: networkFault, versioned: false },
   { at: '/ipam', routes: ipamRoutes, writeFault: identityFault, versioned: false },
   { at: '/inventory', routes: inventoryRoutes, writeFault: identityFault, versioned: false },
+  { at: '/berth', routes: berthRoutes, writeFault: identityFault, versioned: false },
   { at: '/placement', routes: placementRoutes, writeFault: placementFault, versioned: false },
 ]
 

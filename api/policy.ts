@@ -179,6 +179,8 @@ export const policy = {
   get_floatingip: 'reader',
   'ipam:admin': 'admin',
   'inventory:admin': 'admin',
+  'berth:get_backup_policy': 'reader',
+  'berth:set_backup_policy': 'member',
   get_availability_zone: 'reader',
   get_agent: 'admin',
   'identity:own': 'any',

@@ -3,6 +3,7 @@ import { Command, type CommanderError } from 'commander'
 import { clientSettings } from '../core/client-settings.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { Client } from './client.ts'
+import { backupCommand } from './backup.ts'
 import { hostCommand } from './host.ts'
 import { poolCommand } from './pool.ts'
 import { serverCommand } from './server.ts'
@@ -15,7 +16,7 @@ const terminal = {
   client: async () => Client.open(clientSettings()),
   print: (text: string) => void process.stdout.write(text),
 }
-for (const command of [poolCommand, hostCommand, serverCommand, portCommand])
+for (const command of [backupCommand, poolCommand, hostCommand, serverCommand, portCommand])
   program.addCommand(command(terminal).copyInheritedSettings(program))
 
 try {

@@ -60,6 +60,11 @@ export async function findServer(db: Db, id: string): Promise<ServerRow | null> 
   return (await db('servers').where({ id }).first()) ?? null
 }
 
+/** Nothing changes the row until the transaction ends. */
+export async function lockServer(trx: Transaction, id: string): Promise<void> {
+  await trx('servers').where({ id }).forUpdate().first('id')
+}
+
 /** Servers that have, or are to have, a guest on this host, the oldest first: in this order they start with the host. */
 export async function serversOnHost(db: Db, host: string): Promise<readonly Server[]> {
   return await db('servers').where({ host }).whereNull('deletedAt').orderBy(['createdAt', 'id'])

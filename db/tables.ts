@@ -69,6 +69,19 @@ export interface ApplicationCredentialRow {
   readonly createdAt: Date
 }
 
+export interface BackupPolicyRow {
+  readonly id: string
+  readonly projectId: string
+  readonly serverId: string | null
+  readonly userId: string
+  readonly name: string
+  readonly intervalSeconds: number
+  readonly keep: number
+  readonly isEnabled: boolean
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
 export interface DomainRow {
   readonly id: string
   readonly name: string
@@ -583,6 +596,7 @@ declare module 'knex/types/tables.js' {
     allocations: AllocationRow
     application_credential_roles: ApplicationCredentialRoleRow
     application_credentials: ApplicationCredentialRow
+    backup_policies: BackupPolicyRow
     domains: DomainRow
     endpoints: EndpointRow
     faults: FaultRow

@@ -216,6 +216,7 @@ for (const [word, description] of [
   ['pool', 'IP pools: list, show, create, reserve, find, map, import, ...'],
   ['host', 'hosts: list, show, set, disable, maintenance, enable, drain'],
   ['server', 'servers: why'],
+  ['backup', 'backups that are taken by themselves: list, set, remove'],
   ['port', 'ports: show, and trace from one to another'],
 ] as const)
   program

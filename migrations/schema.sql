@@ -63,6 +63,19 @@ create table application_credentials (
   created_at timestamp with time zone not null default now()
 );
 
+create table backup_policies (
+  id uuid not null,
+  project_id text not null,
+  server_id uuid,
+  user_id text not null,
+  name text not null,
+  interval_seconds integer not null,
+  keep integer not null,
+  is_enabled boolean not null default true,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now()
+);
+
 create table domains (
   id text not null,
   name text not null,
@@ -586,6 +599,8 @@ CREATE INDEX allocations_host ON public.allocations USING btree (host);
 
 CREATE INDEX application_credentials_project ON public.application_credentials USING btree (project_id);
 
+CREATE INDEX backup_policies_server ON public.backup_policies USING btree (server_id) WHERE (server_id IS NOT NULL);
+
 CREATE INDEX endpoints_service ON public.endpoints USING btree (service_id);
 
 CREATE INDEX faults_server ON public.faults USING btree (server_id, id DESC);
@@ -600,7 +615,7 @@ CREATE INDEX images_name ON public.images USING btree (name);
 
 CREATE INDEX images_project ON public.images USING btree (project_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
-CREATE INDEX images_server ON public.images USING btree (server_id) WHERE (server_id IS NOT NULL);
+CREATE INDEX images_server ON public.images USING btree (server_id, created_at DESC) WHERE (server_id IS NOT NULL);
 
 CREATE INDEX ip_ranges_subnet ON public.ip_ranges USING btree (subnet_id, first);
 
@@ -902,6 +917,8 @@ CREATE TRIGGER subnets_revision BEFORE UPDATE ON public.subnets FOR EACH ROW EXE
 
 CREATE UNIQUE INDEX addresses_reserved_for ON public.addresses USING btree (subnet_id, reserved_for) WHERE (reserved_for IS NOT NULL);
 
+CREATE UNIQUE INDEX backup_policies_target ON public.backup_policies USING btree (project_id, COALESCE(server_id, '00000000-0000-0000-0000-000000000000'::uuid));
+
 CREATE UNIQUE INDEX qos_policies_default ON public.qos_policies USING btree (project_id) WHERE is_default;
 
 CREATE UNIQUE INDEX security_group_rules_once ON public.security_group_rules USING btree (security_group_id, direction, ethertype, protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id) NULLS NOT DISTINCT;
@@ -955,6 +972,14 @@ alter table application_credentials add constraint application_credentials_proje
 alter table application_credentials add constraint application_credentials_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
 
 alter table application_credentials add constraint application_credentials_user_id_name_key UNIQUE (user_id, name);
+
+alter table backup_policies add constraint backup_policies_interval_seconds_check CHECK ((interval_seconds >= 60));
+
+alter table backup_policies add constraint backup_policies_keep_check CHECK (((keep >= 1) AND (keep <= 1000)));
+
+alter table backup_policies add constraint backup_policies_pkey PRIMARY KEY (id);
+
+alter table backup_policies add constraint backup_policies_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
 
 alter table domains add constraint domains_name_key UNIQUE (name);
 

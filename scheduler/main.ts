@@ -9,6 +9,7 @@ import { schedulerLives } from '../db/schedulers.ts'
 import { forgetOldRequests } from '../db/repeatable-requests.ts'
 import { freeFromTheDead, recover } from '../jobs/lost.ts'
 import { runJobs } from '../jobs/run.ts'
+import { takeBackups } from './backups.ts'
 import { deleteUnplaced } from './delete.ts'
 import { HostBook } from './host-book.ts'
 import { scheduleMove } from './move.ts'
@@ -41,6 +42,7 @@ const heart = setInterval(() => {
   beat().catch((error: unknown) => log.warn({ err: error }, 'sign of life not written'))
 }, config.heartbeatSeconds * 1000)
 const recovery = setInterval(() => {
+  takeBackups({ db, config, log }).catch((error: unknown) => log.warn({ err: error }, 'backups not looked for'))
   forgetOldRequests(db).catch((error: unknown) => log.warn({ err: error }, 'old requests not forgotten'))
   recover(db, null).then(
     (done) => done.forEach((text) => log.warn({ text }, 'job or task taken up')),

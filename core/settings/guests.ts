@@ -55,6 +55,12 @@ export const guests = {
     .min(0)
     .default(0)
     .describe("seconds that a deleted server can still be restored; 0 = deleted at once: Nova's default"),
+  backupsAtOnce: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(2)
+    .describe('backups that one host takes at once by policy: each copies a disk'),
   heartbeatSeconds: z.coerce
     .number()
     .positive()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { backupProperties } from '../../../db/snapshots.ts'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
 import { beginChange, refuseIfLocked } from '../servers/change.ts'
@@ -25,7 +26,7 @@ export const createBackup: Action = async (call, server) => {
     const row = await addSnapshot(trx, call, server, {
       name,
       metadata: items,
-      properties: { image_type: 'backup', backup_type, berth_rotation: String(rotation) },
+      properties: backupProperties(backup_type, rotation),
     })
     const payload = { serverId: server.id, requestId: call.requestId, imageId: row.id }
     await enqueue(trx, 'server.snapshot', payload, host ?? undefined)

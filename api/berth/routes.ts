@@ -1,0 +1,12 @@
+/** The tree of /berth: what this cloud has beyond OpenStack's services. */
+import type { Route } from '../route.ts'
+import * as backupPolicies from './backup-policies.ts'
+
+const policies = '/v1/backup-policies'
+
+export const berthRoutes: readonly Route[] = [
+  { method: 'get', path: policies, rule: 'berth:get_backup_policy', run: backupPolicies.index },
+  { method: 'put', path: policies, rule: 'berth:set_backup_policy', run: backupPolicies.set },
+  { method: 'get', path: `${policies}/:id`, rule: 'berth:get_backup_policy', run: backupPolicies.show },
+  { method: 'delete', path: `${policies}/:id`, rule: 'berth:set_backup_policy', run: backupPolicies.remove },
+]
