@@ -67,7 +67,15 @@ async function set({ client: open, print }: Terminal, wanted: Wanted): Promise<v
 
 function rowOf({ id, name, project_id, server_id, interval_seconds, keep, enabled }: Policy) {
   const server = server_id ?? 'all others'
-  return { id, project: project_id, server, every: durationOf(interval_seconds), keep, name, on: enabled ? 'yes' : 'no' }
+  return {
+    id,
+    project: project_id,
+    server,
+    every: durationOf(interval_seconds),
+    keep,
+    name,
+    on: enabled ? 'yes' : 'no',
+  }
 }
 
 async function list({ client, print }: Terminal): Promise<void> {
@@ -93,7 +101,7 @@ export function backupCommand(terminal: Terminal): Command {
     .requiredOption('--keep <count>', 'the newest so many stay')
     .option('--server <server>', 'name or id')
     .option('--project <id>', 'none = your own')
-    .option('--name <name>', "of the backups, what OpenStack calls backup_type", 'periodic')
+    .option('--name <name>', 'of the backups, what OpenStack calls backup_type', 'periodic')
     .option('--off', "take none: a server's own policy that is off shields it from its project's")
     .action((wanted: Wanted) => set(terminal, wanted))
   command
