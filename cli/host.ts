@@ -4,8 +4,8 @@ import { Command } from 'commander'
 import { z } from 'zod'
 import { Conflict, Invalid, messageOf, Unavailable } from '../core/errors.ts'
 import type { Client } from './client.ts'
-import type { Terminal } from './pool.ts'
 import { addInventory, setState } from './hosts.ts'
+import type { Terminal } from './terminal.ts'
 
 const microversion = '2.88'
 const server = z.object({

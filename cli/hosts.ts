@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { disabledStates, hostStates, type DisabledState } from '../core/host.ts'
 import { Invalid } from '../core/errors.ts'
 import type { Client } from './client.ts'
-import type { Terminal } from './pool.ts'
 import { table } from './table.ts'
+import type { Terminal } from './terminal.ts'
 
 const amount = z.object({ vcpus: z.number(), memory_mib: z.number(), disk_gib: z.number() })
 const host = z.object({

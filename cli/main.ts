@@ -5,7 +5,7 @@ import { Invalid, messageOf } from '../core/errors.ts'
 import { Client } from './client.ts'
 import { backupCommand } from './backup.ts'
 import { hostCommand } from './host.ts'
-import { poolCommand } from './pool.ts'
+import { poolCommand } from './pool/command.ts'
 import { serverCommand } from './server.ts'
 import { portCommand } from './port.ts'
 

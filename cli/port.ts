@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { Invalid } from '../core/errors.ts'
 import { portState, tracedProtocols } from '../core/trace.ts'
 import type { Client } from './client.ts'
-import type { Terminal } from './pool.ts'
+import type { Terminal } from './terminal.ts'
 import { table, type Row } from './table.ts'
 
 const port = z.object({

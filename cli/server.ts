@@ -5,7 +5,7 @@ import { NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
 import { lastFailure } from './host.ts'
-import type { Terminal } from './pool.ts'
+import type { Terminal } from './terminal.ts'
 
 const server = z.object({
   id: z.string(),

@@ -10,6 +10,13 @@ export interface PoolGroup {
   readonly description: string
   /** ids of networks, the first tried first */
   readonly networkIds: readonly string[]
+  /** of those networks */
+  readonly poolNames: readonly string[]
+}
+
+function membersAs(what: string, column: string): string {
+  return `array(select ${what} from pool_group_members m join networks n on n.id = m.network_id
+                where m.group_id = pool_groups.id order by m.position) as ${column}`
 }
 
 /** By id or name; all when null. */
@@ -19,9 +26,8 @@ export async function listGroups(db: Db, idOrName: string | null): Promise<reado
       'id',
       'name',
       'description',
-      db.raw(
-        `array(select m.network_id::text from pool_group_members m where m.group_id = id order by m.position) as network_ids`,
-      ),
+      db.raw(membersAs('m.network_id::text', 'network_ids')),
+      db.raw(membersAs('n.name', 'pool_names')),
     )
     .orderBy('name')
   if (idOrName !== null) void (isUuid(idOrName) ? query.where({ id: idOrName }) : query.where({ name: idOrName }))
@@ -38,15 +44,15 @@ export async function getGroup(db: Db, idOrName: string): Promise<PoolGroup> {
 /** @throws Conflict when the name is taken */
 export async function createGroup(
   trx: Transaction,
-  { name, description, networkIds }: Omit<PoolGroup, 'id'>,
-): Promise<PoolGroup> {
+  { name, description, networkIds }: Omit<PoolGroup, 'id' | 'poolNames'>,
+): Promise<string> {
   const id = randomUUID()
   const [row] = await trx('pool_groups').insert({ id, name, description }).onConflict('name').ignore().returning('id')
   if (!row) throw new Conflict(`A pool group named ${name} exists already`)
   await trx('pool_group_members').insert(
     networkIds.map((networkId, position) => ({ groupId: id, position, networkId })),
   )
-  return { id, name, description, networkIds }
+  return id
 }
 
 export async function deleteGroup(trx: Transaction, id: string): Promise<void> {

@@ -87,3 +87,23 @@ test('what is wrong is said in one sentence, with an exit code', async () => {
   expect((await say('create', 'dock', '10.52.0.0/28')).error).toMatch(/^berth: name: a pool named dock exists already/)
   expect((await say('dance')).exitCode).toBe(2)
 })
+
+test('pools stand in a group in the order in which they are tried', async () => {
+  await said('create', 'quay-1', '10.53.0.0/28')
+  await said('create', 'quay-2', '10.53.1.0/28', '--json')
+  expect(await said('group', 'create', 'quays', 'quay-2', 'quay-1')).toMatch(/^GROUP .*\nquays +quay-2, quay-1 /)
+  expect((await say('group', 'create', 'twice', 'quay-1', 'quay-1')).error).toMatch(/is named twice$/)
+  expect(JSON.parse(await said('group', 'list', '--json'))).toMatchObject([
+    { name: 'quays', pools: ['quay-2', 'quay-1'] },
+  ])
+  await said('group', 'delete', 'quays')
+  expect(await said('group', 'list')).toBe('none')
+})
+
+test('how long addresses rest and when a pool warns is changed while it is in use', async () => {
+  await said('create', 'wharf', '10.54.0.0/29', '--mtu', '1400', '--gateway', 'none')
+  await said('reserve', 'wharf')
+  expect(await said('set', 'wharf', '--quarantine', '7', '--warn', '10')).toMatch(
+    /MTU 1400.*\n.*gateway none, 5 of 6 free \(warning, warns at 10 %\)\n.*in quarantine 0 \(7 s\)/,
+  )
+})

@@ -1,6 +1,8 @@
 /** A pool as a grid in the terminal: one sign for an address, or for a block of them. */
+import type { Command } from 'commander'
 import { z } from 'zod'
-import type { Client } from './client.ts'
+import { show, type Shown, type Terminal } from '../terminal.ts'
+import { path } from './path.ts'
 
 const block = z.object({
   first: z.string(),
@@ -36,8 +38,7 @@ function legendOf(size: number): string {
     : `one sign is ${size} addresses: █ all  ▓ half  ▒ a quarter  ░ some taken  · none`
 }
 
-export async function drawMap(client: Client, path: string, query: { readonly subnet?: string }): Promise<string> {
-  const { cidr, blocks } = await client.ask(path, { shape: map, query })
+function drawn({ cidr, blocks }: z.output<typeof map>): string {
   const width = Math.max(...blocks.map(({ first }) => first.length))
   const lines: string[] = []
   for (let start = 0; start < blocks.length; start += perLine) {
@@ -45,4 +46,18 @@ export async function drawMap(client: Client, path: string, query: { readonly su
     lines.push(`${(part[0]?.first ?? '').padEnd(width)}  ${part.map(signOf).join('')}`)
   }
   return `${cidr}\n${lines.join('\n')}\n${legendOf(blocks[0]?.size ?? 1)}\n`
+}
+
+export function addMap(command: Command, terminal: Terminal): void {
+  command
+    .command('map')
+    .description('the pool as a picture')
+    .argument('<pool>', 'name or id')
+    .option('--subnet <cidr>', 'one of several')
+    .option('--json', 'for programs')
+    .action(async (name: string, { subnet, json }: Shown & { readonly subnet?: string }) => {
+      const client = await terminal.client()
+      const found = await client.ask(path(name, 'map'), { shape: map, query: { subnet } })
+      show(terminal, json, found, () => drawn(found))
+    })
 }
