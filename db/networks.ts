@@ -171,7 +171,8 @@ export async function getSubnet(db: Db, id: string, viewer: Viewer): Promise<Sub
   return row
 }
 
-export type NewSubnet = Omit<SubnetRow, Kept | 'hostRoutes' | 'warnPercent'> & Partial<Pick<SubnetRow, 'hostRoutes'>>
+export type NewSubnet = Omit<SubnetRow, Kept | 'hostRoutes' | 'warnPercent' | 'arpProbe'> &
+  Partial<Pick<SubnetRow, 'hostRoutes'>>
 
 /** @throws NetworkError when it overlaps another subnet of the network */
 export async function insertSubnet(trx: Transaction, { hostRoutes = [], ...subnet }: NewSubnet): Promise<SubnetRow> {
@@ -235,11 +236,11 @@ export async function deleteSubnet(trx: Transaction, id: string): Promise<void> 
   await trx('subnets').where({ id }).delete()
 }
 
-/** How long freed addresses rest, and when the subnet counts as nearly full. */
+/** How long freed addresses rest, when the subnet counts as nearly full, and whether new addresses are asked for on the wire. */
 export async function setSubnetWatch(
   db: Db,
   id: string,
-  change: Partial<Pick<SubnetRow, 'quarantineSeconds' | 'warnPercent'>>,
+  change: Partial<Pick<SubnetRow, 'quarantineSeconds' | 'warnPercent' | 'arpProbe'>>,
 ): Promise<void> {
   if (Object.keys(change).length > 0)
     await db('subnets')

@@ -16,6 +16,7 @@ export interface AddressHistoryRow {
   readonly name: string | null
   readonly since: Date
   readonly until: Date
+  readonly note: string
 }
 
 export interface AddressRow {
@@ -27,6 +28,7 @@ export interface AddressRow {
   readonly reservedFor: string | null
   readonly note: string
   readonly since: Date
+  readonly probeDue: boolean
 }
 
 export interface AggregateHostRow {
@@ -553,6 +555,7 @@ export interface SubnetRow {
   readonly revision: number
   readonly hostRoutes: readonly HostRoute[]
   readonly warnPercent: number
+  readonly arpProbe: boolean
 }
 
 export interface TokenRow {

@@ -26,11 +26,28 @@ export function refusal(subnet: Subnet, address: string): string | null {
 }
 
 /**
+ * Whether the address can be written now: neither it nor its row is in another transaction's hand. Nobody waits here, so no two callers
+ * wait for each other. Those who take any address pass by a claimed one.
+ */
+export async function claim(trx: Transaction, subnetId: string, address: string): Promise<boolean> {
+  const { rows } = await trx.raw<{ rows: { isOurs: boolean }[] }>(
+    'select pg_try_advisory_xact_lock(address_lock(?, ?)) as is_ours',
+    [subnetId, address],
+  )
+  if (rows[0]?.isOurs !== true) return false
+  const row = trx('addresses').where({ subnetId, address })
+  return (
+    (await row.clone().first('state')) === undefined ||
+    (await row.forUpdate().skipLocked().first('state')) !== undefined
+  )
+}
+
+/**
  * An address that the caller names. It may lie outside the allocation ranges, and in quarantine: who names it knows.
  *
  * @param name of the server: an address that is reserved for it is its to take
  * @returns the address in its canonical form
- * @throws  Invalid when it is no address of this subnet; AddressInUse when a port holds it or it is reserved
+ * @throws  Invalid when it is no address of this subnet; AddressInUse when a port holds it, it is reserved, or another is just taking it
  */
 export async function allocateNamed(
   trx: Transaction,
@@ -41,8 +58,7 @@ export async function allocateNamed(
 ): Promise<string> {
   const reason = refusal(subnet, address)
   if (reason !== null) throw new Invalid(reason)
-  // Those who take any address pass by the locked one instead of waiting for this transaction.
-  await trx.raw('select pg_advisory_xact_lock(address_lock(?, ?))', [subnet.id, address])
+  if (!(await claim(trx, subnet.id, address))) throw new AddressInUse(address, subnet.id)
   const { rows } = await trx.raw<{ rows: { address: string }[] }>(
     `insert into addresses as a (subnet_id, address, state, port_id) values (?, ?, 'used', ?)
      on conflict (subnet_id, address) do update set state = 'used', port_id = excluded.port_id, since = now()

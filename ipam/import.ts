@@ -4,7 +4,7 @@ import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { CloudError, Invalid, messageOf } from '../core/errors.ts'
 import type { Transaction } from '../db/connect.ts'
-import { reserve } from './reserve.ts'
+import { keepReservations, reserve } from './reserve.ts'
 import { contains, type Subnet } from './subnet.ts'
 
 export interface BadLine {
@@ -55,6 +55,10 @@ function subnetOf(subnets: readonly Subnet[], address: string): Subnet {
 export async function importAddresses(trx: Transaction, subnets: readonly Subnet[], csv: string): Promise<Imported> {
   const bad: BadLine[] = []
   let imported = 0
+  await keepReservations(
+    trx,
+    subnets.map(({ id }) => id),
+  )
   for (const { info, record } of linesOf(csv)) {
     const { address, name, note } = record
     try {

@@ -2,7 +2,7 @@
 import { AddressInUse, Conflict, Invalid, NotFound, SubnetFull } from '../core/errors.ts'
 import type { Db, Transaction } from '../db/connect.ts'
 import type { AddressRow } from '../db/tables.ts'
-import { refusal } from './allocate-named.ts'
+import { claim, refusal } from './allocate-named.ts'
 import type { Subnet } from './subnet.ts'
 import { usage } from './usage.ts'
 
@@ -12,6 +12,12 @@ export interface Reservation {
   /** the server of this name gets it, now and each time it is made again; null = nobody does */
   readonly name: string | null
   readonly note: string
+}
+
+/** Reservations of these subnets are made and moved by one transaction after the other. */
+export async function keepReservations(trx: Transaction, subnetIds: readonly string[]): Promise<void> {
+  for (const id of subnetIds.toSorted())
+    await trx.raw('select pg_advisory_xact_lock(hashtextextended(?::text, 2))', [id])
 }
 
 async function heldFor(db: Db, subnetId: string, name: string): Promise<string | null> {
@@ -41,7 +47,7 @@ async function reserveNamed(
 ): Promise<string> {
   const reason = refusal(subnet, address)
   if (reason !== null) throw new Invalid(reason)
-  await trx.raw('select pg_advisory_xact_lock(address_lock(?, ?))', [subnet.id, address])
+  if (!(await claim(trx, subnet.id, address))) throw new AddressInUse(address, subnet.id)
   const { rows } = await trx.raw<{ rows: { address: string }[] }>(
     `insert into addresses as a (subnet_id, address, state, reserved_for, note) values (?, ?, 'reserved', ?, ?)
      on conflict (subnet_id, address) do update
@@ -63,6 +69,7 @@ async function reserveNamed(
  * @throws  Conflict when the name holds one in this subnet already; AddressInUse; Invalid; SubnetFull
  */
 export async function reserve(trx: Transaction, subnet: Subnet, wanted: Reservation): Promise<string> {
+  await keepReservations(trx, [subnet.id])
   const held = wanted.name === null ? null : await heldFor(trx, subnet.id, wanted.name)
   if (held !== null) throw new Conflict(`${held} is reserved for ${String(wanted.name)} in subnet ${subnet.id} already`)
   const { address } = wanted
@@ -104,6 +111,7 @@ export async function moveReservation(
   subnet: Subnet,
   { address, name }: { readonly address: string; readonly name: string | null },
 ): Promise<void> {
+  await keepReservations(trx, [subnet.id])
   const row = await heldAddress(trx, subnet, address)
   if (row.state === 'used' && row.reservedFor === null) throw new Conflict(`Address ${address} is used, not reserved`)
   const held = name === null ? null : await heldFor(trx, subnet.id, name)

@@ -9,7 +9,8 @@ create table address_history (
   server_id uuid,
   name text,
   since timestamp with time zone not null,
-  until timestamp with time zone not null default clock_timestamp()
+  until timestamp with time zone not null default clock_timestamp(),
+  note text not null default ''::text
 );
 
 create table addresses (
@@ -20,7 +21,8 @@ create table addresses (
   freed_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   reserved_for text,
   note text not null default ''::text,
-  since timestamp with time zone not null default now()
+  since timestamp with time zone not null default now(),
+  probe_due boolean not null default false
 );
 
 create table aggregate_hosts (
@@ -546,7 +548,8 @@ create table subnets (
   tags text[] not null default '{}'::text[],
   revision integer not null default 0,
   host_routes jsonb not null default '[]'::jsonb,
-  warn_percent integer not null default 80
+  warn_percent integer not null default 80,
+  arp_probe boolean not null default false
 );
 
 create table tokens (
@@ -588,6 +591,8 @@ CREATE INDEX address_history_mac ON public.address_history USING btree (mac);
 CREATE INDEX address_history_name ON public.address_history USING btree (name);
 
 CREATE INDEX address_history_server ON public.address_history USING btree (server_id);
+
+CREATE INDEX address_history_until ON public.address_history USING btree (subnet_id, until);
 
 CREATE INDEX addresses_free ON public.addresses USING btree (subnet_id, freed_at, address) WHERE (state = 'free'::text);
 
@@ -703,42 +708,56 @@ declare
   n bigint;
   got inet;
   rest interval;
+  probing boolean;
   wanted text := case when p_port is null then 'reserved' else 'used' end;
   holder text := case when p_port is null then p_name end;
 begin
   if p_name is not null and p_port is not null then
-    update addresses set state = 'used', port_id = p_port, since = now()
-      where subnet_id = p_subnet and reserved_for = p_name and state = 'reserved' returning address into got;
-    if got is not null then return got; end if;
+    select address into got from addresses
+      where subnet_id = p_subnet and reserved_for = p_name and state = 'reserved' for update skip locked;
+    if got is not null then
+      update addresses set state = 'used', port_id = p_port, since = now() where subnet_id = p_subnet and address = got;
+      return got;
+    end if;
   end if;
   perform pg_advisory_xact_lock_shared(hashtextextended(p_subnet::text, 1));
+  select make_interval(secs => quarantine_seconds), arp_probe and p_port is not null into rest, probing
+    from subnets where id = p_subnet;
   for r in select id, first, last from ip_ranges where subnet_id = p_subnet order by first loop
     loop
       n := nextval(('ip_range_' || r.id)::regclass);
       exit when n > r.last - r.first;
       continue when not pg_try_advisory_xact_lock(address_lock(p_subnet, r.first + n));
-      insert into addresses (subnet_id, address, state, port_id, reserved_for) values (p_subnet, r.first + n, wanted, p_port, holder)
+      insert into addresses (subnet_id, address, state, port_id, reserved_for, probe_due)
+        values (p_subnet, r.first + n, wanted, p_port, holder, probing)
         on conflict do nothing returning address into got;
       if got is not null then return got; end if;
     end loop;
   end loop;
-  select make_interval(secs => quarantine_seconds) into rest from subnets where id = p_subnet;
-  select address into got from addresses a
-    where subnet_id = p_subnet and state = 'free' and freed_at <= clock_timestamp() - rest
-      and exists (select from ip_ranges i where i.subnet_id = p_subnet and a.address between i.first and i.last)
-    order by freed_at, address limit 1 for update skip locked;
-  if got is not null then
-    update addresses set state = wanted, port_id = p_port, reserved_for = holder, since = now()
-      where subnet_id = p_subnet and address = got;
-    return got;
-  end if;
-  for r in select i.first + g as address from ip_ranges i, generate_series(0, i.last - i.first) g
-           where i.subnet_id = p_subnet
-             and not exists (select from addresses a where a.subnet_id = p_subnet and a.address = i.first + g) loop
-    continue when not pg_try_advisory_xact_lock(address_lock(p_subnet, r.address));
-    insert into addresses (subnet_id, address, state, port_id, reserved_for) values (p_subnet, r.address, wanted, p_port, holder)
-      on conflict do nothing returning address into got;
-    if got is not null then return got; end if;
+  for look in 1..5 loop
+    for grasp in 1..50 loop
+      select address into got from addresses a
+        where subnet_id = p_subnet and state = 'free' and freed_at <= clock_timestamp() - rest
+          and exists (select from ip_ranges i where i.subnet_id = p_subnet and a.address between i.first and i.last)
+        order by freed_at, address limit 1 for update skip locked;
+      if got is not null then
+        update addresses set state = wanted, port_id = p_port, reserved_for = holder, since = now()
+          where subnet_id = p_subnet and address = got;
+        return got;
+      end if;
+      exit when not rested_address(p_subnet, rest);
+      perform pg_sleep(0.001);
+    end loop;
+    for r in select i.first + g as address from ip_ranges i, generate_series(0, i.last - i.first) g
+             where i.subnet_id = p_subnet
+               and not exists (select from addresses a where a.subnet_id = p_subnet and a.address = i.first + g) loop
+      continue when not pg_try_advisory_xact_lock(address_lock(p_subnet, r.address));
+      insert into addresses (subnet_id, address, state, port_id, reserved_for, probe_due)
+        values (p_subnet, r.address, wanted, p_port, holder, probing)
+        on conflict do nothing returning address into got;
+      if got is not null then return got; end if;
+    end loop;
+    exit when not rested_address(p_subnet, rest);
   end loop;
   return null;
 end $function$
@@ -844,6 +863,16 @@ begin
   perform pg_notify('wires', '');
   return null;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.rested_address(p_subnet uuid, p_rest interval)
+ RETURNS boolean
+ LANGUAGE sql
+AS $function$
+  select exists (select from addresses a
+    where a.subnet_id = p_subnet and a.state = 'free' and a.freed_at <= clock_timestamp() - p_rest
+      and exists (select from ip_ranges i where i.subnet_id = p_subnet and a.address between i.first and i.last))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION public.roles_of(p_user text, p_project text, p_domain text, p_system boolean)
