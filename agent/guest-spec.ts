@@ -4,7 +4,7 @@ import type { Config } from '../core/config.ts'
 import { cpuLimitsOf } from '../core/flavor-limits.ts'
 import type { GuestSpec } from '../driver/driver.ts'
 import { nocloudSeed } from '../driver/seed.ts'
-import type { Namespace } from '../netns/index.ts'
+import { metadataAddress, type Namespace } from '../netns/index.ts'
 
 /** What a guest is made of. */
 export interface GuestParts {
@@ -17,6 +17,13 @@ export interface GuestParts {
   readonly cpuset: string | null
   readonly config: Config
   readonly enforcesDisk: boolean
+}
+
+/** Those of its subnets; where they name none, the network's own. */
+function resolversOf(vifs: readonly Vif[]): readonly string[] {
+  const named = [...new Set(vifs.flatMap(({ dns }) => dns))]
+  const hasV4 = vifs.some(({ addresses }) => addresses.some(({ address }) => !address.includes(':')))
+  return named.length === 0 && hasV4 ? [metadataAddress] : named
 }
 
 /** The guest that a server's row describes. */
@@ -46,7 +53,7 @@ export function guestSpec({
     diskGiB: enforcesDisk && server.flavor.diskGiB > 0 ? server.flavor.diskGiB : null,
     netnsPath: namespace.netnsPath,
     usernsPath: namespace.usernsPath,
-    dns: [...new Set(vifs.flatMap((vif) => vif.dns))],
+    dns: resolversOf(vifs),
     hosts:
       addresses.length > 0
         ? addresses.slice(0, 1).map((address) => ({ address, names }))

@@ -30,9 +30,10 @@ export async function ensureGateways(
   for (const network of await networksInUse(db, config.gateways === 'all' ? null : name)) {
     if (network.gateways.length === 0 || present.has(network.networkId)) continue
     present.add(network.networkId)
+    const { vlan, mtu, gateways, isApart } = network
     const device = gatewayDevice(network.networkId)
     try {
-      await wires.ensureGateway({ device, vlan: network.vlan, mtu: network.mtu, addresses: network.gateways })
+      await wires.ensureGateway({ device, vlan, mtu, addresses: gateways }, { isApart })
     } catch (error) {
       log.warn({ networkId: network.networkId, device, reason: messageOf(error) }, 'gateway not on this host')
     }

@@ -79,6 +79,8 @@ export interface HostNetwork {
   readonly vlan: number | null
   readonly mtu: number
   readonly gateways: readonly { readonly address: string; readonly prefixLength: number }[]
+  /** whether an older network has addresses that are also this one's: their gateways must not meet */
+  readonly isApart: boolean
 }
 
 /** The ports of a server as they are to stand on its host, in the order of the NICs. */
@@ -110,7 +112,10 @@ export async function networksInUse(db: Db, host: string | null): Promise<readon
   const { rows } = await db.raw<{ rows: HostNetwork[] }>(
     `select n.id as network_id, n.vlan, n.mtu,
             coalesce((select json_agg(json_build_object('address', host(s.gateway), 'prefixLength', masklen(s.cidr)) order by s.id)
-                      from subnets s where s.network_id = n.id and s.gateway is not null), '[]') as gateways
+                      from subnets s where s.network_id = n.id and s.gateway is not null), '[]') as gateways,
+            exists (select from subnets mine join subnets theirs on mine.cidr && theirs.cidr join networks o on o.id = theirs.network_id
+                    where mine.network_id = n.id and mine.gateway is not null and theirs.gateway is not null
+                      and (o.created_at, o.id) < (n.created_at, n.id)) as is_apart
      from networks n where exists (select from ports p join servers v on v.id = p.server_id
                                    where p.network_id = n.id and v.deleted_at is null
                                      and v.host = coalesce(:host, v.host))

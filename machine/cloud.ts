@@ -84,6 +84,13 @@ export class Cloud {
     return found
   }
 
+  /** The network of a server's first NIC, whose address is its first; null when it has none. */
+  async networkOf(serverId: string): Promise<string | null> {
+    const list = z.object({ ports: z.array(z.object({ network_id: z.string() })) })
+    const { ports } = list.parse(await this.#call('GET', `/networking/v2.0/ports?device_id=${serverId}`))
+    return ports[0]?.network_id ?? null
+  }
+
   async ensureKeypair(name: string, publicKey: string): Promise<void> {
     const list = z.object({ keypairs: z.array(z.object({ keypair: z.object({ name: z.string() }) })) })
     const { keypairs } = list.parse(await this.#call('GET', '/compute/v2.1/os-keypairs'))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../core/config.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
-import { removeAllNamespaces } from '../netns/namespace.ts'
+import { gatewayNamespaces, removeAllNamespaces } from '../netns/namespace.ts'
 import { hostsBeside, removeSwitchNamespace } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { dockerInfo, misfits } from './parts/docker.ts'
@@ -72,7 +72,8 @@ export async function stopServices(site: Site): Promise<void> {
 }
 
 function removeNamespaces({ layout }: Site): void {
-  removeAllNamespaces({ directory: join(layout.run, 'netns'), guestRootUid: 0 })
+  const guests = { directory: join(layout.run, 'netns'), guestRootUid: 0 }
+  for (const settings of [guests, gatewayNamespaces(guests)]) removeAllNamespaces(settings)
 }
 
 /** Processes that a killed supervisor left: their pid files hold pid and start time, so none but ours is meant. */

@@ -1,6 +1,9 @@
 /** The first server: made once, logged in to, and left to its owner. */
+import { join } from 'node:path'
 import { execa } from 'execa'
 import { Unavailable } from '../core/errors.ts'
+import { gatewayDevice } from '../core/network.ts'
+import { gatewayNamespaces, isNamespace } from '../netns/namespace.ts'
 import { addressOf, Cloud, type CloudServer } from './cloud.ts'
 import type { Site } from './parts/part.ts'
 import { adminPassword, sshKey, sshKeyPath } from './secrets.ts'
@@ -15,6 +18,15 @@ const keypair = 'berth'
 export function sshWords(site: Site, address: string): readonly string[] {
   const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=5']
   return ['-i', sshKeyPath(site), ...options.flatMap((option) => ['-o', option]), `root@${address}`]
+}
+
+/** The command that logs in to a server; where its network overlaps another, from the namespace of its gateway. */
+export async function sshCommand(site: Site, cloud: Cloud, server: CloudServer): Promise<readonly [string, ...string[]]> {
+  const networkId = await cloud.networkOf(server.id)
+  const { directory } = gatewayNamespaces({ directory: join(site.layout.run, 'netns') })
+  const path = networkId === null ? null : join(directory, gatewayDevice(networkId))
+  const words = ['ssh', ...sshWords(site, addressOf(server))] as const
+  return path !== null && isNamespace(path) ? ['nsenter', `--net=${path}`, ...words] : words
 }
 
 /** The server `hello`, active; a stopped one is started, one that stands is left. */

@@ -154,14 +154,15 @@ program
   .argument('[command...]')
   .passThroughOptions()
   .action(async (name: string, command: readonly string[]) => {
-    const [{ Cloud, addressOf }, { sshWords }, { adminPassword }] = await Promise.all([
+    const [{ Cloud }, { sshCommand }, { adminPassword }] = await Promise.all([
       import('./cloud.ts'),
       import('./hello.ts'),
       import('./secrets.ts'),
     ])
     const site = siteHere()
     const cloud = await Cloud.open(site.config, await adminPassword(site))
-    await become('ssh', [...sshWords(site, addressOf(await cloud.serverNamed(name))), ...command])
+    const [program, ...words] = await sshCommand(site, cloud, await cloud.serverNamed(name))
+    await become(program, [...words, ...command])
   })
 program
   .command('bench')

@@ -1,5 +1,9 @@
-/** The host's own address in a guests' network: an internal port of the bridge, tagged with the network's VLAN. */
+/**
+ * The host's own address in a guests' network: an internal port of the bridge, tagged with the network's VLAN; or, where subnets overlap, the
+ * end of a veth pair in a namespace of its own.
+ */
 import { createHash } from 'node:crypto'
+import { closeSync, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Conflict, Unavailable } from '../core/errors.ts'
 import type { Bridge } from './bridge.ts'
@@ -13,7 +17,12 @@ export interface Gateway {
   readonly vlan: number | null
   readonly mtu: number
   readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[]
+  /** of the namespace that the device stands in; none = that of the switch */
+  readonly netnsPath?: string
 }
+
+/** In the external ids of its port. */
+const placeKey = 'berth-netns'
 
 const appearMs = 5000
 
@@ -47,45 +56,107 @@ function hostPart(text: string): string {
   return text.split('/')[0] ?? text
 }
 
-async function connect(bridge: Bridge, { device, vlan, mtu }: Gateway, mac: string): Promise<void> {
+function ids({ netnsPath }: Gateway): Readonly<Record<string, string>> {
+  return { 'berth-role': 'gateway', ...(netnsPath === undefined ? {} : { [placeKey]: netnsPath }) }
+}
+
+async function clear(bridge: Bridge, device: string): Promise<void> {
   await bridge.remove(device)
-  await bridge.add({ device, vlan, internal: { mac, mtu }, externalIds: { 'berth-role': 'gateway' } })
+  using outside = new RtNetlink(bridge.netnsPath)
+  await outside.deleteLink(device)
+}
+
+async function connect(bridge: Bridge, { device, vlan, mtu, ...place }: Gateway, mac: string): Promise<void> {
+  await clear(bridge, device)
+  await bridge.add({ device, vlan, internal: { mac, mtu }, externalIds: ids({ device, vlan, mtu, ...place }) })
+}
+
+/** Whether the port is as it is to be, in the place where it is to be. */
+async function isThere(bridge: Bridge, { device, vlan, netnsPath }: Gateway): Promise<boolean> {
+  const port = await bridge.port(device)
+  return port?.vlan === vlan && (port.ofport ?? -1) > 0 && port.externalIds[placeKey] === netnsPath
+}
+
+async function furnish(
+  there: RtNetlink,
+  { index, isUp }: Pick<Link, 'index' | 'isUp'>,
+  { addresses }: Gateway,
+): Promise<void> {
+  const wanted = addresses.map(addressText)
+  const here = (await there.addresses(index)).map(({ text }) => text)
+  if (!isUp) await there.setUp(index)
+  for (const address of addresses) if (!here.includes(addressText(address))) await there.addAddress(index, address)
+  for (const text of here) if (!wanted.includes(text) && !isLinkLocal(text)) await there.removeAddress(index, text)
+}
+
+/** A pair of devices of one name: one on the bridge, one in the namespace. */
+async function connectApart(
+  { bridge, datapath }: Pick<OvsDetails, 'bridge' | 'datapath'>,
+  gateway: Gateway,
+  { netnsPath, mac }: { readonly netnsPath: string; readonly mac: string },
+): Promise<void> {
+  const { device, vlan, mtu } = gateway
+  await clear(bridge, device)
+  using outside = new RtNetlink(bridge.netnsPath)
+  using inside = new RtNetlink(netnsPath)
+  await inside.deleteLink(device)
+  const descriptor = openSync(netnsPath, 'r')
+  try {
+    await outside.createVeth({ host: device, guest: device, guestMac: mac, mtu }, descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  if (datapath === 'netdev') {
+    turnOffTxChecksum(device, bridge.netnsPath)
+    turnOffTxChecksum(device, netnsPath)
+  }
+  await inside.loopbackUp()
+  await bridge.add({ device, vlan, externalIds: ids(gateway) })
+}
+
+async function ensureApart(details: OvsDetails, gateway: Gateway, netnsPath: string): Promise<void> {
+  const { bridge, firewall } = details
+  const { device, vlan, mtu } = gateway
+  const mac = gatewayMac(bridge.owner, device)
+  using inside = new RtNetlink(netnsPath)
+  const link = await inside.link(device)
+  const isConnected = link?.mac === mac && link.mtu === mtu && (await isThere(bridge, gateway))
+  if (!isConnected) await connectApart(details, gateway, { netnsPath, mac })
+  const ofport = (await bridge.port(device))?.ofport ?? -1
+  if (ofport > 0) await firewall.addHostPort({ device, ofport, vlan, mac })
+  await furnish(inside, await appeared(inside, device), gateway)
 }
 
 /**
  * The host answers for these addresses when this returns. Twice is as once.
  *
- * @throws Conflict when another device of the host holds one of them
+ * @throws Conflict when another device beside it holds one of them
  */
-export async function ensureGateway({ bridge, datapath, firewall }: OvsDetails, gateway: Gateway): Promise<void> {
+export async function ensureGateway(details: OvsDetails, gateway: Gateway): Promise<void> {
+  if (gateway.netnsPath !== undefined) {
+    await ensureApart(details, gateway, gateway.netnsPath)
+    return
+  }
+  const { bridge, datapath, firewall } = details
+  const { device, vlan, mtu } = gateway
   using outside = new RtNetlink(bridge.netnsPath)
-  const wanted = gateway.addresses.map(addressText)
-  const mac = gatewayMac(bridge.owner, gateway.device)
-  const [link, present] = [await outside.link(gateway.device), await outside.addresses()]
+  const mac = gatewayMac(bridge.owner, device)
+  const [link, present] = [await outside.link(device), await outside.addresses()]
   refuseTaken(
     gateway,
     present.filter(({ index }) => index !== link?.index),
   )
-  const port = await bridge.port(gateway.device)
-  const isConnected =
-    link?.mac === mac && link.mtu === gateway.mtu && port?.vlan === gateway.vlan && (port.ofport ?? -1) > 0
+  const isConnected = link?.mac === mac && link.mtu === mtu && (await isThere(bridge, gateway))
   if (!isConnected) await connect(bridge, gateway, mac)
-  const { index, isUp } = await appeared(outside, gateway.device)
-  const ofport = (await bridge.port(gateway.device))?.ofport ?? -1
-  if (ofport > 0) await firewall.addHostPort({ device: gateway.device, ofport, vlan: gateway.vlan, mac })
-  if (!isUp || !isConnected) {
-    if (datapath === 'netdev') turnOffTxChecksum(gateway.device, bridge.netnsPath)
-    await outside.setUp(index)
-  }
-  const here = isConnected ? present.filter((one) => one.index === index).map(({ text }) => text) : []
-  for (const address of gateway.addresses) {
-    if (!here.includes(addressText(address))) await outside.addAddress(index, address)
-  }
-  for (const text of here) if (!wanted.includes(text) && !isLinkLocal(text)) await outside.removeAddress(index, text)
+  const there = await appeared(outside, device)
+  const ofport = (await bridge.port(device))?.ofport ?? -1
+  if (ofport > 0) await firewall.addHostPort({ device, ofport, vlan, mac })
+  if ((!there.isUp || !isConnected) && datapath === 'netdev') turnOffTxChecksum(device, bridge.netnsPath)
+  await furnish(outside, there, gateway)
 }
 
 /** The host no longer answers for the gateway's addresses; a missing one counts as removed. */
 export async function removeGateway({ bridge, firewall }: OvsDetails, device: string): Promise<void> {
-  await bridge.remove(device)
+  await clear(bridge, device)
   await firewall.removeDevice(device)
 }

@@ -6,20 +6,24 @@ import type { Gateway } from './gateway.ts'
 import {
   ensureNamespace,
   findNamespace,
+  gatewayNamespaces,
   listNamespaces,
   removeNamespace,
   type Namespace,
   type NamespaceSettings,
 } from './namespace.ts'
 import { firewallOf, OvsSwitch } from './ovs-switch.ts'
+import type { MetadataSockets } from './metadata.ts'
 import { addressText, RtNetlink } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import type { TracedPacket, TraceVerdict } from './trace.ts'
 
+export { metadataAddress } from './flows/metadata.ts'
 export type { VifCounters } from './counters.ts'
 export type { TracedPacket, TraceVerdict } from './trace.ts'
 export type { Gateway } from './gateway.ts'
+export type { MetadataSockets } from './metadata.ts'
 export type { Namespace } from './namespace.ts'
 export type { PluggedPort } from './switch.ts'
 
@@ -152,12 +156,26 @@ export class Wires {
     await this.#switch.settle()
   }
 
-  async ensureGateway(gateway: Gateway): Promise<void> {
-    await this.#inTurn(gateway.device, () => this.#switch.ensureGateway(gateway))
+  /** @param isApart whether it must not meet other addresses of the host: it then stands in a namespace of its own */
+  async ensureGateway(gateway: Gateway, { isApart = false }: { readonly isApart?: boolean } = {}): Promise<void> {
+    const { device } = gateway
+    const apart = gatewayNamespaces(this.#namespaces)
+    await this.#inTurn(device, async () => {
+      if (!isApart) {
+        await this.#switch.ensureGateway(gateway)
+        removeNamespace(apart, device)
+        return
+      }
+      const { netnsPath } = await ensureNamespace(apart, device)
+      await this.#switch.ensureGateway({ ...gateway, netnsPath })
+    })
   }
 
   async removeGateway(device: string): Promise<void> {
-    await this.#inTurn(device, () => this.#switch.removeGateway(device))
+    await this.#inTurn(device, async () => {
+      await this.#switch.removeGateway(device)
+      removeNamespace(gatewayNamespaces(this.#namespaces), device)
+    })
   }
 
   /** Devices of the gateways that stand here. */
@@ -171,11 +189,11 @@ export class Wires {
   }
 
   /**
-   * A listening socket at which all guests reach the metadata service, over their own ports: to be asked for before ports are plugged.
+   * Sockets at which all guests reach the metadata service and its DNS, over their own ports: to be asked for before ports are plugged.
    *
    * @param device name of its end on the host
    */
-  async listenForMetadata(device: string): Promise<number> {
+  async listenForMetadata(device: string): Promise<MetadataSockets> {
     return await this.#switch.listenForMetadata(device)
   }
 

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import type { Bridge, Datapath } from './bridge.ts'
 import { turnOffTxChecksum } from './ethtool.ts'
 import { metadataAddress, type MetadataPlace } from './flows/metadata.ts'
-import { listenIn } from './listen.ts'
+import { bindIn, listenIn } from './listen.ts'
 import { openUnnamed } from './namespace.ts'
 import { RtNetlink } from './rtnetlink.ts'
 
@@ -13,11 +13,17 @@ const inside = 'eth0'
 const mac = '02:00:00:00:ff:fd'
 const mtu = 1500
 
+/** Descriptors, each to be handed to a server. */
+export interface MetadataSockets {
+  readonly http: number
+  readonly dnsUdp: number
+  readonly dnsTcp: number
+}
+
 export interface MetadataSite {
   readonly place: MetadataPlace
-  /** a listening socket, to be handed to a server */
-  readonly descriptor: number
-  /** Takes down what `openMetadata` made; the listener ends with its server. */
+  readonly sockets: MetadataSockets
+  /** Takes down what `openMetadata` made; the sockets end with their servers. */
   close(): Promise<void>
 }
 
@@ -44,6 +50,17 @@ async function furnish(
   await bridge.add({ device, vlan: null, externalIds: { 'berth-role': metadataRole } })
 }
 
+const ports = { http: 80, dns: 53 } as const
+
+/** Sockets in the namespace of that path. */
+export function openSockets(netnsPath: string): MetadataSockets {
+  return {
+    http: listenIn(netnsPath, ports.http),
+    dnsUdp: bindIn(netnsPath, ports.dns),
+    dnsTcp: listenIn(netnsPath, ports.dns),
+  }
+}
+
 /** Someone listens at the metadata address of the bridge's guests. What a dead process left of it is replaced. */
 export async function openMetadata(bridge: Bridge, datapath: Datapath, device: string): Promise<MetadataSite> {
   const namespace = openUnnamed()
@@ -51,14 +68,14 @@ export async function openMetadata(bridge: Bridge, datapath: Datapath, device: s
     await bridge.remove(device)
     await furnish(bridge, datapath, { device, namespace })
     const ofport = (await bridge.port(device))?.ofport ?? 0
-    const descriptor = listenIn(`/proc/self/fd/${namespace}`, 80)
+    const sockets = openSockets(`/proc/self/fd/${namespace}`)
     const close = async (): Promise<void> => {
       closeSync(namespace)
       await bridge.remove(device)
       using outside = new RtNetlink(bridge.netnsPath)
       await outside.deleteLink(device)
     }
-    return { place: { ofport, mac }, descriptor, close }
+    return { place: { ofport, mac }, sockets, close }
   } catch (error) {
     closeSync(namespace)
     throw error

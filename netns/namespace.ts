@@ -162,6 +162,11 @@ export function removeNamespace({ directory }: NamespaceSettings, name: string):
   unmount(join(directory, `${name}.user`))
 }
 
+/** Where gateways stand that must not meet others: beside the guests' namespaces, named by their devices. */
+export function gatewayNamespaces({ directory }: Pick<NamespaceSettings, 'directory'>): NamespaceSettings {
+  return { directory: join(dirname(directory), 'gateways'), guestRootUid: 0 }
+}
+
 const sparePrefix = '.spare-'
 
 /** The name of a namespace that is nobody's yet. */

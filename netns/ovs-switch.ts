@@ -7,7 +7,7 @@ import { FlowTable } from './flows/flow-table.ts'
 import { Firewall } from './flows/firewall.ts'
 import { callerPort } from './flows/metadata.ts'
 import { ensureGateway, removeGateway, type Gateway } from './gateway.ts'
-import { openMetadata, type MetadataSite } from './metadata.ts'
+import { openMetadata, type MetadataSite, type MetadataSockets } from './metadata.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import { trace, type TracedPacket, type TraceVerdict } from './trace.ts'
 import { ensureUplink, trunkRole } from './uplink.ts'
@@ -97,10 +97,10 @@ export class OvsSwitch implements Switch {
     await this.#details.bridge.confirm()
   }
 
-  async listenForMetadata(device: string): Promise<number> {
+  async listenForMetadata(device: string): Promise<MetadataSockets> {
     this.#metadata = await openMetadata(this.#details.bridge, this.#details.datapath, device)
     await this.#details.firewall.setMetadata(this.#metadata.place)
-    return this.#metadata.descriptor
+    return this.#metadata.sockets
   }
 
   callerAt(address: string): string | null {

@@ -1,6 +1,7 @@
 /** What the wires of a host hang on: a switch of some kind, and the rules at its ports. */
 import type { Policy, Vif } from '../core/network.ts'
 import type { Gateway } from './gateway.ts'
+import type { MetadataSockets } from './metadata.ts'
 import type { TracedPacket, TraceVerdict } from './trace.ts'
 
 /** A port of ours that stands on this host, whole or not. */
@@ -38,8 +39,8 @@ export interface Switch {
   listGateways(): Promise<readonly string[]>
   /** @throws PartSilent */
   confirm(): Promise<void>
-  /** @returns a listening socket */
-  listenForMetadata(device: string): Promise<number>
+  /** @returns sockets at which the guests reach the metadata service and its DNS */
+  listenForMetadata(device: string): Promise<MetadataSockets>
   callerAt(address: string): string | null
   closeMetadata(): Promise<void>
   close(): void

@@ -2,6 +2,8 @@
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { findServer } from '../../db/servers.ts'
 import { serverIdOfPort, vifsOf } from '../../db/vifs.ts'
+import { metadataAddress } from '../../netns/index.ts'
+import { DnsService } from '../dns/serve.ts'
 import type { Host } from '../host.ts'
 import { answer, type Guest } from './answer.ts'
 import { isPasswordPath, passwordAnswer } from './password.ts'
@@ -42,9 +44,25 @@ async function respond(host: Host, request: IncomingMessage, response: ServerRes
   }
 }
 
-/** Serves at the address that all guests of this host reach. */
-export async function serveMetadata(host: Host): Promise<HttpServer> {
-  const descriptor = await host.wires.listenForMetadata(`md-${host.config.namePrefix}`)
+interface Service {
+  close(): void
+}
+
+/** Serves at the address that all guests of this host reach: pages, and the names of their network. */
+export async function serveMetadata(host: Host): Promise<Service> {
+  const { http, dnsUdp, dnsTcp } = await host.wires.listenForMetadata(`md-${host.config.namePrefix}`)
+  const dns = new DnsService(host, metadataAddress)
+  await dns.open({ udp: dnsUdp, tcp: dnsTcp })
+  const server = await serveHttp(host, http)
+  return {
+    close: () => {
+      server.close()
+      dns.close()
+    },
+  }
+}
+
+async function serveHttp(host: Host, descriptor: number): Promise<HttpServer> {
   const server = createServer((request, response) => void respond(host, request, response))
   server.requestTimeout = requestTimeoutMs
   server.headersTimeout = requestTimeoutMs

@@ -55,6 +55,13 @@ export function metadataFlows({ ofport }: MetadataPlace): Flows {
   return new Map([flow(t.classify, 120, `arp,in_port=${ofport},arp_op=1`, ...answerWith(behind, swap))])
 }
 
+/** What is served there: pages, and the names of the network. */
+const services = [
+  { protocol: 'tcp', port: 80 },
+  { protocol: 'tcp', port: 53 },
+  { protocol: 'udp', port: 53 },
+] as const
+
 /** There and back again, for the first IPv4 address of a port. */
 export function callerFlows({ mac, addresses }: Vif, ofport: number, place: MetadataPlace): readonly Entry[] {
   const address = addresses.map((one) => one.address).find((one) => !one.includes(':'))
@@ -69,21 +76,23 @@ export function callerFlows({ mac, addresses }: Vif, ofport: number, place: Meta
       `arp,${guest},arp_op=1,arp_spa=${address},arp_tpa=${metadataAddress}`,
       ...answerWith(place.mac, itself),
     ),
-    flow(
-      t.classify,
-      120,
-      `tcp,${guest},nw_src=${address},nw_dst=${metadataAddress},tp_dst=80`,
-      `mod_dl_dst:${place.mac}`,
-      `mod_nw_src:${caller}`,
-      `output:${place.ofport}`,
-    ),
-    flow(
-      t.classify,
-      120,
-      `tcp,in_port=${place.ofport},nw_dst=${caller},tp_src=80`,
-      `mod_dl_dst:${mac}`,
-      `mod_nw_dst:${address}`,
-      `output:${ofport}`,
-    ),
+    ...services.flatMap(({ protocol, port }) => [
+      flow(
+        t.classify,
+        120,
+        `${protocol},${guest},nw_src=${address},nw_dst=${metadataAddress},tp_dst=${port}`,
+        `mod_dl_dst:${place.mac}`,
+        `mod_nw_src:${caller}`,
+        `output:${place.ofport}`,
+      ),
+      flow(
+        t.classify,
+        120,
+        `${protocol},in_port=${place.ofport},nw_dst=${caller},tp_src=${port}`,
+        `mod_dl_dst:${mac}`,
+        `mod_nw_dst:${address}`,
+        `output:${ofport}`,
+      ),
+    ]),
   ]
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import { openWires, type Gateway, type Wires } from '../../netns/index.ts'
@@ -66,6 +68,40 @@ test('a gateway has the addresses that it is to have, and no longer those of bef
   expect(shown).toContain('10.9.7.254/22')
   expect(shown).toContain('fd00:9::fe/64')
   expect(shown).not.toContain('10.9.0.254')
+})
+
+test('two networks of the same addresses stand side by side, each reached from its own place', async () => {
+  const other = { ...gateway, device: 'gw-other', vlan: 200 }
+  await wires.ensureGateway(gateway)
+  await wires.ensureGateway(other, { isApart: true })
+  await wires.ensureGateway(other, { isApart: true })
+  const [here, there] = [vifOf(1), vifOf(1, { vlan: 200 })]
+  for (const vif of [here, there]) await wires.plug(vif, await wires.ensureNamespace(vif.serverId))
+  const apart = join(host.directory, 'gateways', 'gw-other')
+  expect(await Promise.all([pings(null, '10.9.0.1'), pings(apart, '10.9.0.1')])).toEqual([3, 3])
+  await wires.unplug(here.portId)
+  expect(await Promise.all([pings(null, '10.9.0.1'), pings(apart, '10.9.0.1')])).toEqual([0, 3])
+  expect([...(await wires.listGateways())].toSorted()).toEqual(['gw-other', 'gw-test'])
+})
+
+test('a gateway changes its place when its subnet is alone, or no longer is, and takes its namespace along', async () => {
+  const apart = join(host.directory, 'gateways', 'gw-test')
+  const vif = vifOf(1)
+  await wires.plug(vif, await wires.ensureNamespace(vif.serverId))
+  await wires.ensureGateway(gateway, { isApart: true })
+  expect(await pings(apart, '10.9.0.1')).toBe(3)
+  expect(await isOnHost('gw-test')).toBe(true)
+  expect((await execa('ip', ['addr', 'show', 'gw-test'])).stdout).not.toContain('10.9.0.254')
+  await wires.ensureGateway(gateway)
+  expect(await pings(null, '10.9.0.1')).toBe(3)
+  expect(existsSync(apart)).toBe(false)
+  await wires.ensureGateway(gateway, { isApart: true })
+  await host.killSwitch()
+  await host.startSwitch()
+  await wires.ensureGateway(gateway, { isApart: true })
+  await until(async () => (await pings(apart, '10.9.0.1')) === 3)
+  await wires.removeGateway('gw-test')
+  expect([existsSync(apart), await isOnHost('gw-test')]).toEqual([false, false])
 })
 
 test('an address that another device of the host holds is refused, and nothing is made', async () => {

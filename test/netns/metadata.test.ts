@@ -1,5 +1,7 @@
 /** Who asks the metadata service is known by the port, whatever the guest calls itself. */
+import { createSocket } from 'node:dgram'
 import { createServer, type Server } from 'node:http'
+import { createServer as createTcpServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import type { Vif } from '../../core/network.ts'
@@ -11,11 +13,24 @@ let server: Server
 const open = openGroup()
 
 async function serve(): Promise<Server> {
-  const descriptor = await site.wires.listenForMetadata('md-test')
+  const { http, dnsUdp, dnsTcp } = await site.wires.listenForMetadata('md-test')
+  // Who asks is all that it says.
+  const datagrams = createSocket('udp4').bind({ fd: dnsUdp })
+  datagrams.on('message', (_question, { address, port }) =>
+    datagrams.send(site.wires.callerAt(address) ?? 'a stranger', port, address),
+  )
+  const streams = createTcpServer((socket) =>
+    socket.end(site.wires.callerAt(socket.remoteAddress ?? '') ?? 'a stranger'),
+  )
+  streams.listen({ fd: dnsTcp })
   const listening = createServer((request, response) => {
     response.end(site.wires.callerAt(request.socket.remoteAddress ?? '') ?? 'a stranger')
   })
-  await new Promise<void>((resolve) => listening.listen({ fd: descriptor }, resolve))
+  listening.on('close', () => {
+    datagrams.close()
+    streams.close()
+  })
+  await new Promise<void>((resolve) => listening.listen({ fd: http }, resolve))
   return listening
 }
 
@@ -41,6 +56,16 @@ import sys, urllib.request
 print(urllib.request.urlopen('http://169.254.169.254/', timeout=3).read().decode())
 `
 
+const nameScript = `
+import socket
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.settimeout(3)
+u.sendto(b'who am I', ('169.254.169.254', 53))
+print(u.recv(512).decode())
+t = socket.create_connection(('169.254.169.254', 53), timeout=3)
+print(t.recv(512).decode())
+`
+
 /** What the service calls the guest; null when it does not answer. */
 async function calledAs(path: string): Promise<string | null> {
   const { stdout, failed } = await execa('nsenter', [`--net=${path}`, '/usr/bin/python3', '-c', askScript], {
@@ -59,6 +84,13 @@ test('two guests of one address, on networks of their own, are each known', asyn
   const [one, two] = [guest(1, [open]), guest(1, [open], { vlan: 200 })]
   const paths = await site.plug(one, two)
   expect(await Promise.all(paths.map(calledAs))).toEqual([one.portId, two.portId])
+})
+
+test('who asks for a name, by UDP or TCP, is known as well', async () => {
+  const [one, two] = [guest(1, [group()]), guest(1, [group()], { vlan: 200 })]
+  const paths = await site.plug(one, two)
+  const said = await Promise.all(paths.map((path) => inNamespace(path, '/usr/bin/python3', '-c', nameScript)))
+  expect(said).toEqual([`${one.portId}\n${one.portId}`, `${two.portId}\n${two.portId}`])
 })
 
 test('a guest without a gateway and without a group that lets anything pass is answered', async () => {
