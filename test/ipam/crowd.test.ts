@@ -44,7 +44,7 @@ function dice(start: number): () => number {
   }
 }
 
-const ends = ['commit', 'commit', 'commit', 'rollback', 'crash'] as const
+const ends = ['commit', 'commit', 'commit', 'commit', 'commit', 'commit', 'rollback', 'rollback', 'crash'] as const
 class ChangedMind extends Error {}
 
 async function newServer(trx: Transaction, pool: Pool): Promise<{ readonly id: string; readonly portId: string }> {

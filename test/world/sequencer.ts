@@ -23,6 +23,7 @@ const seconds: Readonly<Record<string, { readonly usual: number; readonly full: 
   'test/netns/flows/groups.test.ts': { usual: 38, full: 38 },
   'test/faults/failpoints.test.ts': { usual: 35, full: 530 },
   'test/faults/hostile.test.ts': { usual: 30, full: 300 },
+  'test/ipam/crowd.test.ts': { usual: 35, full: 35 },
   'test/audit/audit.test.ts': { usual: 30, full: 30 },
   'test/faults/addresses.test.ts': { usual: 24, full: 24 },
   'test/driver/docker/driver.test.ts': { usual: 20, full: 20 },
