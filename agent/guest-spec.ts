@@ -1,8 +1,8 @@
-import type { Server } from '../core/server.ts'
+import type { Server, ServerFlavor } from '../core/server.ts'
 import type { Vif } from '../core/network.ts'
 import type { Config } from '../core/config.ts'
 import { cpuLimitsOf } from '../core/flavor-limits.ts'
-import type { GuestSpec } from '../driver/driver.ts'
+import type { GuestDisks, GuestSpec } from '../driver/driver.ts'
 import { nocloudSeed } from '../driver/seed.ts'
 import { metadataAddress, type Namespace } from '../netns/index.ts'
 
@@ -24,6 +24,11 @@ function resolversOf(vifs: readonly Vif[]): readonly string[] {
   const named = [...new Set(vifs.flatMap(({ dns }) => dns))]
   const hasV4 = vifs.some(({ addresses }) => addresses.some(({ address }) => !address.includes(':')))
   return named.length === 0 && hasV4 ? [metadataAddress] : named
+}
+
+/** A flavor without an ephemeral disk may say nothing of one. */
+export function disksOf({ diskGiB, ephemeralGiB = 0 }: ServerFlavor): GuestDisks {
+  return { rootGiB: diskGiB, ephemeralGiB }
 }
 
 /** The guest that a server's row describes. */
@@ -51,6 +56,7 @@ export function guestSpec({
     memoryMiB: server.flavor.memoryMiB,
     pidsLimit: config.pidsLimit,
     diskGiB: enforcesDisk && server.flavor.diskGiB > 0 ? server.flavor.diskGiB : null,
+    disks: disksOf(server.flavor),
     netnsPath: namespace.netnsPath,
     usernsPath: namespace.usernsPath,
     dns: resolversOf(vifs),

@@ -12,6 +12,7 @@ import { carryOut } from './change.ts'
 import { chooseCpus } from './dedicated-cpus.ts'
 import { fitDisk } from './disk-speed.ts'
 import { enforce } from './enforce.ts'
+import { disksOf } from './guest-spec.ts'
 import type { Host } from './host.ts'
 import { confirmMove, revertMove } from './migrate.ts'
 import { startGuest } from './power.ts'
@@ -19,8 +20,8 @@ import { writeSpecFile } from './spec-file.ts'
 
 async function setLimits({ config, driver, turns }: Host, serverId: string, flavor: ServerFlavor): Promise<void> {
   const { vcpus, memoryMiB, extraSpecs } = flavor
-  const set = async (cpuset: string | null): Promise<void> =>
-    driver.setLimits(serverId, { vcpus, cpuset, cpu: cpuLimitsOf(flavor), memoryMiB, pidsLimit: config.pidsLimit })
+  const rest = { vcpus, memoryMiB, cpu: cpuLimitsOf(flavor), pidsLimit: config.pidsLimit, disks: disksOf(flavor) }
+  const set = (cpuset: string | null): Promise<void> => driver.setLimits(serverId, { ...rest, cpuset })
   if (extraSpecs['hw:cpu_policy'] !== 'dedicated') await set(null)
   else await turns.at('dedicated cpus', async () => set(await chooseCpus(driver, serverId, vcpus)))
 }

@@ -2,6 +2,14 @@
 import type { Readable } from 'node:stream'
 import type { CpuLimits, DiskSpeeds } from '../core/flavor-limits.ts'
 
+/** The disks of a guest, as it sees them. */
+export interface GuestDisks {
+  /** 0 = as large as the file system that it is on */
+  readonly rootGiB: number
+  /** a disk beside it, empty at first and mounted at /mnt; 0 = none */
+  readonly ephemeralGiB: number
+}
+
 /** A guest as it is to be made. */
 export interface GuestSpec {
   readonly serverId: string
@@ -18,6 +26,8 @@ export interface GuestSpec {
   readonly pidsLimit: number
   /** root disk limit; null where the storage driver enforces none */
   readonly diskGiB: number | null
+  /** absent = a root alone, without a size of its own; a guest that has another one's file system has no ephemeral disk */
+  readonly disks?: GuestDisks
   /** the network namespace that the guest's init is to be born into, as an absolute path */
   readonly netnsPath: string
   /** the user namespace that owns `netnsPath`, or null when guests share the host's users */
@@ -105,6 +115,8 @@ export interface GuestLimits {
   readonly cpu?: CpuLimits
   readonly memoryMiB: number
   readonly pidsLimit: number
+  /** absent = as they are. An ephemeral disk only grows, at the next start; one that the guest was made without it does not get */
+  readonly disks?: GuestDisks
 }
 
 /** What a running or paused guest has used since its start. */

@@ -11,6 +11,7 @@ const wanted = [
   'openvswitch-switch',
   'lxcfs',
   'docker-registry',
+  'e2fsprogs',
   'mmdebstrap',
   'jq',
   'iproute2',

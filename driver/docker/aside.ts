@@ -4,19 +4,12 @@
  */
 import { mkdir, readFile, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { execa } from 'execa'
-import { Conflict, NotFound, Unavailable, Unsupported } from '../../core/errors.ts'
+import { Conflict, NotFound, Unsupported } from '../../core/errors.ts'
 import { asideName, containerName } from './container.ts'
 import { inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { toCloudError, type Inspected } from './guest.ts'
+import { isMounted, mount, unmount } from './mount.ts'
 import { layersOf } from './upper.ts'
-
-const mountTimeoutMs = 20_000
-
-async function isMounted(path: string): Promise<boolean> {
-  const { exitCode } = await execa('mountpoint', ['--quiet', path], { reject: false, timeout: mountTimeoutMs })
-  return exitCode === 0
-}
 
 /**
  * Mounts the root file system of a container that does not run; what is mounted already stays so.
@@ -31,20 +24,12 @@ async function mountRoot(container: Inspected, path: string): Promise<void> {
   const name = basename(own)
   const lower = (await readFile(join(own, 'lower'), 'utf8')).trim()
   const options = `index=off,lowerdir=${lower},upperdir=${name}/diff,workdir=${name}/work`
-  const { exitCode, stderr } = await execa('mount', ['-t', 'overlay', 'overlay', '-o', options, path], {
-    cwd: dirname(own),
-    reject: false,
-    timeout: mountTimeoutMs,
-  })
-  if (exitCode !== 0) throw new Unavailable(`The disk was not mounted: ${stderr}`)
+  await mount(['-t', 'overlay', 'overlay', '-o', options, path], dirname(own))
 }
 
 /** What is not mounted counts as unmounted. */
 async function unmountRoot(path: string): Promise<void> {
-  if (await isMounted(path)) {
-    const { exitCode, stderr } = await execa('umount', [path], { reject: false, timeout: mountTimeoutMs })
-    if (exitCode !== 0) throw new Unavailable(`The disk was not unmounted: ${stderr}`)
-  }
+  await unmount(path)
   try {
     await rmdir(path)
   } catch (error) {

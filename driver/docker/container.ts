@@ -36,6 +36,22 @@ function openFilesLimit(): number {
   return Math.min(524_288, Number.isNaN(own) ? 524_288 : own)
 }
 
+/** What of the host no guest may read: Docker's own list, and the names of the host's disks. */
+const maskedPaths = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/partitions',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+]
+
 /** The kernel's own default. */
 const usualShares = 1024
 
@@ -82,6 +98,7 @@ export function containerOf(spec: GuestSpec, settings: ContainerSettings, mounts
       CgroupParent: settings.cgroupParent,
       NetworkMode: 'none',
       RestartPolicy: { Name: 'no' },
+      MaskedPaths: maskedPaths,
       CapDrop: ['ALL'],
       CapAdd: capabilities,
       // Without any, Docker would give the guest the host's own resolvers.

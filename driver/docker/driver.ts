@@ -21,6 +21,16 @@ import { bornOf, namespacesLabel } from './born.ts'
 import { hostCapacity } from './capacity.ts'
 import { capture } from './capture.ts'
 import { containerName, containerOf, limitsOf, type ContainerSettings } from './container.ts'
+import {
+  diskMounts,
+  disksLabel,
+  makeDisks,
+  mountDisks,
+  removeDisks,
+  resizeDisks,
+  showDisks,
+  sweepDisks,
+} from './disks.ts'
 import { callGuest, createContainer, inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { holdDisk } from './disk-speed.ts'
 import { followExits } from './events.ts'
@@ -99,16 +109,16 @@ export class DockerDriver implements ComputeDriver {
       userns: spec.usernsPath,
       systemdCgroup: image.isSystemd && existsSync('/sys/fs/cgroup/systemd'),
     }
-    const options = containerOf(spec, this.#container, [
-      ...(await this.#lxcfs.mounts()),
-      ...(await this.#asideMounts(spec)),
-    ])
+    const seen = [...(await this.#lxcfs.mounts()), ...(await this.#asideMounts(spec))]
+    const disks = await this.#makeDisks(spec)
+    const options = containerOf(spec, this.#container, [...seen, ...diskMounts(disks)])
     const container = await this.#createContainer(spec.serverId, {
       ...options,
       ...(image.init === '/sbin/init' ? {} : { Cmd: [image.init], Entrypoint: [] }),
       Labels: {
         ...options.Labels,
         [namespacesLabel]: JSON.stringify(born),
+        [disksLabel]: disks,
         ...(spec.asideAt === undefined ? {} : { [asideLabel]: spec.asideAt }),
       },
     })
@@ -132,6 +142,16 @@ export class DockerDriver implements ComputeDriver {
     }
   }
 
+  async #makeDisks({ disks, asideAt }: GuestSpec): Promise<string> {
+    const { rootGiB = 0, ephemeralGiB = 0 } = disks ?? {}
+    const wanted = { rootGiB, ephemeralGiB: asideAt === undefined ? ephemeralGiB : 0 }
+    return await makeDisks(this.#settings.ociDirectory, wanted, await this.#guestRootUid())
+  }
+
+  async #guestRootUid(): Promise<number> {
+    return (this.#rootUid ??= (await this.capacity()).guestRootUid)
+  }
+
   /** What the guest is to see of the one that was set aside for it. */
   async #asideMounts({ serverId, asideAt }: GuestSpec): Promise<Mounts> {
     if (asideAt === undefined) return []
@@ -142,14 +162,17 @@ export class DockerDriver implements ComputeDriver {
   async start(serverId: string): Promise<Guest> {
     const found = await this.#find(serverId)
     if (!found) throw new NotFound('Guest', serverId)
+    const disks = found.Config.Labels[disksLabel]
     if (found.State.Paused) await this.unpause(serverId)
     else if (!found.State.Running) {
       if (found.Config.Labels[asideLabel] !== undefined) await mountAside(this.#engine, serverId)
+      if (disks !== undefined) await mountDisks(disks)
       await writeOciSpec(this.#settings.ociDirectory, found.Id, bornOf(found))
       await callGuest(this.#engine, serverId, (container) => container.start(), alreadyThus.start)
     }
     const guest = await this.inspect(serverId)
     if (!guest) throw new NotFound('Guest', serverId)
+    if (disks !== undefined && guest.pid !== null) await showDisks(disks, guest.pid)
     if (guest.state === 'stopped' && guest.exitCode !== exitReboot && guest.exitCode !== exitPoweroff) {
       const lastWords = (await this.consoleLog(serverId, 3)).trim()
       throw new Unavailable(
@@ -182,8 +205,7 @@ export class DockerDriver implements ComputeDriver {
   async capture(serverId: string, { scratch, isWhole, fateOf }: CaptureOptions): Promise<Captured> {
     const found = await this.#find(serverId)
     if (!found) throw new NotFound('Guest', serverId)
-    this.#rootUid ??= (await this.capacity()).guestRootUid
-    const layers = isWhole ? null : layersOf(found, this.#rootUid)
+    const layers = isWhole ? null : layersOf(found, await this.#guestRootUid())
     const frozen = (work: () => Promise<void>): Promise<void> => this.#whileFrozen(found, serverId, work)
     const archive = await capture(this.#docker.getContainer(found.Id), { layers, scratch, frozen, fateOf })
     return { kind: layers === null ? 'whole' : 'changes', archive }
@@ -248,6 +270,10 @@ export class DockerDriver implements ComputeDriver {
     // Docker takes an empty list of CPUs for "as it was".
     const CpusetCpus = limits.cpuset ?? `0-${vcpus - 1}`
     await callGuest(this.#engine, serverId, (container) => container.update({ ...limitsOf(limits), CpusetCpus }))
+    const found = await this.#find(serverId)
+    const disks = found?.Config.Labels[disksLabel]
+    if (disks === undefined || !limits.disks) return
+    await resizeDisks(disks, limits.disks, found?.State.Running ? found.State.Pid : null)
   }
 
   async setDiskSpeeds(serverId: string, speeds: DiskSpeeds): Promise<void> {
@@ -273,10 +299,13 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async sweep(): Promise<readonly string[]> {
-    return await sweepRemains(this.#settings, async () => {
-      const rows = await this.#docker.listContainers({ all: true })
-      return new Set(rows.map(({ Id }) => Id))
-    })
+    const rows = (): Promise<Docker.ContainerInfo[]> => this.#docker.listContainers({ all: true })
+    const remains = await sweepRemains(this.#settings, async () => new Set((await rows()).map(({ Id }) => Id)))
+    const disks = await sweepDisks(
+      this.#settings.ociDirectory,
+      async () => new Set((await rows()).flatMap(({ Labels }) => Labels[disksLabel] ?? [])),
+    )
+    return [...remains, ...disks]
   }
 
   async stats(serverId: string): Promise<GuestStats | null> {
@@ -294,8 +323,7 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async #putFiles(container: Docker.Container, { files }: GuestSpec): Promise<void> {
-    this.#rootUid ??= (await this.capacity()).guestRootUid
-    await putFiles(container, files, layersOf(await container.inspect(), this.#rootUid))
+    await putFiles(container, files, layersOf(await container.inspect(), await this.#guestRootUid()))
   }
 
   /** A container that a killed agent left before its files were in is none that could boot. */
@@ -308,6 +336,7 @@ export class DockerDriver implements ComputeDriver {
       return await createContainer(this.#engine, serverId, options)
     } catch (error) {
       this.#images.forget()
+      await removeDisks(this.#settings.ociDirectory, options.Labels?.[disksLabel] ?? '')
       throw error
     }
   }

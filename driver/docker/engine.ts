@@ -2,6 +2,7 @@
 import type Docker from 'dockerode'
 import { messageOf, PartSilent, Unavailable } from '../../core/errors.ts'
 import { containerName } from './container.ts'
+import { disksLabel, removeDisks } from './disks.ts'
 import { isMissing, isSilence, isUnchanged, toCloudError, type Inspected } from './guest.ts'
 import { removeOciSpec } from './oci-spec.ts'
 
@@ -20,7 +21,7 @@ export async function inspectContainer({ docker }: Engine, idOrName: string): Pr
   }
 }
 
-/** Kills and deletes a container, with what the runtime wrapper reads of it. Removing what is missing succeeds. */
+/** Kills and deletes a container, with its disks and what the runtime wrapper reads of it. Removing what is missing succeeds. */
 export async function removeContainer(engine: Engine, name: string): Promise<void> {
   const found = await inspectContainer(engine, name)
   if (!found) return
@@ -30,6 +31,7 @@ export async function removeContainer(engine: Engine, name: string): Promise<voi
     if (!isMissing(error)) throw new Unavailable(`${name} was not removed: ${messageOf(error)}`, { cause: error })
   }
   await removeOciSpec(engine.ociDirectory, found.Id)
+  await removeDisks(engine.ociDirectory, found.Config.Labels[disksLabel] ?? '')
 }
 
 /** @throws PartSilent, Unavailable */

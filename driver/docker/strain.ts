@@ -1,12 +1,14 @@
 /** Strain under Docker: its data root, the writable layers of its containers, their control groups. */
 import { existsSync } from 'node:fs'
-import { readdir, readFile, statfs } from 'node:fs/promises'
+import { readdir, readFile, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { execa } from 'execa'
 import { z } from 'zod'
 import { messageOf, Unavailable } from '../../core/errors.ts'
+import { disksLabel } from './disks.ts'
 import { guestLabel } from './driver.ts'
+import { ephemeralFile } from './ephemeral.ts'
 import type { DiskRoom, HostStrain, LimitHits, Rest } from '../strain.ts'
 import { memoryLeft, processesLeft } from './rest.ts'
 
@@ -25,6 +27,11 @@ const layer = z.object({ GraphDriver: z.object({ Data: z.object({ UpperDir: z.st
 async function count(path: string, key: string): Promise<number> {
   const text = await readFile(path, 'utf8').catch(() => '')
   return Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+}
+
+/** Bytes that a file takes on its disk, 0 where there is none. */
+async function roomTaken(path: string): Promise<number> {
+  return existsSync(path) ? (await stat(path)).blocks * 512 : 0
 }
 
 export class DockerStrain implements HostStrain {
@@ -55,11 +62,14 @@ export class DockerStrain implements HostStrain {
   async writtenMiB(): Promise<ReadonlyMap<string, number>> {
     try {
       const found = sizes.parse(await this.#docker.listContainers({ size: true }))
-      return new Map(
-        found.flatMap(({ Labels: { [guestLabel]: serverId }, SizeRw }) =>
-          serverId === undefined ? [] : [[serverId, Math.floor(SizeRw / mib)] as const],
-        ),
-      )
+      const written = new Map<string, number>()
+      for (const { Labels, SizeRw } of found) {
+        const { [guestLabel]: serverId, [disksLabel]: disks } = Labels
+        if (serverId === undefined) continue
+        const beside = disks === undefined ? 0 : await roomTaken(ephemeralFile(disks))
+        written.set(serverId, Math.floor((SizeRw + beside) / mib))
+      }
+      return written
     } catch (error) {
       throw new Unavailable(`The disks of the guests cannot be looked at: ${messageOf(error)}`, { cause: error })
     }

@@ -17,6 +17,14 @@ function cat({ files }: GuestSpec, path: string | undefined, input: string): Com
   return { exitCode: 0, output: Buffer.from(file.content).toString('utf8') }
 }
 
+/** In raw form, with name, bytes, type and where it is mounted. */
+function lsblk({ disks }: GuestSpec): string {
+  const gib = 1024 ** 3
+  const { rootGiB = 0, ephemeralGiB = 0 } = disks ?? {}
+  const root = `vda ${rootGiB * gib} disk /\n`
+  return ephemeralGiB === 0 ? root : `${root}vdb ${ephemeralGiB * gib} disk /mnt\n`
+}
+
 /** @throws Unavailable when a `sleep` is longer than `timeoutMs` */
 export async function runCommand(
   spec: GuestSpec,
@@ -28,6 +36,8 @@ export async function runCommand(
       return cat(spec, words[0], input)
     case 'hostname':
       return { exitCode: 0, output: `${spec.hostname}\n` }
+    case 'lsblk':
+      return { exitCode: 0, output: lsblk(spec) }
     case 'echo':
       return { exitCode: 0, output: `${words.join(' ')}\n` }
     case 'sleep':

@@ -11,6 +11,7 @@ import {
   type Captured,
   type ComputeDriver,
   type Guest,
+  type GuestDisks,
   type GuestExit,
   type GuestLimits,
   type GuestSpec,
@@ -26,6 +27,8 @@ export interface FakeSettings {
 
 interface FakeGuest {
   readonly spec: GuestSpec
+  disks: GuestDisks
+  wantedEphemeralGiB: number
   guest: Guest
   console: string
 }
@@ -76,7 +79,9 @@ export class FakeDriver implements ComputeDriver {
       memoryMiB: spec.memoryMiB,
       cpuset: spec.cpuset,
     }
-    this.#guests.set(spec.serverId, { spec, guest, console: '' })
+    const { rootGiB = 0, ephemeralGiB = 0 } = spec.disks ?? {}
+    const disks = { rootGiB, ephemeralGiB: spec.asideAt === undefined ? ephemeralGiB : 0 }
+    this.#guests.set(spec.serverId, { spec, disks, wantedEphemeralGiB: 0, guest, console: '' })
     return Promise.resolve(guest)
   }
 
@@ -86,6 +91,7 @@ export class FakeDriver implements ComputeDriver {
       if (one.guest.state !== 'running') {
         one.guest = { ...one.guest, state: 'running', pid: this.#nextPid, exitCode: null, startedAt: new Date() }
         this.#nextPid += 1
+        one.disks = grown(one.disks, one.wantedEphemeralGiB)
         one.console += `Fake GNU/Linux 1 ${one.spec.hostname} console\n\n`
       }
       return one.guest
@@ -179,17 +185,20 @@ export class FakeDriver implements ComputeDriver {
   setLimits(serverId: string, limits: GuestLimits): Promise<void> {
     return this.#with(serverId, (one) => {
       one.guest = { ...one.guest, memoryMiB: limits.memoryMiB, cpuset: limits.cpuset }
+      if (!limits.disks) return
+      one.wantedEphemeralGiB = limits.disks.ephemeralGiB
+      one.disks = { ...one.disks, rootGiB: limits.disks.rootGiB }
     })
   }
 
   async exec(serverId: string, command: readonly string[], timeoutMs: number, input = ''): Promise<CommandResult> {
-    const spec = await this.#with(serverId, (one) => {
+    const { spec, disks } = await this.#with(serverId, (one) => {
       if (one.guest.state !== 'running') throw notRunning(serverId)
-      return one.spec
+      return one
     })
     if (command[0] === 'reboot') this.#end(serverId, exitReboot)
     if (command[0] === 'poweroff') this.#end(serverId, exitPoweroff)
-    return await runCommand(spec, command, { timeoutMs, input })
+    return await runCommand({ ...spec, disks }, command, { timeoutMs, input })
   }
 
   consoleLog(serverId: string, lines: number | null): Promise<string> {
@@ -245,6 +254,11 @@ export class FakeDriver implements ComputeDriver {
       resolve(work(one))
     })
   }
+}
+
+/** A disk that there is only grows. */
+function grown({ rootGiB, ephemeralGiB }: GuestDisks, wantedGiB: number): GuestDisks {
+  return { rootGiB, ephemeralGiB: ephemeralGiB === 0 ? 0 : Math.max(ephemeralGiB, wantedGiB) }
 }
 
 function notRunning(serverId: string): Conflict {

@@ -111,4 +111,41 @@ export function keepsDisks(site: () => DriverSite): void {
     await driver.remove(serverId)
     expect((await driver.list()).filter((one) => one.serverId === serverId)).toEqual([])
   })
+
+  const lsblk = ['lsblk', '--bytes', '--noheadings', '--raw', '--sort=NAME', '--output=NAME,SIZE,TYPE,MOUNTPOINT']
+  const gib = 1024 ** 3
+  async function seenIn(serverId: string): Promise<string> {
+    return (await site().driver.exec(serverId, lsblk, 5000)).output
+  }
+  const bothDisks = (rootGiB: number, ephemeralGiB: number): string =>
+    `vda ${rootGiB * gib} disk /\nvdb ${ephemeralGiB * gib} disk /mnt\n`
+
+  test('a guest sees its own disks and none of its host, after a restart too, and as they grow', async () => {
+    const { driver } = site()
+    const serverId = await create({ disks: { rootGiB: 3, ephemeralGiB: 1 } })
+    for (const time of ['first', 'second']) {
+      await driver.start(serverId)
+      expect([time, await seenIn(serverId)]).toEqual([time, bothDisks(3, 1)])
+      await driver.stop(serverId, 0)
+    }
+    const limits = { vcpus: 1, cpuset: null, memoryMiB: 256, pidsLimit: 256 }
+    await driver.start(serverId)
+    await driver.setLimits(serverId, { ...limits, disks: { rootGiB: 5, ephemeralGiB: 2 } })
+    expect(await seenIn(serverId)).toBe(bothDisks(5, 1))
+    for (const ephemeralGiB of [2, 1]) {
+      await driver.setLimits(serverId, { ...limits, disks: { rootGiB: 5, ephemeralGiB } })
+      await driver.stop(serverId, 0)
+      await driver.start(serverId)
+      expect([ephemeralGiB, await seenIn(serverId)]).toEqual([ephemeralGiB, bothDisks(5, 2)])
+    }
+  })
+
+  test('a guest that is made without an ephemeral disk gets none by its limits', async () => {
+    const { driver } = site()
+    const serverId = await create({ disks: { rootGiB: 3, ephemeralGiB: 0 } })
+    await driver.start(serverId)
+    const limits = { vcpus: 1, cpuset: null, memoryMiB: 256, pidsLimit: 256 }
+    await driver.setLimits(serverId, { ...limits, disks: { rootGiB: 3, ephemeralGiB: 1 } })
+    expect(await seenIn(serverId)).toBe(`vda ${3 * gib} disk /\n`)
+  })
 }

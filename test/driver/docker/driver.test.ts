@@ -101,6 +101,32 @@ test('what a broken-off removal left is swept away, and a guest that is there ke
   expect(await site.driver.sweep()).toEqual([])
 })
 
+test("an ephemeral disk is the guest's own, ends where it ends, stays through restarts and goes with its guest", async () => {
+  const spec = await specOf({ disks: { rootGiB: 3, ephemeralGiB: 1 } })
+  const inGuest = (command: string): Promise<{ readonly output: string }> =>
+    site.driver.exec(spec.serverId, ['sh', '-c', command], 20_000)
+  await site.driver.create(spec)
+  await site.driver.start(spec.serverId)
+  expect((await inGuest('stat -c "%U %a" /mnt; fallocate -l 2G /mnt/large 2>&1')).output).toMatch(
+    /^root 755\n.*No space left on device/s,
+  )
+  expect((await inGuest('cat /proc/partitions; ls /sys/block /sys/class/block')).output).not.toMatch(/loop|zram|sda/)
+  await inGuest('rm /mnt/large; echo kept > /mnt/file')
+  await site.driver.stop(spec.serverId, 0)
+  const { Mounts: mounts } = await containerOf(spec).inspect()
+  const disk = mounts.find(({ Destination }) => Destination === '/mnt')?.Source ?? ''
+  // As after a fall of the host.
+  await execa('umount', [disk])
+  await site.driver.start(spec.serverId)
+  expect((await inGuest('cat /mnt/file')).output).toBe('kept\n')
+  await site.driver.stop(spec.serverId, 0)
+  await site.driver.setLimits(spec.serverId, { ...spec, disks: { rootGiB: 3, ephemeralGiB: 3 } })
+  await site.driver.start(spec.serverId)
+  expect((await inGuest('fallocate -l 2G /mnt/large && cat /mnt/file')).output).toBe('kept\n')
+  await site.driver.remove(spec.serverId)
+  expect(existsSync(dirname(disk))).toBe(false)
+})
+
 test('directories of the image keep their owner and mode when files are put into them', async () => {
   const spec = await specOf({
     files: [
