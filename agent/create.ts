@@ -1,6 +1,6 @@
 import { CloudError, GuestFailed, messageOf, Superseded } from '../core/errors.ts'
 import { reach } from '../core/failpoints.ts'
-import type { JobPayload } from '../core/jobs.ts'
+import type { JobPayload, PersonalFile } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import { powerStates } from '../core/states.ts'
 import { Undo } from '../core/undo.ts'
@@ -9,6 +9,7 @@ import { sendBack } from '../db/placement.ts'
 import { fail, findServer, finish } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { enqueue } from '../jobs/enqueue.ts'
+import type { GuestSpec } from '../driver/driver.ts'
 import { chooseCpus } from './dedicated-cpus.ts'
 import { guestSpec, type GuestParts } from './guest-spec.ts'
 import { holdDisk } from './disk-speed.ts'
@@ -26,6 +27,8 @@ export interface GuestChange {
   readonly isSeeded?: false
   /** where it finds the file system of the guest that was set aside */
   readonly asideAt?: string
+  /** files of the user's own, beside those of a first boot */
+  readonly personality?: readonly PersonalFile[] | undefined
 }
 
 /** Runs one step; what it throws says which step it was. */
@@ -38,18 +41,22 @@ export async function step<T>(serverId: string, name: string, run: Promise<T>): 
   }
 }
 
+function fileOf({ path, contents }: PersonalFile): GuestSpec['files'][number] {
+  return { path, mode: 0o644, content: Buffer.from(contents, 'base64'), owner: 'root' }
+}
+
 /** The container, not started: it needs the image and the paths of the namespaces, not yet what is in them. */
 export async function prepare(
   { config, driver, enforcesDisk, turns }: Host,
   { server, vifs, namespace, adminPassword }: Pick<GuestParts, 'server' | 'vifs' | 'namespace' | 'adminPassword'>,
-  { isSeeded, asideAt }: GuestChange = {},
+  { isSeeded, asideAt, personality = [] }: GuestChange = {},
 ): Promise<void> {
   const pulling = driver.ensureImage(server.imageReference, AbortSignal.timeout(config.bootTimeoutSeconds * 1000))
   const image = await step(server.id, 'image', pulling)
   reach(config, 'agent.create.image')
   const make = async (cpuset: string | null): Promise<void> => {
     const spec = guestSpec({ server, vifs, image, namespace, adminPassword, cpuset, config, enforcesDisk })
-    const files = isSeeded === false ? [] : spec.files
+    const files = isSeeded === false ? [] : [...spec.files, ...personality.map(fileOf)]
     await step(server.id, 'container', driver.create({ ...spec, files, ...(asideAt === undefined ? {} : { asideAt }) }))
   }
   const { extraSpecs, vcpus } = server.flavor

@@ -7,7 +7,7 @@ import { attempt, replaceGuest } from './replace.ts'
 
 export async function rebuild(host: Host, payload: JobPayload<'server.rebuild'>): Promise<void> {
   const { db, driver } = host
-  const { adminPassword, isStopped, reference, previousImageId } = payload
+  const { adminPassword, personality, isStopped, reference, previousImageId } = payload
   const server = await findServer(db, payload.serverId)
   if (server?.host !== host.name) return
   if (server.taskState !== 'rebuilding' && server.taskState !== 'rebuild_spawning') return
@@ -16,7 +16,7 @@ export async function rebuild(host: Host, payload: JobPayload<'server.rebuild'>)
     verb: 'rebuild',
     work: async () => {
       if (server.taskState === 'rebuilding') await advance(db, id, 'rebuilding', 'rebuild_spawning')
-      await replaceGuest(host, server, { reference, adminPassword, isStarted: !isStopped })
+      await replaceGuest(host, server, { reference, adminPassword, personality, isStarted: !isStopped })
       // Before the task ends: what is aside at the next change must be the server's own disk.
       await driver.dropAside(id)
       await db.transaction(async (trx) => {

@@ -2,11 +2,17 @@ import { z } from 'zod'
 
 const server = { serverId: z.uuid(), requestId: z.string() }
 
+/** A file that the user gives a new guest; its content is base64. */
+const personalFile = z.object({ path: z.string(), contents: z.string() })
+export type PersonalFile = z.output<typeof personalFile>
+/** What only passes through on its way to the guest. */
+const secrets = { adminPassword: z.string().nullable(), personality: z.array(personalFile).optional() }
+
 /** Job name -> payload. Jobs of a server take turns on its host. */
 export const jobs = {
-  /** finds a host, run by any scheduler; the password, if any, only passes through on its way to the guest */
-  schedule: z.object({ ...server, adminPassword: z.string().nullable() }),
-  'server.create': z.object({ ...server, adminPassword: z.string().nullable() }),
+  /** finds a host, run by any scheduler */
+  schedule: z.object({ ...server, ...secrets }),
+  'server.create': z.object({ ...server, ...secrets }),
   'server.delete': z.object(server),
   'server.start': z.object(server),
   'server.stop': z.object(server),
@@ -34,7 +40,7 @@ export const jobs = {
   'server.snapshot': z.object({ ...server, imageId: z.uuid() }),
   'server.rebuild': z.object({
     ...server,
-    adminPassword: z.string().nullable(),
+    ...secrets,
     isStopped: z.boolean(),
     /** the new image, by digest: the row gets it when the guest is there */
     reference: z.string(),

@@ -17,6 +17,7 @@ import { beginChange, refuseIfLocked } from '../servers/change.ts'
 import { accessIp, diskConfig, metadata, serverName } from '../servers/create-body.ts'
 import { partsOfOne } from '../servers/find.ts'
 import { newPassword } from '../servers/new-password.ts'
+import { personality, personalFiles } from '../servers/personality.ts'
 import { serverView } from '../views/server.ts'
 import type { Action } from './action.ts'
 
@@ -32,6 +33,7 @@ const wish = z.strictObject({
   description: z.string().max(255).nullable().optional(),
   key_name: z.string().min(1).max(255).nullable().optional(),
   user_data: z.base64().max(65_535).nullable().optional(),
+  personality: personality.optional(),
   trusted_image_certificates: z.array(z.string()).nullable().optional(),
   hostname: z
     .string()
@@ -56,6 +58,8 @@ function parse({ body: given, version }: Call): Wish {
   for (const [field, since] of Object.entries(brought))
     if (Object.hasOwn(wanted, field) && version < minorOf(since))
       throw new Invalid(`Additional properties are not allowed ('${field}' was unexpected)`)
+  if (wanted.personality && version >= minorOf('2.57'))
+    throw new Invalid("Additional properties are not allowed ('personality' was unexpected)")
   if (wanted.trusted_image_certificates) throw new Invalid('Image certificate validation is not supported.')
   return wanted
 }
@@ -96,6 +100,7 @@ async function begin(call: Call, server: Server, wanted: Wish, adminPassword: st
       serverId: server.id,
       requestId: call.requestId,
       adminPassword,
+      personality: [...(await personalFiles(trx, viewerOf(call.caller).projectId, wanted.personality))],
       isStopped: vmState === 'stopped',
       reference: image.reference,
       previousImageId: server.imageId,

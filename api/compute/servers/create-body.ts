@@ -6,6 +6,7 @@ import { parseBody } from '../../body.ts'
 import { minorOf, type Microversion } from '../../microversion.ts'
 import { serverTags } from '../fields.ts'
 import { hints, type Hints } from './hints.ts'
+import { personality } from './personality.ts'
 
 const trimmed = (text: string): boolean => text.trim() === text
 export const serverName = z
@@ -69,6 +70,7 @@ const server = z.strictObject({
   user_data: z.base64().max(65_535).nullable().optional(),
   description: z.string().max(255).nullable().optional(),
   tags: serverTags.optional(),
+  personality: personality.optional(),
   trusted_image_certificates: z.array(z.string()).nullable().optional(),
   host: z.string().min(1).max(255).optional(),
   hypervisor_hostname: z.string().min(1).max(255).optional(),
@@ -103,9 +105,14 @@ const brought = {
   hostname: '2.90',
 } as const
 
+/** The microversion that took a property away. */
+const taken = { personality: '2.57' } as const
+
 function checkVersion(wanted: CreateServer, version: Microversion): void {
-  for (const [name, since] of Object.entries(brought))
-    if (Object.hasOwn(wanted, name) && version < minorOf(since))
+  const early = Object.entries(brought).filter(([, since]) => version < minorOf(since))
+  const late = Object.entries(taken).filter(([, until]) => version >= minorOf(until))
+  for (const [name] of [...early, ...late])
+    if (Object.hasOwn(wanted, name))
       throw new Invalid(
         `Invalid input for field/attribute server. Value: ${name}. ` +
           `Additional properties are not allowed ('${name}' was unexpected)`,

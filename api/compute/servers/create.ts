@@ -2,6 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Invalid, OverQuota } from '../../../core/errors.ts'
 import { reach } from '../../../core/failpoints.ts'
+import type { PersonalFile } from '../../../core/jobs.ts'
 import type { Server } from '../../../core/server.ts'
 import { insertAction } from '../../../db/actions.ts'
 import type { Transaction } from '../../../db/connect.ts'
@@ -19,6 +20,7 @@ import { defaultZone } from '../../../db/aggregates.ts'
 import { hostnameOf } from './hostname.ts'
 import { newPassword } from './new-password.ts'
 import { makePorts, resolveNics, type Nic } from './nics.ts'
+import { personalFiles } from './personality.ts'
 import { once } from './repeatable.ts'
 
 /** Everything that the servers of one request share. */
@@ -34,6 +36,7 @@ interface Plan {
   readonly serverGroupId: string | null
   readonly reservationId: string
   readonly adminPassword: string
+  readonly personality: readonly PersonalFile[]
 }
 
 function countOf({ min_count, max_count }: CreateServer): number {
@@ -76,6 +79,7 @@ async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): 
     serverGroupId: await resolveGroup(trx, hints, call.caller),
     reservationId: `r-${randomBytes(4).toString('hex')}`,
     adminPassword: wanted.adminPass ?? newPassword(),
+    personality: await personalFiles(trx, viewer.projectId, wanted.personality),
   }
 }
 
@@ -125,7 +129,9 @@ async function createOne(trx: Transaction, { caller, requestId }: Call, plan: Pl
     securityGroupIds: plan.securityGroupIds,
   })
   await insertAction(trx, { serverId: server.id, requestId, action: 'create', userId: caller.userId, projectId })
-  await enqueue(trx, 'schedule', { serverId: server.id, requestId, adminPassword: plan.adminPassword })
+  const { adminPassword, personality } = plan
+  const files = personality.length === 0 ? {} : { personality: [...personality] }
+  await enqueue(trx, 'schedule', { serverId: server.id, requestId, adminPassword, ...files })
   return server
 }
 
