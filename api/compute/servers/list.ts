@@ -73,14 +73,13 @@ function scopeOf({ caller }: Call, query: Readonly<Record<string, string>>): str
 function adminFilters(
   call: Call,
   query: Readonly<Record<string, string>>,
-): Pick<ServerFilter, 'host' | 'vmState' | 'taskState' | 'userId' | 'reservationId'> {
+): Pick<ServerFilter, 'host' | 'vmState' | 'taskState' | 'userId'> {
   const own = call.caller.isAdmin ? query : {}
   return {
     host: own.host ?? own.node ?? null,
     vmState: own.vm_state ?? null,
     taskState: own.task_state ?? null,
     userId: own.user_id ?? null,
-    reservationId: own.reservation_id ?? null,
   }
 }
 
@@ -122,6 +121,7 @@ function filterOf(call: Call): ServerFilter {
     powerState: record.power_state === undefined ? null : powerState.parse(record.power_state),
     flavorId: record.flavor?.slice(record.flavor.lastIndexOf('/') + 1) ?? null,
     imageId: image === undefined ? null : isUuid(image) ? image : impossible,
+    reservationId: record.reservation_id ?? null,
     keyName: record.key_name ?? null,
     availabilityZone: record.availability_zone ?? null,
     locked: version >= 73 && record.locked !== undefined ? flag(record.locked) : null,

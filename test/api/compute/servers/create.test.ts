@@ -70,6 +70,9 @@ test('several servers of one request share a reservation and are numbered', asyn
   const { reservation_id: reservationId } = z.strictObject({ reservation_id: z.string() }).parse(answer.body)
   const rows = await api.db('servers').where({ reservationId }).orderBy('name')
   expect(rows.map(({ name }) => name)).toEqual(['many-1', 'many-2', 'many-3'])
+  const { body } = await api.member(`GET /compute/v2.1/servers?sort_key=display_name&reservation_id=${reservationId}`)
+  const { servers } = z.object({ servers: z.array(z.object({ name: z.string() })) }).parse(body)
+  expect(servers.map(({ name }) => name).toSorted()).toEqual(['many-1', 'many-2', 'many-3'])
 })
 
 test('a wished address is given, and refused to a second server with the name of the first', async () => {
