@@ -17,9 +17,14 @@ export type Counts = z.output<typeof countsSchema>
 export interface Wanted {
   /** 'whole', 'smoke', 'clients', or a regular expression of names of Tempest's tests */
   readonly part: string
+  /** how many hosts the cloud has */
+  readonly hosts: number
   /** directory that the logs of the run are copied to */
   readonly logs?: string | undefined
 }
+
+/** The part that goes with every run of the suite may not hold it up. */
+const smokeMs = 15 * 60_000
 
 /** A run without counts has not come to a judgement: it counts as one failure. */
 async function countsOf({ layout }: Site): Promise<Counts> {
@@ -30,7 +35,7 @@ async function countsOf({ layout }: Site): Promise<Counts> {
 }
 
 /** Runs both judges. */
-export async function judge({ part, logs }: Wanted): Promise<Counts> {
+export async function judge({ part, hosts, logs }: Wanted): Promise<Counts> {
   await removeAbandonedHomes()
   const site = await makeTestHome()
   const { layout } = site
@@ -38,7 +43,12 @@ export async function judge({ part, logs }: Wanted): Promise<Counts> {
     await step('packages', () => installPackages(layout.log, conformancePackages))
     await step('guest images', () => bringTestImages(site))
     const main = join(layout.project, 'test', 'conformance', 'main.ts')
-    await runInRoom(site, [process.execPath, '--disable-warning=ExperimentalWarning', main, part])
+    const command = [process.execPath, '--disable-warning=ExperimentalWarning', main, String(hosts), part]
+    const started = performance.now()
+    const watch = (kill: () => void): void => {
+      if (part === 'smoke' && performance.now() - started > smokeMs) kill()
+    }
+    await runInRoom(site, command, { watch })
     return await countsOf(site)
   } finally {
     if (logs !== undefined)

@@ -200,15 +200,16 @@ suite
   .argument('[regex]', "names of Tempest's tests; none = all that is about servers, and the clients")
   .addOption(new Option('--smoke', 'what Tempest calls its smoke test, and the server actions').conflicts('clients'))
   .option('--clients', 'only openstack, nova and openstacksdk')
+  .option('--hosts <count>', 'of the cloud; from two on servers move between them', '1')
   .option('--logs <directory>', 'keep the logs of the run there')
   .action(
     async (
       regex: string | undefined,
-      options: { smoke?: boolean; clients?: boolean; logs?: string },
+      options: { smoke?: boolean; clients?: boolean; hosts: string; logs?: string },
     ): Promise<void> => {
       const { conformance } = await import('./conformance.ts')
       const part = options.smoke ? 'smoke' : options.clients ? 'clients' : (regex ?? 'whole')
-      process.exitCode = await conformance({ part, logs: options.logs })
+      process.exitCode = await conformance({ part, hosts: Number(options.hosts), logs: options.logs })
     },
   )
 

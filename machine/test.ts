@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Unsupported } from '../core/errors.ts'
+import { messageOf, Unsupported } from '../core/errors.ts'
+import { judge, type Counts } from './conformance.ts'
 import { faultTable, recordedFaults, writeFaultTable, type FaultRecord } from './fault-table.ts'
 import { installPackages, testPackages } from './packages.ts'
 import type { Site } from './parts/part.ts'
@@ -82,12 +83,6 @@ async function runJest(site: Site, share: Share, env: Readonly<Record<string, st
   return await runInRoom(site, jestCommand(site, share), { env, watch })
 }
 
-interface Counts {
-  readonly passed: number
-  readonly failed: number
-  readonly skipped: number
-}
-
 async function countsOf(site: Site, isGood: boolean): Promise<Counts> {
   if (!existsSync(resultsPath(site))) return { passed: 0, failed: 1, skipped: 0 }
   const found = results.parse(JSON.parse(await readFile(resultsPath(site), 'utf8')))
@@ -124,12 +119,26 @@ async function runShare(share: Share, { site, words }: { site: Site; words: Test
   return { counts, faults: recordedFaults(site.layout) }
 }
 
+/**
+ * What Tempest calls its smoke test, and all that is done to a server, in a room beside the others: its packages are brought while
+ * those work already.
+ */
+async function judgeSmoke(): Promise<Outcome> {
+  try {
+    return { counts: await judge({ part: 'smoke', hosts: 1 }), faults: [] }
+  } catch (error) {
+    process.stdout.write(`\nTempest did not run: ${messageOf(error)}\n`)
+    return { counts: { passed: 0, failed: 1, skipped: 0 }, faults: [] }
+  }
+}
+
 async function runRound(round: Round, words: TestWords): Promise<readonly Outcome[]> {
   const rooms: { readonly site: Site; readonly share: Share }[] = []
   try {
     for (const share of round) rooms.push({ site: await makeTestHome(), share })
     for (const { site } of rooms) await prepare(site)
-    return await Promise.all(rooms.map(({ site, share }) => runShare(share, { site, words })))
+    const judging = words.paths.length === 0 ? [judgeSmoke()] : []
+    return await Promise.all([...rooms.map(({ site, share }) => runShare(share, { site, words })), ...judging])
   } finally {
     for (const { site } of rooms) await removeTestHome(site)
   }

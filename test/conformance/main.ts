@@ -1,6 +1,6 @@
 /**
  * The judges on a cloud of their own: run by `./berth test conformance`, in its room.
- * usage: main.ts whole | smoke | clients | PATTERN
+ * usage: main.ts HOSTS whole | smoke | clients | PATTERN
  */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,8 +26,8 @@ function logOf(verdicts: readonly Verdict[]): string {
   return [...lines, ...failures, ''].join('\n')
 }
 
-const [wanted = 'whole'] = process.argv.slice(2)
-const cloud = await startCloud()
+const [hosts = '1', wanted = 'whole'] = process.argv.slice(2)
+const cloud = await startCloud(Number(hosts))
 const { home, log, project } = cloud.site.layout
 const surroundings = await surroundingsOf(cloud)
 const pattern = patterns[wanted] ?? `${wholeSuite}.*(${wanted})`

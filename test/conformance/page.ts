@@ -6,6 +6,7 @@ import { networkRoutes } from '../../api/network/routes.ts'
 import { placementRoutes } from '../../api/placement/routes.ts'
 import type { Route } from '../../api/route.ts'
 import { excluded } from './tempest-config.ts'
+import { byReason } from './skips.ts'
 import type { Surroundings } from './surroundings.ts'
 import { gist, type Verdict } from './verdicts.ts'
 
@@ -68,8 +69,19 @@ function byFile(tempest: readonly Verdict[]): string {
 function outcomes(verdicts: readonly Verdict[], outcome: Verdict['outcome']): string {
   const lines = verdicts
     .filter((one) => one.outcome === outcome)
-    .map(({ test, said }) => `- \`${test.replace(/^tempest\.(api\.)?/, '')}\`: ${gist(said).slice(0, 200)}`)
+    .map(({ test, said }) => `- \`${shortName(test)}\`: ${gist(said).slice(0, 200)}`)
   return lines.length === 0 ? 'None.' : lines.join('\n')
+}
+
+function shortName(test: string): string {
+  return test.replace(/^tempest\.(api\.)?/, '')
+}
+
+function skips(tempest: readonly Verdict[]): string {
+  const groups = byReason(tempest).map(
+    ([why, tests]) => `**${why}** (${tests.length})\n\n${tests.map((test) => `- \`${shortName(test)}\``).join('\n')}`,
+  )
+  return groups.length === 0 ? 'None.' : groups.join('\n\n')
 }
 
 function byClient(clients: readonly Verdict[]): string {
@@ -98,10 +110,9 @@ ${outcomes(tempest, 'failed')}
 
 ### Skipped, and why
 
-Tempest skips by itself what its configuration says is not offered. Volumes, floating addresses, routers and graphical consoles are not
-Berth's.
+Tempest skips by itself what its configuration says is not offered.
 
-${outcomes(tempest, 'skipped')}
+${skips(tempest)}
 
 Left out altogether:
 

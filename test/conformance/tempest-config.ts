@@ -115,8 +115,8 @@ const computeFeatures: Sections = {
     interface_attach: true,
     snapshot: true,
     nova_cert: false,
-    personality: false,
-    // A guest has its drive as files, in the directory where cloud-init looks: there is no disk to mount.
+    personality: true,
+    // A guest has its drive as files, in the directory where cloud-init looks: it may not mount a disk.
     config_drive: false,
     attach_encrypted_volume: false,
     swap_volume: false,

@@ -22,11 +22,15 @@ export interface TestCloud {
 /** The agent looks at its whole host every half minute. */
 const settleSeconds = '45'
 
-/** Starts what does not run yet: api, scheduler and agent on the real parts, without a first server. */
-export async function startCloud(): Promise<TestCloud> {
+/**
+ * Starts what does not run yet: api, scheduler and agent on the real parts, without a first server.
+ *
+ * @param hosts how many hosts the machine is to be; null = as it is
+ */
+export async function startCloud(hosts: number | null = null): Promise<TestCloud> {
   const site = room()
   await mkdir(site.layout.log, { recursive: true })
-  await up(site.config, { hello: false })
+  await up(site.config, { hello: false, hosts })
   return {
     site,
     url: publicUrl(site.config),
