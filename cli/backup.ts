@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { Invalid, NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
-import type { Terminal } from './pool.ts'
 import { table } from './table.ts'
+import type { Terminal } from './terminal.ts'
 
 const path = '/berth/v1/backup-policies'
 const policy = z.object({
