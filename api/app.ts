@@ -16,7 +16,6 @@ import {
 import { TooManyAttempts } from './identity/login-guard.ts'
 import { identityRoutes } from './identity/routes.ts'
 import { imageRoutes } from './image/routes.ts'
-import { inventoryRoutes } from './inventory/routes.ts'
 import { ipamRoutes } from './ipam/routes.ts'
 import { networkRoutes } from './network/routes.ts'
 import { placementRoutes } from './placement/routes.ts'
@@ -36,7 +35,6 @@ export const facades: readonly Facade[] = [
   { at: '/image', routes: imageRoutes, writeFault: imageFault, versioned: false },
   { at: '/networking', routes: networkRoutes, writeFault: networkFault, versioned: false },
   { at: '/ipam', routes: ipamRoutes, writeFault: identityFault, versioned: false },
-  { at: '/inventory', routes: inventoryRoutes, writeFault: identityFault, versioned: false },
   { at: '/berth', routes: berthRoutes, writeFault: identityFault, versioned: false },
   { at: '/placement', routes: placementRoutes, writeFault: placementFault, versioned: false },
 ]

@@ -32,7 +32,7 @@ const host = z.object({
 })
 type Host = z.output<typeof host>
 const one = z.object({ host })
-const root = '/inventory/v1/hosts'
+const root = '/berth/v1/hosts'
 
 interface Printed {
   readonly json?: boolean

@@ -1,6 +1,7 @@
 /** The tree of /berth: what this cloud has beyond OpenStack's services. */
 import type { Route } from '../route.ts'
 import * as backupPolicies from './backup-policies.ts'
+import * as hosts from './hosts.ts'
 
 const policies = '/v1/backup-policies'
 
@@ -9,4 +10,7 @@ export const berthRoutes: readonly Route[] = [
   { method: 'put', path: policies, rule: 'berth:set_backup_policy', run: backupPolicies.set },
   { method: 'get', path: `${policies}/:id`, rule: 'berth:get_backup_policy', run: backupPolicies.show },
   { method: 'delete', path: `${policies}/:id`, rule: 'berth:set_backup_policy', run: backupPolicies.remove },
+  { method: 'get', path: '/v1/hosts', rule: 'berth:hosts', run: hosts.list },
+  { method: 'get', path: '/v1/hosts/:host', rule: 'berth:hosts', run: hosts.show },
+  { method: 'patch', path: '/v1/hosts/:host', rule: 'berth:hosts', run: hosts.update },
 ]
