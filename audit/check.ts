@@ -5,6 +5,7 @@ import type { ComputeDriver, Guest } from '../driver/driver.ts'
 import type { Server } from '../core/server.ts'
 import type { NamespaceSettings } from '../netns/namespace.ts'
 import type { Bridge } from '../netns/bridge.ts'
+import type { SeenFlows } from '../netns/flows/seen.ts'
 import type { PluggedPort, Wires } from '../netns/index.ts'
 
 /** What the checks look at: the database of the cloud, and the host on which the audit runs. */
@@ -14,6 +15,8 @@ export interface Scene {
   readonly driver: ComputeDriver
   readonly wires: Wires
   readonly bridge: Bridge
+  /** what the switch does with the frames of each port, as it says itself */
+  readonly seenFlows: () => Promise<SeenFlows>
   readonly namespaces: NamespaceSettings
   /** live servers of this host */
   readonly servers: readonly Server[]

@@ -40,7 +40,7 @@ async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'le
   const wires = new Wires(new OvsSwitch({ bridge, datapath: await bridge.datapath(), firewall }), namespaces, {
     spares: 0,
   })
-  return { config, db, driver, wires, bridge, namespaces }
+  return { config, db, driver, wires, bridge, namespaces, seenFlows: () => firewall.seen() }
 }
 
 function print(findings: readonly Finding[]): void {

@@ -124,7 +124,7 @@ export interface SilentRequest {
 export async function silentRequests(db: Db): Promise<readonly SilentRequest[]> {
   const { rows } = await db.raw<{ rows: SilentRequest[] }>(
     `select a.server_id, a.request_id, a.action from server_actions a join servers s on s.id = a.server_id
-     where a.action in ('create', 'start', 'stop', 'reboot') and a.started_at < now() - interval '1 minute'
+     where a.action in ('create', 'start', 'stop', 'reboot', 'delete') and a.started_at < now() - interval '1 minute'
        and s.deleted_at is null and s.task_state is null
        and not exists (select from server_action_events e where e.action_id = a.id)
        and not exists (select from faults f where f.server_id = s.id and f.created_at >= a.started_at)

@@ -166,6 +166,14 @@ export class Bridge {
     )
   }
 
+  /** Devices of our limits, whether a port has them or not. */
+  async limited(): Promise<readonly string[]> {
+    const ours = [['external_ids', 'includes', ovsMap({ owner: this.owner })]]
+    const row = z.object({ external_ids: shapes.map })
+    const tables = ['QoS', 'Queue'].map((table) => this.#ovsdb.select(table, ours, row, ['external_ids']))
+    return [...new Set((await Promise.all(tables)).flat().map(({ external_ids }) => external_ids.device ?? ''))]
+  }
+
   #markOf(device: string): Mark {
     return ['external_ids', 'includes', ovsMap({ owner: this.owner, device })]
   }

@@ -21,7 +21,16 @@ function strayFile(path: string, of: string): Drift {
 
 /** Files are written beside and renamed: one that kept its first name was being written when its writer was killed. */
 async function unfinished(directory: string): Promise<readonly Drift[]> {
-  const names = (await entries(directory)).filter((name) => /\.(part|new)$/.test(name))
+  return await oldOnes(directory, (name) => /\.(part|new)$/.test(name))
+}
+
+/** Copies of disks, while no server of this host has a task that would need one. */
+async function unused(directory: string): Promise<readonly Drift[]> {
+  return await oldOnes(directory, () => true)
+}
+
+async function oldOnes(directory: string, isMeant: (name: string) => boolean): Promise<readonly Drift[]> {
+  const names = (await entries(directory)).filter(isMeant)
   const old = await Promise.all(
     names.map(async (name) => {
       const found = await stat(join(directory, name)).catch(() => null)
@@ -46,11 +55,13 @@ export const files: Check = {
     ]
     const straySpecs = (await entries(specs)).filter((name) => !known.has(name))
     const strayRuntime = (await entries(runtime)).filter((name) => !name.endsWith('.part') && !containers.has(name))
+    const captures = join(config.home, 'run', 'capture')
     return [
       ...straySpecs.map((name) => strayFile(join(specs, name), 'server of this host')),
       ...strayRuntime.map((name) => strayFile(join(runtime, name), 'container')),
       ...(await unfinished(runtime)),
       ...(await unfinished(join(config.home, 'run'))),
+      ...(servers.some(({ taskState }) => taskState !== null) ? [] : await unused(join(captures, config.hostName))),
     ]
   },
 }

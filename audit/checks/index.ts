@@ -3,10 +3,12 @@ import { addresses } from './addresses.ts'
 import { cgroups } from './cgroups.ts'
 import { claims } from './claims.ts'
 import { files } from './files.ts'
+import { flows } from './flows.ts'
 import { guests } from './guests.ts'
 import { hosts } from './hosts.ts'
 import { images } from './images.ts'
 import { jobs } from './jobs.ts'
+import { limits } from './limits.ts'
 import { mounts } from './mounts.ts'
 import { namespaces } from './namespaces.ts'
 import { ports } from './ports.ts'
@@ -28,6 +30,8 @@ export const checks: readonly Check[] = [
   guests,
   wires,
   switchRows,
+  flows,
+  limits,
   namespaces,
   cgroups,
   mounts,

@@ -7,6 +7,7 @@ import { flow, load, registers, tables as t, tagOf, to, type Flows } from './flo
 import { groupFlows, memberFlows } from './group.ts'
 import { callerFlows, metadataFlows, type MetadataPlace } from './metadata.ts'
 import { deliverFlows, portFlows } from './port.ts'
+import { seenFlows, type SeenFlows } from './seen.ts'
 
 interface Guarded {
   readonly vif: Vif
@@ -136,6 +137,11 @@ export class Firewall {
         [`trunk ${device}`, null],
       ]),
     )
+  }
+
+  /** As the switch has them now, whoever wrote them. */
+  async seen(): Promise<SeenFlows> {
+    return seenFlows(await this.#flows.dump())
   }
 
   /** The switch has no other flows than these: to be called when all ports of the host are known. */

@@ -75,6 +75,13 @@ export class FlowTable {
     await this.#ofctl(['--bundle', 'replace-flows'], '-', lines)
   }
 
+  /** What the switch has now, a line each, in the words of ovs-ofctl. */
+  async dump(): Promise<readonly string[]> {
+    const { failed, stdout, stderr } = await this.#run(['--no-names', 'dump-flows'])
+    if (failed) throw new Unavailable(`Open vSwitch does not tell its flows: ${stderr}`)
+    return stdout.split('\n')
+  }
+
   #replace(unit: string, wanted: Flows): readonly string[] {
     const present = this.#units.get(unit)
     if (wanted.size === 0) this.#units.delete(unit)
@@ -144,17 +151,17 @@ export class FlowTable {
 
   async #run(
     words: readonly string[],
-    last: string,
+    last?: string,
     lines: readonly string[] = [],
-  ): Promise<{ readonly failed: boolean; readonly stderr: string }> {
+  ): Promise<{ readonly failed: boolean; readonly stdout: string; readonly stderr: string }> {
     try {
-      const args = ['-O', 'OpenFlow14', ...words, this.#target, last]
-      const { failed, stderr } = await execa('ovs-ofctl', args, {
+      const args = ['-O', 'OpenFlow14', ...words, this.#target, ...(last === undefined ? [] : [last])]
+      const { failed, stdout, stderr } = await execa('ovs-ofctl', args, {
         input: lines.map((line) => `${line}\n`).join(''),
         reject: false,
         timeout: timeoutMs,
       })
-      return { failed, stderr }
+      return { failed, stdout, stderr }
     } catch (error) {
       throw new Unavailable(`ovs-ofctl: ${messageOf(error)}`, { cause: error })
     }

@@ -89,7 +89,7 @@ test("Docker's disk, and its files: who fills them is paused before they are ful
     const maker = await witness(user, 'maker')
     const endless = 'i=0; while :; do i=$((i+1)); : > /root/$i; done'
     await user.ssh(maker.address, `nohup sh -c '${endless}' > /dev/null 2>&1 < /dev/null &`)
-    await until(async () => (await user.show(maker.id))?.status === 'PAUSED', { timeoutMs: 90_000, what: 'PAUSED' })
+    await until(async () => (await user.show(maker.id))?.status === 'PAUSED', { timeoutMs: 240_000, what: 'PAUSED' })
     expect(await noticeOf(maker.id, 'diskGuard')).toMatch(/had \d+ files left, and the server had just taken \d+ files/)
     expect(await user.ssh(guest.address, 'cd /root && touch a b c && ls | wc -l')).toMatch(/^\d+$/)
     const made = performance.now()

@@ -24,7 +24,7 @@ export interface SmallDisk {
 }
 
 /** Two guest images, and some guests, have a quarter of it. */
-const mostFiles = 400_000
+const mostFiles = 300_000
 
 /** Stops parts, does something, and starts them again in the other order. */
 async function without(cloud: TestCloud, parts: readonly string[], work: () => Promise<void>): Promise<void> {

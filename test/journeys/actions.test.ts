@@ -24,7 +24,8 @@ beforeAll(async () => {
 }, 600_000)
 afterAll(async () => {
   await client.try('keypair', 'delete', 'actions')
-})
+  expect(await cloud.audit()).toEqual([])
+}, 90_000)
 
 async function create(name: string, image = 'debian-12-small', flavor = 'm1.nano'): Promise<string> {
   const place = ['--network', 'private', '--key-name', 'actions', '--wait']

@@ -19,6 +19,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.try('server', 'delete', '--wait', 'origin')
   await client.try('keypair', 'delete', 'images')
+  expect(await cloud.audit()).toEqual([])
 }, 120_000)
 
 async function create(name: string, image: string): Promise<string> {

@@ -33,6 +33,7 @@ afterAll(async () => {
   await client.try('port', 'delete', 'mine')
   await client.try('network', 'delete', 'second')
   await client.try('keypair', 'delete', 'interfaces')
+  expect(await cloud.audit()).toEqual([])
 }, 120_000)
 
 /** Waits until the guest says what is expected. */
