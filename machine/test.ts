@@ -64,8 +64,9 @@ function jestCommand(site: Site, { paths, but, shard }: Share): readonly string[
     `--outputFile=${resultsPath(site)}`,
     `--cacheDirectory=${join(project, 'node_modules', '.cache', 'jest')}`,
     ...(shard === null ? [] : [`--shard=${shard}`]),
-    ...but.map((path) => `--testPathIgnorePatterns=${path}`),
+    // The last word of an option that takes many would take the paths too.
     ...paths,
+    ...but.map((path) => `--testPathIgnorePatterns=${path}`),
   ]
 }
 
