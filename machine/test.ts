@@ -155,7 +155,10 @@ export async function test(words: TestWords): Promise<number> {
   if (process.getuid?.() !== 0) throw new Unsupported('the tests run real guests and networks: run as root')
   await removeAbandonedHomes()
   const outcomes: Outcome[] = []
-  for (const round of roundsOf(words.paths)) outcomes.push(...(await runRound(round, words)))
+  const ending = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
+  for (const round of roundsOf(words.paths))
+    if (!ending.signal.aborted) outcomes.push(...(await runRound(round, words)))
   const { line, isGood } = summary(outcomes.map(({ counts }) => counts))
   const table = faultTable(outcomes.flatMap(({ faults }) => faults))
   if (isGood && isEveryFault(words.paths)) await writeFaultTable(table)

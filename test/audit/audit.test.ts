@@ -22,7 +22,7 @@ afterAll(async () => {
 
 test('a cloud at rest has no drift', async () => {
   expect(await cloud.audit()).toEqual([])
-}, 90_000)
+}, 240_000)
 
 test('the audit of a cloud prints its result and ends with exit code 0', async () => {
   const { layout } = cloud.site
@@ -32,7 +32,7 @@ test('the audit of a cloud prints its result and ends with exit code 0', async (
   })
   expect(stdout).toMatch(/\d+ invariants, no drift/)
   expect(exitCode).toBe(0)
-}, 90_000)
+}, 240_000)
 
 test('a place that a deleted server holds is named, and free after a repair', async () => {
   const id = randomUUID()
@@ -48,7 +48,7 @@ test('a place that a deleted server holds is named, and free after a repair', as
   } finally {
     await forget(db, id)
   }
-}, 90_000)
+}, 240_000)
 
 test('a task without a job is begun again by a repair, and one that lasts too long is named', async () => {
   const [lost, late] = [randomUUID(), randomUUID()]
@@ -56,7 +56,7 @@ test('a task without a job is begun again by a repair, and one that lasts too lo
   const waiting = { deletedAt: null, vmState: 'building', taskState: 'scheduling' } as const
   const payload = JSON.stringify({ serverId: late, requestId: 'req-1' })
   try {
-    await unswept(cloud, async () => {
+    await unswept(cloud, db, async () => {
       await db.raw(`select graphile_worker.add_job('nobody', ?::json)`, [payload])
       for (const [id, age] of [
         [lost, '30 seconds'],
@@ -83,14 +83,14 @@ test('a task without a job is begun again by a repair, and one that lasts too lo
     await db.raw('delete from graphile_worker._private_jobs where payload::text = ?', [payload])
     for (const id of [lost, late]) await forget(db, id)
   }
-}, 90_000)
+}, 240_000)
 
 test('a job that a dead worker holds is free after a repair, and one that failed too often goes', async () => {
   const [held, spent] = ['req-1', 'req-2'].map((requestId) => JSON.stringify({ serverId: randomUUID(), requestId }))
   const of = (change: string, payload = ''): Promise<unknown> =>
     db.raw(`update graphile_worker._private_jobs set ${change} where payload::text = ?`, [payload])
   try {
-    await unswept(cloud, async () => {
+    await unswept(cloud, db, async () => {
       for (const payload of [held, spent])
         await db.raw(`select graphile_worker.add_job('server.delete', ?::json, run_at => now() + interval '1 hour')`, [
           payload ?? '',
@@ -110,7 +110,7 @@ test('a job that a dead worker holds is free after a repair, and one that failed
     for (const payload of [held, spent])
       await db.raw('delete from graphile_worker._private_jobs where payload::text = ?', [payload ?? ''])
   }
-}, 90_000)
+}, 240_000)
 
 test('an image that nobody brings its bytes is named, and deleted by a repair', async () => {
   const [id, imageId] = [randomUUID(), randomUUID()]
@@ -124,7 +124,7 @@ test('an image that nobody brings its bytes is named, and deleted by a repair', 
     await db('images').where({ id: imageId }).delete()
     await forget(db, id)
   }
-}, 90_000)
+}, 240_000)
 
 const made = z.record(z.string(), z.object({ id: z.string() }))
 
@@ -158,7 +158,7 @@ test('one address on two ports, and an address of a port in another network, are
     for (const { portId } of [first, second]) await user.call('DELETE', `/networking/v2.0/ports/${portId}`)
     for (const { networkId } of [first, second]) await user.call('DELETE', `/networking/v2.0/networks/${networkId}`)
   }
-}, 90_000)
+}, 240_000)
 
 test('a port of a deleted server, an event that never ended and a request of which nothing came are named', async () => {
   const user = await User.of(cloud)
@@ -189,7 +189,7 @@ test('a port of a deleted server, an event that never ended and a request of whi
     for (const one of [id, other]) await forget(db, one)
   }
   expect(await look(cloud, false)).toEqual([])
-}, 90_000)
+}, 240_000)
 
 test('a host whose agent is silent is named, and one that is switched off is not', async () => {
   const hour = `now() - interval '1 hour'`
@@ -212,4 +212,4 @@ test('a host whose agent is silent is named, and one that is switched off is not
   } finally {
     await db('hosts').where({ name: 'silent' }).delete()
   }
-}, 90_000)
+}, 240_000)

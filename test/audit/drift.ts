@@ -1,6 +1,7 @@
 /** Drift made by hand, and looked at while nobody mends it. */
 import { findings, type Finding } from '../../machine/audit.ts'
 import type { Db } from '../../db/connect.ts'
+import { heartbeat } from '../../db/hosts.ts'
 import { freeze } from '../faults/freeze.ts'
 import { pidOf } from '../faults/services.ts'
 import type { TestCloud } from '../world/index.ts'
@@ -10,16 +11,23 @@ export async function look({ site }: TestCloud, repair: boolean): Promise<readon
   return await findings(site, { repair, settle: '1' })
 }
 
-/** Agent and scheduler, which would mend some drift by themselves, stand still meanwhile: less than a minute, or that is drift too. */
-export async function unswept<T>(cloud: TestCloud, work: () => Promise<T>): Promise<T> {
+const beatMs = 5000
+
+/**
+ * Agent and scheduler, which would mend some drift by themselves, stand still meanwhile. The host's signs of life go on: however long
+ * a busy machine takes, its silence is not the drift that is looked for.
+ */
+export async function unswept<T>(cloud: TestCloud, db: Db, work: () => Promise<T>): Promise<T> {
   const wake: (() => void)[] = []
   for (const part of ['agent', 'scheduler']) {
     const pid = await pidOf(cloud, part)
     if (pid !== null) wake.push(freeze(part, pid))
   }
+  const beating = setInterval(() => void heartbeat(db, cloud.site.config.hostName, null).catch(() => undefined), beatMs)
   try {
     return await work()
   } finally {
+    clearInterval(beating)
     for (const thaw of wake) thaw()
   }
 }

@@ -63,7 +63,7 @@ test('namespaces, switch ports, limits, control groups and files that no row kno
   const group = join('/sys/fs/cgroup', hierarchy, config.namePrefix, containerId)
   const bridge = await openBridge()
   try {
-    await unswept(cloud, async () => {
+    await unswept(cloud, db, async () => {
       await ensureNamespace({ directory: join(layout.run, 'netns'), guestRootUid: 0 }, id)
       await mkdir(join(layout.home, 'guests', id), { recursive: true })
       await mkdir(group)
@@ -100,14 +100,14 @@ test('namespaces, switch ports, limits, control groups and files that no row kno
     await bridge.setLimit('gone0', null)
     bridge.close()
   }
-}, 90_000)
+}, 240_000)
 
 test('file systems of containers that do not run are named and unmounted', async () => {
   const { layout } = cloud.site
   const docker = join(layout.home, 'docker')
   const mapped = readdirSync(docker).find((name) => /^\d+\.\d+$/.test(name)) ?? ''
   const paths = [join(docker, mapped, 'overlay2', 'odd', 'merged'), join(layout.run, 'aside', randomUUID())]
-  await unswept(cloud, async () => {
+  await unswept(cloud, db, async () => {
     for (const path of paths) {
       await mkdir(path, { recursive: true })
       await said('mount', '-t', 'tmpfs', 'odd', path)
@@ -119,7 +119,7 @@ test('file systems of containers that do not run are named and unmounted', async
   })
   for (const path of paths) await rmdir(path)
   await rm(join(docker, mapped, 'overlay2', 'odd'), { recursive: true })
-}, 90_000)
+}, 240_000)
 
 test('a container of a deleted server is removed; one whose server no row knows is told of and left, and others are not ours', async () => {
   const [unknown, deleted] = [randomUUID(), randomUUID()]
@@ -128,7 +128,7 @@ test('a container of a deleted server is removed; one whose server no row knows 
   const create = (...words: readonly string[]): Promise<string> => engine('create', ...words, image, 'true')
   const made: string[] = []
   try {
-    await unswept(cloud, async () => {
+    await unswept(cloud, db, async () => {
       for (const words of [['--label', `${guestLabel}=${unknown}`], ['--label', `${guestLabel}=${deleted}`], []])
         made.push(await create(...words))
       const told = await look(cloud, true)
@@ -148,7 +148,7 @@ test('a container of a deleted server is removed; one whose server no row knows 
     for (const id of made) await engine('rm', '--force', id).catch(() => undefined)
     await forget(db, deleted)
   }
-}, 90_000)
+}, 240_000)
 
 test('a guest that stands still, wires that are cut and flows that are gone are named, and all is well again', async () => {
   const bridge = await openBridge()
@@ -156,7 +156,7 @@ test('a guest that stands still, wires that are cut and flows that are gone are 
   const number = port?.ofport ?? 0
   const switchSocket = join(cloud.site.layout.run, 'openvswitch', `${cloud.site.config.bridge}.mgmt`)
   try {
-    await unswept(cloud, async () => {
+    await unswept(cloud, db, async () => {
       await engine('pause', `berth-${guest.id}`)
       await said('ovs-ofctl', '-O', 'OpenFlow14', 'del-flows', `unix:${switchSocket}`, `table=0,in_port=${number}`)
       expect((await look(cloud, false)).map(({ check, text }) => ({ check, text }))).toEqual([
@@ -175,4 +175,4 @@ test('a guest that stands still, wires that are cut and flows that are gone are 
   } finally {
     bridge.close()
   }
-}, 180_000)
+}, 300_000)

@@ -78,6 +78,7 @@ test("Docker's disk, and its files: who fills them is paused before they are ful
     const writer = await witness(user, 'writer')
     await user.ssh(writer.address, 'nohup dd if=/dev/zero of=/root/all bs=1M > /dev/null 2>&1 < /dev/null &')
     await until(async () => (await user.show(writer.id))?.status === 'PAUSED', { timeoutMs: 90_000, what: 'PAUSED' })
+    expect(await noticeOf(writer.id, 'diskGuard')).toMatch(/had \d+ MiB left, and the server had just taken \d+ MiB/)
     expect(await user.ssh(guest.address, 'dd if=/dev/zero of=/root/some bs=1M count=20 2>&1 && sync')).toContain('20')
     await until(async () => (await problem()).includes(directory), { timeoutMs: 30_000, what: 'the problem' })
     await user.create('refused')

@@ -1,5 +1,7 @@
 /** A guest that does its worst: it alone suffers, its PID 1 lives, and its owner can read why. */
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { execa } from 'execa'
 import { z } from 'zod'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { isFull, record } from './record.ts'
@@ -36,7 +38,7 @@ const attacks: readonly Attack[] = [
   },
 ]
 const tried = isFull ? attacks : attacks.filter(({ name }) => name === 'memory bomb')
-const knocks = isFull ? 20 : 10
+const knocks = isFull ? 40 : 10
 /** What counts as twice: a machine that others use too is never still. */
 const slackMs = 250
 const gatewayOf = (address: string): string => address.replace(/\.\d+\.\d+$/, '.0.1')
@@ -57,7 +59,7 @@ afterAll(async () => {
   expect(await cloud.audit()).toEqual([])
 }, 300_000)
 
-/** The 95th of a hundred log-ins to the neighbour, in milliseconds. */
+/** The time within which 95 of a hundred log-ins to the neighbour are done, in milliseconds. */
 async function slowest(): Promise<number> {
   const times: number[] = []
   for (let knock = 0; knock < knocks; knock++) {
@@ -65,7 +67,7 @@ async function slowest(): Promise<number> {
     expect(await user.ssh(neighbour.address, 'true')).toBe('')
     times.push(performance.now() - started)
   }
-  return times.toSorted((a, b) => a - b)[Math.floor(knocks * 0.95) - 1] ?? 0
+  return times.toSorted((a, b) => a - b)[Math.ceil(knocks * 0.95) - 1] ?? 0
 }
 
 const actions = z.object({ instanceActions: z.array(z.object({ action: z.string() })) })
@@ -75,11 +77,19 @@ async function noticesOf(id: string): Promise<readonly string[]> {
   return actions.parse(JSON.parse(text)).instanceActions.map(({ action }) => action)
 }
 
+/** PID 1 of the guest as the host sees it: of a guest that forks without end nobody can ask it over ssh. */
+async function initOf(id: string): Promise<string> {
+  const socket = `unix://${join(cloud.site.layout.run, 'docker.sock')}`
+  const words = ['--host', socket, 'inspect', '--format', '{{.State.Pid}} {{.State.StartedAt}}', `berth-${id}`]
+  return (await execa('docker', words, { timeout: 30_000 })).stdout
+}
+
 describe('a neighbour does not notice, and PID 1 outlives', () => {
   test.each(tried)(
     'a $name',
     async ({ name, command, notices }) => {
       const hostile = await witness(user, 'hostile')
+      const init = await initOf(hostile.id)
       const words = command.replaceAll('GATEWAY', gatewayOf(hostile.address))
       await user.ssh(hostile.address, `nohup sh -c "${words.replaceAll('"', '\\"')}" > /dev/null 2>&1 < /dev/null & `)
       const underAttackMs = await slowest()
@@ -87,6 +97,7 @@ describe('a neighbour does not notice, and PID 1 outlives', () => {
         (await noticesOf(hostile.id)).some((action) => notices.includes(action))
       if (notices.length > 0) await until(isTold, { timeoutMs: 90_000, what: notices.join(' or ') })
       expect((await user.show(hostile.id))?.status).toBe('ACTIVE')
+      expect(await initOf(hostile.id)).toBe(init)
       const started = performance.now()
       await user.change(hostile.id, 'reboot-hard')
       await user.reaches(hostile.id, 'ACTIVE', 120_000)
