@@ -42,8 +42,10 @@ async function withoutServer({ db, config, driver }: Scene, guest: Guest): Promi
       { text: `${text} carries our label, and no row knows server ${serverId}`, advice: 'only you know whose it is' },
     ]
   if (server.deletedAt !== null) {
-    const remedy = 'the container is removed'
-    return [{ text: `${text} belongs to a deleted server`, remedy, repair: () => driver.remove(serverId) }]
+    const [told, remedy] = [`${text} belongs to a deleted server`, 'the container is removed']
+    // The driver removes what it named itself.
+    if (!name.startsWith(`berth-${serverId}`)) return [{ text: told, advice: 'its name is not of our making: docker rm it' }]
+    return [{ text: told, remedy, repair: () => driver.remove(serverId) }]
   }
   if (server.host === config.hostName || server.taskState !== null || server.vmState === 'resized') return []
   return [

@@ -23,8 +23,10 @@ export async function unswept<T>(cloud: TestCloud, db: Db, work: () => Promise<T
     const pid = await pidOf(cloud, part)
     if (pid !== null) wake.push(freeze(part, pid))
   }
-  const beating = setInterval(() => void heartbeat(db, cloud.site.config.hostName, null).catch(() => undefined), beatMs)
+  const beat = (): Promise<void> => heartbeat(db, cloud.site.config.hostName, null)
+  const beating = setInterval(() => void beat().catch(() => undefined), beatMs)
   try {
+    await beat()
     return await work()
   } finally {
     clearInterval(beating)

@@ -129,7 +129,8 @@ test('a container of a deleted server is removed; one whose server no row knows 
   const made: string[] = []
   try {
     await unswept(cloud, db, async () => {
-      for (const words of [['--label', `${guestLabel}=${unknown}`], ['--label', `${guestLabel}=${deleted}`], []])
+      const label = (id: string): readonly string[] => ['--label', `${guestLabel}=${id}`]
+      for (const words of [label(unknown), [...label(deleted), '--name', `berth-${deleted}`], []])
         made.push(await create(...words))
       const told = await look(cloud, true)
       expect(
@@ -161,7 +162,7 @@ test('a guest that stands still, wires that are cut and flows that are gone are 
       await said('ovs-ofctl', '-O', 'OpenFlow14', 'del-flows', `unix:${switchSocket}`, `table=0,in_port=${number}`)
       expect((await look(cloud, false)).map(({ check, text }) => ({ check, text }))).toEqual([
         { check: 'guests', text: `server ${guest.id} is active, its guest is paused` },
-        { check: 'flows', text: expect.stringContaining(`OpenFlow number ${number}) into its network, tag`) },
+        { check: 'flows', text: expect.stringContaining(`OpenFlow number ${number}) sends into its network, tag`) },
       ])
       await engine('unpause', `berth-${guest.id}`)
       await bridge.remove(port?.device ?? '')
