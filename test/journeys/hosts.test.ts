@@ -8,6 +8,7 @@ import { hostsBeside } from '../../machine/hosts.ts'
 import type { Site } from '../../machine/parts/part.ts'
 import { up } from '../../machine/up.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
+import { record } from '../faults/record.ts'
 import { Client } from './client.ts'
 
 let cloud: TestCloud
@@ -110,13 +111,18 @@ test.each(process.env.BERTH_TEST_FAULTS === 'full' ? points : points.slice(0, 2)
     const directory = join(cloud.site.layout.home, 'tmp', 'failpoints')
     mkdirSync(directory, { recursive: true })
     writeFileSync(join(directory, point), '')
+    const started = performance.now()
     await client.run('server', 'migrate', 'moved')
     await becomes('moved', `${first()} VERIFY_RESIZE`)
+    const healMs = performance.now() - started
     expect(existsSync(join(directory, point))).toBe(false)
     expect(await said(address, identity)).toBe(before)
     await client.run('server', 'migration', 'confirm', 'moved')
     await becomes('moved', `${first()} ACTIVE`)
     await client.run('server', 'delete', '--wait', 'moved')
+    const left = await cloud.audit()
+    record({ fault: `killed at ${point}, a move and its end`, healMs, lost: 0, left: left.length })
+    expect(left).toEqual([])
   },
   240_000,
 )
