@@ -75,6 +75,32 @@ export async function strayClaims(db: Db): Promise<readonly StrayClaim[]> {
   return rows
 }
 
+/** Hosts whose books are not the sum of their claims, which a trigger keeps. */
+export async function wrongBooks(db: Db): Promise<readonly string[]> {
+  const { rows } = await db.raw<{ rows: { name: string }[] }>(
+    `select h.name from hosts h left join lateral (
+       select coalesce(sum(vcpus), 0) as vcpus, coalesce(sum(memory_mib), 0) as memory_mib,
+              coalesce(sum(disk_gib), 0) as disk_gib, count(*) as servers
+       from allocations where host = h.name) a on true
+     where (h.used_vcpus, h.used_memory_mib, h.used_disk_gib, h.servers) <> (a.vcpus, a.memory_mib, a.disk_gib, a.servers)`,
+  )
+  return rows.map(({ name }) => name)
+}
+
+/** The books of a host are the sum of its claims again; claims wait meanwhile. */
+export async function mendBooks(db: Db, host: string): Promise<void> {
+  await db.transaction(async (trx) => {
+    await trx('hosts').where({ name: host }).forUpdate().select('name')
+    await trx.raw(
+      `update hosts h set used_vcpus = a.vcpus, used_memory_mib = a.memory_mib, used_disk_gib = a.disk_gib, servers = a.servers
+       from (select coalesce(sum(vcpus), 0) as vcpus, coalesce(sum(memory_mib), 0) as memory_mib,
+                    coalesce(sum(disk_gib), 0) as disk_gib, count(*) as servers from allocations where host = ?) a
+       where h.name = ?`,
+      [host, host],
+    )
+  })
+}
+
 /** Servers that stand on a host where no place is promised to them. */
 export async function unclaimedServers(
   db: Db,

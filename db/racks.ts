@@ -10,14 +10,20 @@ function mapOf(rows: readonly RackRow[]): ReadonlyMap<string, number> {
   return new Map(rows.map(({ rack, ports }) => [rack, ports]))
 }
 
-/** Of the subnets in which this server has addresses: those of other servers. */
-export async function neighboursByRack(db: Db, serverId: string): Promise<ReadonlyMap<string, number>> {
+/** The subnets in which a server has addresses. */
+export async function subnetsOf(db: Db, serverId: string): Promise<readonly string[]> {
+  return await db('addresses')
+    .whereIn('portId', db('ports').where({ serverId }).select('id'))
+    .distinct()
+    .pluck('subnetId')
+}
+
+/** Of one subnet. */
+export async function addressesByRack(db: Db, subnetId: string): Promise<ReadonlyMap<string, number>> {
   const { rows } = await db.raw<{ rows: RackRow[] }>(
-    `select h.rack, count(*)::int as ports
-     from (select distinct a.subnet_id from ports p join addresses a on a.port_id = p.id where p.server_id = ?) own
-     join addresses a on a.subnet_id = own.subnet_id join ports p on p.id = a.port_id join hosts h on h.name = p.host
-     where h.rack is not null and p.server_id <> ? group by h.rack`,
-    [serverId, serverId],
+    `select h.rack, count(*)::int as ports from addresses a join ports p on p.id = a.port_id join hosts h on h.name = p.host
+     where a.subnet_id = ? and h.rack is not null group by h.rack`,
+    [subnetId],
   )
   return mapOf(rows)
 }

@@ -237,6 +237,15 @@ export interface IpRangeRow {
   readonly last: string
 }
 
+export interface JoinTokenRow {
+  readonly digest: Buffer
+  readonly createdBy: string
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly usedAt: Date | null
+  readonly usedBy: string | null
+}
+
 export interface KeypairRow {
   readonly userId: string
   readonly name: string
@@ -613,6 +622,7 @@ declare module 'knex/types/tables.js' {
     images: ImageRow
     implied_roles: ImpliedRoleRow
     ip_ranges: IpRangeRow
+    join_tokens: JoinTokenRow
     keypairs: KeypairRow
     login_failures: LoginFailureRow
     network_quotas: NetworkQuotaRow

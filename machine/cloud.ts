@@ -73,6 +73,13 @@ export class Cloud {
       .parse(await this.#call('GET', '/compute/v2.1/servers/detail?all_tenants=1')).servers
   }
 
+  /** A page of all servers, newest first. */
+  async page(limit: number, marker?: string): Promise<readonly CloudServer[]> {
+    const after = marker === undefined ? '' : `&marker=${marker}`
+    const path = `/compute/v2.1/servers/detail?all_tenants=1&limit=${limit}${after}`
+    return z.object({ servers: z.array(server) }).parse(await this.#call('GET', path)).servers
+  }
+
   async server(id: string): Promise<CloudServer> {
     return z.object({ server }).parse(await this.#call('GET', `/compute/v2.1/servers/${id}`)).server
   }

@@ -231,6 +231,15 @@ create table ip_ranges (
   last inet not null
 );
 
+create table join_tokens (
+  digest bytea not null,
+  created_by text not null,
+  created_at timestamp with time zone not null default now(),
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  used_by text
+);
+
 create table keypairs (
   user_id text not null,
   name text not null,
@@ -659,6 +668,8 @@ CREATE INDEX server_groups_project ON public.server_groups USING btree (project_
 CREATE INDEX server_migrations_server ON public.server_migrations USING btree (server_id, id DESC);
 
 CREATE INDEX server_migrations_updated ON public.server_migrations USING btree (updated_at);
+
+CREATE INDEX servers_created ON public.servers USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
 CREATE INDEX servers_group ON public.servers USING btree (server_group_id) WHERE (server_group_id IS NOT NULL);
 
@@ -1097,6 +1108,8 @@ alter table ip_ranges add constraint ip_ranges_check CHECK ((first <= last));
 alter table ip_ranges add constraint ip_ranges_pkey PRIMARY KEY (id);
 
 alter table ip_ranges add constraint ip_ranges_subnet_id_fkey FOREIGN KEY (subnet_id) REFERENCES subnets(id) ON DELETE CASCADE;
+
+alter table join_tokens add constraint join_tokens_pkey PRIMARY KEY (digest);
 
 alter table keypairs add constraint keypairs_number_key UNIQUE (number);
 

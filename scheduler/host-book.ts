@@ -2,7 +2,7 @@ import type { ServerFlavor } from '../core/server.ts'
 import type { Db } from '../db/connect.ts'
 import { hostsWithImage } from '../db/host-images.ts'
 import { hostsWithUse, type HostUse } from '../db/hosts.ts'
-import { neighboursByRack } from '../db/racks.ts'
+import { addressesByRack, subnetsOf } from '../db/racks.ts'
 
 /** How old what the book says may be: a host that went is then still offered, and its claim or its agent refuses. */
 const freshMs = 1000
@@ -18,6 +18,22 @@ interface Reading {
   readonly at: number
   readonly hosts: Map<string, HostUse>
   readonly images: Map<string, Promise<ReadonlySet<string>>>
+  readonly subnets: Map<string, Promise<ReadonlyMap<string, number>>>
+}
+
+/** What is asked once per page; a question that failed is asked anew. */
+async function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
+  const asked = known.get(key) ?? ask()
+  known.set(key, asked)
+  asked.catch(() => known.delete(key))
+  return await asked
+}
+
+/** Of all maps together. */
+function sumOf(maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const sum = new Map<string, number>()
+  for (const map of maps) for (const [key, count] of map) sum.set(key, (sum.get(key) ?? 0) + count)
+  return sum
 }
 
 /**
@@ -35,7 +51,7 @@ export class HostBook {
 
   async #read(at: number): Promise<Reading> {
     const hosts = await hostsWithUse(this.#db)
-    return { at, hosts: new Map(hosts.map((host) => [host.name, host])), images: new Map() }
+    return { at, hosts: new Map(hosts.map((host) => [host.name, host])), images: new Map(), subnets: new Map() }
   }
 
   #current(notBefore: number): Promise<Reading> {
@@ -59,17 +75,16 @@ export class HostBook {
   /** The hosts that have an image, as of the page. */
   async imageHosts(reference: string): Promise<ReadonlySet<string>> {
     const { images } = await this.#current(-Infinity)
-    const known = images.get(reference) ?? hostsWithImage(this.#db, reference).then((names) => new Set(names))
-    images.set(reference, known)
-    known.catch(() => images.delete(reference))
-    return await known
+    return await once(images, reference, async () => new Set(await hostsWithImage(this.#db, reference)))
   }
 
-  /** Empty where there are no racks to choose between. */
+  /** Addresses of the server's subnets in each rack, as of the page; empty where there are no racks to choose between. */
   async portsByRack(serverId: string): Promise<ReadonlyMap<string, number>> {
-    const { hosts } = await this.#current(-Infinity)
+    const { hosts, subnets } = await this.#current(-Infinity)
     const racks = new Set([...hosts.values()].map(({ rack }) => rack).filter((rack) => rack !== null))
-    return racks.size < 2 ? new Map() : await neighboursByRack(this.#db, serverId)
+    if (racks.size < 2) return new Map()
+    const own = await subnetsOf(this.#db, serverId)
+    return sumOf(await Promise.all(own.map((id) => once(subnets, id, () => addressesByRack(this.#db, id)))))
   }
 
   /** A place on the host is promised. */

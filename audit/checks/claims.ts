@@ -1,4 +1,4 @@
-import { strayClaims, unclaimedServers } from '../../db/drift.ts'
+import { mendBooks, strayClaims, unclaimedServers, wrongBooks } from '../../db/drift.ts'
 import { releaseClaim } from '../../db/hosts.ts'
 import type { Check } from '../check.ts'
 
@@ -11,6 +11,11 @@ export const claims: Check = {
         text: `a place on ${host} is promised to server ${serverId}: ${reason}`,
         remedy: 'the place is free again',
         repair: () => releaseClaim(db, serverId, host),
+      })),
+      ...(await wrongBooks(db)).map((host) => ({
+        text: `the books of ${host} are not the sum of the places that are promised on it`,
+        remedy: 'they are written anew',
+        repair: () => mendBooks(db, host),
       })),
       ...(await unclaimedServers(db)).map(({ serverId, host }) => ({
         text: `server ${serverId} stands on ${host}, where no place is promised to it`,

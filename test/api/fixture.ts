@@ -35,6 +35,7 @@ export type Client = (request: string, asked?: Asked) => Promise<Answer>
 
 export interface TestApi {
   readonly url: string
+  readonly databaseUrl: string
   readonly db: Db
   readonly projectId: string
   readonly networkId: string
@@ -130,7 +131,7 @@ export async function startApi(
   changed: Partial<Config> = {},
   { registry = null }: { readonly registry?: Registry | null } = {},
 ): Promise<TestApi> {
-  const { db, drop } = await freshDatabase()
+  const { url: databaseUrl, db, drop } = await freshDatabase()
   const adminProject = await createDefaults(db, { adminPassword: password, region: 'RegionOne' })
   const networkId = await createDefaultNetwork(db, {
     projectId: adminProject,
@@ -151,10 +152,11 @@ export async function startApi(
   await addUser(db, 'rita', 'shop', 'reader')
   await addUser(db, 'otto', 'elsewhere', 'member')
   for (const resource of ['instances', 'cores', 'ram'] as const) await setQuota(db, 'project-shop', resource, -1)
-  const { url, close } = await listen(db, changed, registry)
+  const { url, close } = await listen(db, { databaseUrl, ...changed }, registry)
   const as = async (user: string, project: string): Promise<Client> => clientOf(url, await tokenOf(url, user, project))
   return {
     url,
+    databaseUrl,
     db,
     networkId,
     projectId: 'project-shop',

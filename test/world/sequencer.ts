@@ -28,6 +28,7 @@ const seconds: Readonly<Record<string, { readonly usual: number; readonly full: 
   'test/audit/audit.test.ts': { usual: 60, full: 60 },
   'test/audit/host.test.ts': { usual: 60, full: 60 },
   'test/faults/addresses.test.ts': { usual: 24, full: 24 },
+  'test/scheduler/processes.test.ts': { usual: 25, full: 25 },
   'test/driver/docker/driver.test.ts': { usual: 20, full: 20 },
   'test/faults/delivery.test.ts': { usual: 20, full: 20 },
 }

@@ -1,0 +1,70 @@
+/** A thousand agents in one process: each host has a driver of its own, in memory, that makes the guests of its jobs. */
+import { readFile } from 'node:fs/promises'
+import { run, type Runner, type Task } from 'graphile-worker'
+import pg from 'pg'
+import { jobs } from '../../core/jobs.ts'
+import { powerStates } from '../../core/states.ts'
+import type { Db } from '../../db/connect.ts'
+import { findServer, finish } from '../../db/servers.ts'
+import type { GuestSpec } from '../../driver/driver.ts'
+import { FakeDriver } from '../../driver/fake/driver.ts'
+import { image } from './site.ts'
+
+const capacity = {
+  vcpus: 64,
+  memoryMiB: 262_144,
+  diskGiB: 4000,
+  hypervisorType: 'fake',
+  hypervisorVersion: '1',
+  storageDriver: 'memory',
+  cgroupVersion: 2,
+  enforcesDisk: false,
+  guestRootUid: 0,
+}
+
+function specOf(serverId: string, imageId: string): GuestSpec {
+  return {
+    serverId,
+    hostname: 'bench',
+    image: imageId,
+    vcpus: 1,
+    cpuset: null,
+    memoryMiB: 512,
+    pidsLimit: 256,
+    diskGiB: null,
+    netnsPath: '/nowhere',
+    usernsPath: null,
+    dns: [],
+    hosts: [],
+    files: [],
+  }
+}
+
+/** As an agent does it, but for the wires: the guest is made and started, and one guarded statement says that it runs. */
+function createOn(db: Db, name: string): Task {
+  const driver = new FakeDriver({ capacity, images: new Map([[image, true]]) })
+  return async (payload) => {
+    const { serverId } = jobs['server.create'].parse(payload)
+    const server = await findServer(db, serverId)
+    if (server?.host !== name || server.taskState !== 'spawning') return
+    await driver.create(specOf(serverId, await driver.ensureImage(server.imageReference)))
+    await driver.start(serverId)
+    await finish(db, serverId, 'active', 'spawning', { powerState: powerStates.running, launched: true })
+  }
+}
+
+export async function startFleet(db: Db, url: string, hosts: number): Promise<{ stop: () => Promise<void> }> {
+  const names = Array.from({ length: hosts }, (_none, index) => `host-${index + 1}`)
+  const taskList = Object.fromEntries(names.map((name) => [`${name}/server.create`, createOn(db, name)]))
+  const pgPool = new pg.Pool({ connectionString: url, max: 6, application_name: 'fleet' })
+  const runner: Runner = await run({ pgPool, taskList, concurrency: 8, noHandleSignals: true, pollInterval: 500 })
+  const stop = async (): Promise<void> => {
+    await runner.stop()
+    await pgPool.end()
+  }
+  return { stop }
+}
+
+export async function loadAverage(): Promise<number> {
+  return Number((await readFile('/proc/loadavg', 'utf8')).split(' ')[0])
+}
