@@ -1,10 +1,11 @@
-/** The small listener through which the API reads what only this host has: the console of a guest, its figures, and its ports. */
+/** The small listener through which the API reads what only this host has: the console of a guest, its figures, its ports, its images. */
 import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
 import { diagnose } from './diagnose.ts'
 import type { Host } from './host.ts'
+import { answerOfImages } from './images.ts'
 import { answerOfPort } from './ports.ts'
 
 const path = /^\/servers\/([0-9a-f-]{36})\/(console|diagnostics)$/
@@ -17,8 +18,8 @@ function isAuthorized(request: IncomingMessage, token: string): boolean {
 }
 
 async function answer(host: Host, url: URL): Promise<{ readonly status: number; readonly text: string }> {
-  const ofPort = await answerOfPort(host, url)
-  if (ofPort) return ofPort
+  const ofOther = (await answerOfPort(host, url)) ?? (await answerOfImages(host, url))
+  if (ofOther) return ofOther
   const [, serverId, what] = path.exec(url.pathname) ?? []
   const parsed = query.safeParse(Object.fromEntries(url.searchParams))
   if (serverId === undefined) return { status: 404, text: 'not found' }

@@ -15,6 +15,7 @@ import { DockerStrain } from '../driver/docker/strain.ts'
 import { openWires } from '../netns/index.ts'
 import { runJobs } from '../jobs/run.ts'
 import { listenForConsole } from './console.ts'
+import { careForImages } from './images.ts'
 import { enforceChanges } from './enforce.ts'
 import { mirrorsOf, registryOf } from '../registry/registry.ts'
 import { Sources } from '../registry/sources.ts'
@@ -132,6 +133,8 @@ const loops = Promise.all([
   answerForNetworks(host, ending.signal),
   watchStrain(host, ending.signal),
 ])
+// Not waited for when the agent ends: what is broken off there is begun again.
+void careForImages(host, ending.signal)
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', 'agent.ready'), String(process.pid))
 log.info({ pid: process.pid, host: name }, 'agent ready')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Config } from '../core/config.ts'
 import type { Server } from '../core/server.ts'
 import { activateImage, moveImage } from '../db/new-images.ts'
+import { whileWriting } from '../db/registry-writers.ts'
 import type { Fate } from '../driver/driver.ts'
 import { archiveSize } from '../registry/archive.ts'
 import { putChild, readImage } from '../registry/image.ts'
@@ -50,11 +51,26 @@ export interface CaptureHooks {
   readonly afterCapture: () => Promise<void>
 }
 
+interface DiskWish {
+  /** of the repository */
+  readonly name: string
+  readonly keepsIdentity: boolean
+}
+
 /** The guest's disk, put into the repository of that name. @returns where it is, by digest */
 export async function putDisk(
+  host: Host,
+  server: Server,
+  wish: DiskWish,
+  hooks: CaptureHooks,
+): Promise<{ readonly reference: string }> {
+  return await whileWriting(host.db, () => put(host, server, wish, hooks))
+}
+
+async function put(
   { config, driver, registry }: Host,
   server: Server,
-  { name, keepsIdentity }: { readonly name: string; readonly keepsIdentity: boolean },
+  { name, keepsIdentity }: DiskWish,
   { inTurn, afterCapture }: CaptureHooks,
 ): Promise<{ readonly reference: string }> {
   const parent = await readImage(registry, server.imageReference)
@@ -83,8 +99,11 @@ export async function saveImage(
 ): Promise<boolean> {
   const { db, registry } = host
   await moveImage(db, imageId, ['queued'], 'saving')
-  const { reference } = await putDisk(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
+  return await whileWriting(db, async () => {
+  const { reference } = await put(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
+  const layers = (await readImage(registry, reference)).manifest.layers.length
   const sizeBytes = await archiveSize(registry, reference)
-  const bytes = { reference, sizeBytes, fileDigest: null, checksum: null, sha512: null }
+  const bytes = { reference, sizeBytes, layers, fileDigest: null, checksum: null, sha512: null }
   return await activateImage(db, imageId, bytes)
+  })
 }

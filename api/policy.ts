@@ -178,6 +178,7 @@ export const policy = {
   delete_quota: 'admin',
   get_floatingip: 'reader',
   'ipam:admin': 'admin',
+  'berth:place_images': 'admin',
   'berth:get_backup_policy': 'reader',
   'berth:set_backup_policy': 'member',
   'berth:hosts': 'admin',

@@ -40,6 +40,8 @@ export interface Bytes {
   /** registry reference by digest */
   readonly reference: string
   readonly sizeBytes: number
+  /** of what boots */
+  readonly layers: number
   /** of the uploaded file, as the registry knows it; null when the file is made when it is asked for */
   readonly fileDigest: string | null
   readonly checksum: string | null

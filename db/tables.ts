@@ -151,6 +151,7 @@ export interface HostImageRow {
   readonly host: string
   readonly digest: string
   readonly since: Date
+  readonly neededAt: Date
 }
 
 export interface HostRow {
@@ -199,6 +200,12 @@ export interface ImageMemberRow {
   readonly updatedAt: Date
 }
 
+export interface ImageWisheRow {
+  readonly imageId: string
+  readonly host: string | null
+  readonly createdAt: Date
+}
+
 export interface ImageRow {
   readonly id: string
   readonly projectId: string | null
@@ -223,6 +230,9 @@ export interface ImageRow {
   readonly serverId: string | null
   readonly parentId: string | null
   readonly deletedAt: Date | null
+  readonly layers: number | null
+  readonly flattenedFrom: string | null
+  readonly flattenBegunAt: Date | null
 }
 
 export interface ImpliedRoleRow {
@@ -380,6 +390,22 @@ export interface RegionRow {
   readonly description: string
   readonly parentRegionId: string | null
   readonly createdAt: Date
+}
+
+export interface RegistryOrphanRow {
+  readonly repository: string
+  readonly digest: string
+  readonly since: Date
+}
+
+export interface RegistryStateRow {
+  readonly isOnly: boolean
+  readonly sweepUntil: Date
+}
+
+export interface RegistryWriterRow {
+  readonly id: string
+  readonly until: Date
 }
 
 export interface RepeatableRequestRow {
@@ -619,6 +645,7 @@ declare module 'knex/types/tables.js' {
     host_images: HostImageRow
     hosts: HostRow
     image_members: ImageMemberRow
+    image_wishes: ImageWisheRow
     images: ImageRow
     implied_roles: ImpliedRoleRow
     ip_ranges: IpRangeRow
@@ -637,6 +664,9 @@ declare module 'knex/types/tables.js' {
     quota_classes: QuotaClassRow
     quotas: QuotaRow
     regions: RegionRow
+    registry_orphans: RegistryOrphanRow
+    registry_state: RegistryStateRow
+    registry_writers: RegistryWriterRow
     repeatable_requests: RepeatableRequestRow
     role_assignments: RoleAssignmentRow
     roles: RoleRow

@@ -149,6 +149,22 @@ export interface ComputeDriver {
 
   /** References, by digest, of all images that are here. */
   images(): Promise<readonly string[]>
+  /**
+   * The image of this digest leaves the host, under each name that is ours.
+   *
+   * @returns false when it stays: it is not here, a guest is made of it, or was asked for so lately that one may be
+   * @throws  Unavailable
+   */
+  removeImage(digest: string, isOurs: (reference: string) => boolean): Promise<boolean>
+  /** Bytes that all images take here, shared layers counted once. */
+  imageBytes(): Promise<number>
+  /**
+   * The whole file system of an image, brought here first where it is not, as the uncompressed archive of one layer. One at a time.
+   *
+   * @param scratch directory for a copy while it is read
+   * @returns       a stream that must be read to its end or destroyed
+   */
+  captureImage(reference: string, scratch: string): Promise<Readable>
   /** Builds the guest, not started. A guest of this server that is there already is returned as it is. A failed create leaves nothing behind. */
   create(spec: GuestSpec): Promise<Guest>
   /**

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Db } from '../db/connect.ts'
 import { addImage } from '../db/images.ts'
+import { whileWriting } from '../db/registry-writers.ts'
 import { build, flavours, type BuiltImage } from '../images/build.ts'
 import { publish as push } from '../images/publish.ts'
 import { Registry } from '../registry/registry.ts'
@@ -26,6 +27,11 @@ async function publish(parts: Parts, db: Db, image: BuiltImage): Promise<void> {
     .whereRaw(`properties ->> 'berth_recipe' = ?`, [image.recipe])
     .first('id')
   if (known) return
+  await whileWriting(db, () => put(parts, db, image))
+}
+
+async function put(parts: Parts, db: Db, image: BuiltImage): Promise<void> {
+  const { flavour } = image
   const reference = await push(image, { registry: new Registry(parts.registry.access), name: `images/${flavour}` })
   const { size } = await stat(image.tarPath)
   await addImage(db, {

@@ -144,7 +144,8 @@ create table groups (
 create table host_images (
   host text not null,
   digest text not null,
-  since timestamp with time zone not null default now()
+  since timestamp with time zone not null default now(),
+  needed_at timestamp with time zone not null default now()
 );
 
 create table hosts (
@@ -193,6 +194,12 @@ create table image_members (
   updated_at timestamp with time zone not null default now()
 );
 
+create table image_wishes (
+  image_id uuid not null,
+  host text,
+  created_at timestamp with time zone not null default now()
+);
+
 create table images (
   id uuid not null,
   project_id text,
@@ -216,7 +223,10 @@ create table images (
   is_hidden boolean not null default false,
   server_id uuid,
   parent_id uuid,
-  deleted_at timestamp with time zone
+  deleted_at timestamp with time zone,
+  layers integer,
+  flattened_from text,
+  flatten_begun_at timestamp with time zone
 );
 
 create table implied_roles (
@@ -374,6 +384,22 @@ create table regions (
   description text not null default ''::text,
   parent_region_id text,
   created_at timestamp with time zone not null default now()
+);
+
+create table registry_orphans (
+  repository text not null,
+  digest text not null,
+  since timestamp with time zone not null default now()
+);
+
+create table registry_state (
+  is_only boolean not null default true,
+  sweep_until timestamp with time zone not null default '-infinity'::timestamp with time zone
+);
+
+create table registry_writers (
+  id uuid not null,
+  until timestamp with time zone not null
 );
 
 create table repeatable_requests (
@@ -959,6 +985,8 @@ CREATE UNIQUE INDEX addresses_reserved_for ON public.addresses USING btree (subn
 
 CREATE UNIQUE INDEX backup_policies_target ON public.backup_policies USING btree (project_id, COALESCE(server_id, '00000000-0000-0000-0000-000000000000'::uuid));
 
+CREATE UNIQUE INDEX image_wishes_place ON public.image_wishes USING btree (image_id, COALESCE(host, ''::text));
+
 CREATE UNIQUE INDEX qos_policies_default ON public.qos_policies USING btree (project_id) WHERE is_default;
 
 CREATE UNIQUE INDEX security_group_rules_once ON public.security_group_rules USING btree (security_group_id, direction, ethertype, protocol, port_range_min, port_range_max, remote_ip_prefix, remote_group_id) NULLS NOT DISTINCT;
@@ -1089,6 +1117,10 @@ alter table image_members add constraint image_members_pkey PRIMARY KEY (image_i
 
 alter table image_members add constraint image_members_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'accepted'::text, 'rejected'::text])));
 
+alter table image_wishes add constraint image_wishes_host_fkey FOREIGN KEY (host) REFERENCES hosts(name) ON DELETE CASCADE;
+
+alter table image_wishes add constraint image_wishes_image_id_fkey FOREIGN KEY (image_id) REFERENCES images(id) ON DELETE CASCADE;
+
 alter table images add constraint images_pkey PRIMARY KEY (id);
 
 alter table images add constraint images_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'uploading'::text, 'importing'::text, 'saving'::text, 'active'::text, 'deactivated'::text, 'killed'::text, 'deleted'::text])));
@@ -1192,6 +1224,14 @@ alter table quotas add constraint quotas_project_id_fkey FOREIGN KEY (project_id
 alter table regions add constraint regions_parent_region_id_fkey FOREIGN KEY (parent_region_id) REFERENCES regions(id);
 
 alter table regions add constraint regions_pkey PRIMARY KEY (id);
+
+alter table registry_orphans add constraint registry_orphans_pkey PRIMARY KEY (repository, digest);
+
+alter table registry_state add constraint registry_state_is_only_check CHECK (is_only);
+
+alter table registry_state add constraint registry_state_pkey PRIMARY KEY (is_only);
+
+alter table registry_writers add constraint registry_writers_pkey PRIMARY KEY (id);
 
 alter table repeatable_requests add constraint repeatable_requests_pkey PRIMARY KEY (user_id, project_id, key);
 

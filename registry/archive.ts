@@ -22,8 +22,8 @@ function blobPath(digest: string): string {
 
 async function membersOf(repository: Repository, digest: string): Promise<readonly Member[]> {
   const manifest = await repository.manifest(digest)
-  const { config, layers } = manifestShape.parse(JSON.parse(manifest))
-  const described = { mediaType: manifestType, digest, size: Buffer.byteLength(manifest) }
+  const { config, layers, mediaType = manifestType } = manifestShape.parse(JSON.parse(manifest))
+  const described = { mediaType, digest, size: Buffer.byteLength(manifest) }
   const blobs = new Map([config, ...layers].map((one) => [one.digest, one]))
   return [
     text('oci-layout', layout),

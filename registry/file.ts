@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { execa } from 'execa'
 import { Digest } from './digest.ts'
 import { plainConfig } from './image.ts'
-import { bytesType, configType, layerTypes, manifestText, manifestType } from './manifest.ts'
+import { bytesType, configType, layerTypes, manifestShape, manifestText, manifestType } from './manifest.ts'
 import { probe, type FileKind } from './probe.ts'
 import type { Blob, Repository } from './repository.ts'
 
@@ -17,6 +17,8 @@ export interface StoredFile {
   /** of what boots, by digest; of the bytes themselves where nothing could */
   readonly reference: string
   readonly sizeBytes: number
+  /** of what boots */
+  readonly layers: number
   readonly fileDigest: string
   /** MD5, in hexadecimal digits */
   readonly checksum: string
@@ -64,7 +66,7 @@ async function converted(
     const path = join(directory, 'archive')
     await pipeline(await repository.blob(file.digest), createWriteStream(path, { mode: 0o600 }))
     const target = `docker://${repository.registry.access.address}/${repository.name}:latest`
-    const words = ['--insecure-policy', '--tmpdir', directory, 'copy', '--quiet']
+    const words = ['--insecure-policy', '--tmpdir', directory, 'copy', '--quiet', '--format=oci']
     const access = await accessWords(repository, directory)
     const { exitCode } = await execa('skopeo', [...words, ...access, `${kind}:${path}`, target], {
       reject: false,
@@ -97,8 +99,10 @@ export async function storeFile(repository: Repository, bytes: Readable, scratch
       : found.kind === 'bytes'
         ? held
         : ((await converted(repository, file, { kind: found.kind, scratch })) ?? held)
+  const { layers } = manifestShape.parse(JSON.parse(await repository.manifest(digest)))
   return {
     reference: repository.referenceTo(digest),
+    layers: layers.length,
     sizeBytes: file.size,
     fileDigest: file.digest,
     checksum: md5.hex(),

@@ -1,7 +1,7 @@
 /** New images in a registry: one with another layer on top, or of one layer alone. */
 import type { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
-import { Digest } from './digest.ts'
+import { Digest, digestOfText } from './digest.ts'
 import {
   architecture,
   asOci,
@@ -80,5 +80,7 @@ export async function putChild(parent: StoredImage, target: Repository, change: 
   const text = JSON.stringify(configWith(parent, change, `sha256:${plain.hex()}`))
   const config = { mediaType: configType, ...(await target.putText(text)) }
   const manifest = manifestText(config, [...shared, { mediaType: layerTypes.gzip, digest, size }])
-  return target.referenceTo(await target.putManifest('latest', manifest, manifestType))
+  // A tag of its own: a manifest without one is found by nobody who looks for what is left over.
+  const tag = digestOfText(manifest).replace(':', '-')
+  return target.referenceTo(await target.putManifest(tag, manifest, manifestType))
 }

@@ -18,6 +18,7 @@ export type Descriptor = z.output<typeof descriptor>
 
 export const manifestShape = z.looseObject({
   schemaVersion: z.literal(2),
+  mediaType: z.string().optional(),
   config: descriptor,
   layers: z.array(descriptor),
 })

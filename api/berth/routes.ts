@@ -2,6 +2,7 @@
 import type { Route } from '../route.ts'
 import * as backupPolicies from './backup-policies.ts'
 import * as hosts from './hosts.ts'
+import * as images from './images.ts'
 
 const policies = '/v1/backup-policies'
 
@@ -13,4 +14,9 @@ export const berthRoutes: readonly Route[] = [
   { method: 'get', path: '/v1/hosts', rule: 'berth:hosts', run: hosts.list },
   { method: 'get', path: '/v1/hosts/:host', rule: 'berth:hosts', run: hosts.show },
   { method: 'patch', path: '/v1/hosts/:host', rule: 'berth:hosts', run: hosts.update },
+  { method: 'get', path: '/v1/images', rule: 'berth:place_images', run: images.index },
+  { method: 'post', path: '/v1/images/sweep', rule: 'berth:place_images', run: images.sweep },
+  { method: 'post', path: '/v1/images/:id/cache', rule: 'berth:place_images', run: images.cache },
+  { method: 'delete', path: '/v1/images/:id/cache', rule: 'berth:place_images', run: images.forget },
+  { method: 'get', path: '/v1/images/:id/archive', rule: 'download_image', run: images.archive },
 ]

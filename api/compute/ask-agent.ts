@@ -3,7 +3,7 @@ import { messageOf, Unavailable } from '../../core/errors.ts'
 import { findAgent } from '../../db/agents.ts'
 import type { Db } from '../../db/connect.ts'
 
-const timeoutMs = 5000
+const usualMs = 5000
 
 /**
  * @param what such as 'The console', for the sentence of an error
@@ -12,7 +12,11 @@ const timeoutMs = 5000
 export async function askAgent(
   db: Db,
   host: string,
-  { path, what }: { readonly path: string; readonly what: string },
+  {
+    path,
+    what,
+    timeoutMs = usualMs,
+  }: { readonly path: string; readonly what: string; readonly timeoutMs?: number },
 ): Promise<string> {
   const agent = await findAgent(db, host)
   if (!agent) throw new Unavailable(`${what} cannot be read: host ${host} has no agent.`)

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Conflict, Forbidden } from '../../core/errors.ts'
 import { activateImage, moveImage } from '../../db/new-images.ts'
+import { whileWriting } from '../../db/registry-writers.ts'
 import { archiveOf, archiveSize } from '../../registry/archive.ts'
 import { storeFile } from '../../registry/file.ts'
 import { HttpFault } from '../faults.ts'
@@ -21,8 +22,10 @@ export async function upload(call: Call): Promise<Reply> {
     throw new Conflict(`Image status transition from ${status} to saving is not allowed.`)
   try {
     const repository = registry.repository(`images/${id}`)
-    const stored = await storeFile(repository, bytes, join(config.home, 'run', 'upload'))
-    if (!(await activateImage(db, id, stored))) throw new HttpFault(410, `Image ${id} was deleted meanwhile.`)
+    await whileWriting(db, async () => {
+      const stored = await storeFile(repository, bytes, join(config.home, 'run', 'upload'))
+      if (!(await activateImage(db, id, stored))) throw new HttpFault(410, `Image ${id} was deleted meanwhile.`)
+    })
   } catch (error) {
     await moveImage(db, id, ['saving'], 'queued')
     throw error

@@ -43,4 +43,30 @@ export const images = {
     .nullable()
     .default(null)
     .describe('TCP port: up starts a mirror of the registry here, for the hosts of a data centre; null = none'),
+  imagesBeforehand: z
+    .enum(['public', 'wished'])
+    .default('public')
+    .describe('images that a host has before a server needs them: public ones and those wished for, or the latter alone'),
+  imageIdleHours: z.coerce
+    .number()
+    .min(0)
+    .default(24)
+    .describe('hours: an image that nothing on a host has needed for so long leaves its engine'),
+  registryKeepHours: z.coerce
+    .number()
+    .min(0)
+    .default(24)
+    .describe('hours: what nothing has referred to for so long leaves the registry; 0 is for a cloud where nobody is at work'),
+  imageSweepMinutes: z.coerce
+    .number()
+    .positive()
+    .default(60)
+    .describe('minutes between two looks for images that nobody needs, on a host and in the registry'),
+  imageLayers: z.coerce
+    .number()
+    .int()
+    .min(2)
+    .max(100)
+    .default(16)
+    .describe('layers: an image of more is made into one of one layer, in the background'),
 }

@@ -1,5 +1,6 @@
 /** The real driver: a guest is a Docker container with an init, without Docker's network, under our runtime. */
 import { existsSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import Docker from 'dockerode'
 import { Conflict, NotFound, Unavailable, Unsupported } from '../../core/errors.ts'
 import type { DiskSpeeds } from '../../core/flavor-limits.ts'
@@ -10,6 +11,7 @@ import {
   type CaptureOptions,
   type Captured,
   type ComputeDriver,
+  type Fate,
   type Guest,
   type GuestExit,
   type GuestLimits,
@@ -38,7 +40,7 @@ import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
 import { untilFrozen } from './freeze.ts'
 import { alreadyThus, toCloudError, toGuest, type Inspected } from './guest.ts'
-import type { ImageSources } from './images.ts'
+import { imageBytes, imageContainer, removeScratch, type ImageSources } from './images.ts'
 import { Images } from './known-images.ts'
 import { Lxcfs, type Mounts } from './lxcfs.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
@@ -95,6 +97,31 @@ export class DockerDriver implements ComputeDriver {
 
   async images(): Promise<readonly string[]> {
     return await this.#images.references()
+  }
+
+  async removeImage(digest: string, isOurs: (reference: string) => boolean): Promise<boolean> {
+    return await this.#images.remove(digest, isOurs)
+  }
+
+  async imageBytes(): Promise<number> {
+    return await imageBytes(this.#docker)
+  }
+
+  async captureImage(reference: string, scratch: string): Promise<Readable> {
+    const container = await imageContainer(this.#docker, await this.#images.ensure(reference), this.#scratchName())
+    // What Docker itself puts into each container is none of the image's.
+    const fateOf = (path: string): Fate => (path === '.dockerenv' ? 'drop' : 'keep')
+    const frozen = (work: () => Promise<void>): Promise<void> => work()
+    try {
+      return await capture(container, { layers: null, scratch, frozen, fateOf })
+    } finally {
+      await removeScratch(this.#docker, this.#scratchName())
+    }
+  }
+
+  /** One at a time: the next one removes what a killed process left. */
+  #scratchName(): string {
+    return `${this.#settings.cgroupParent.replace(/^\//, '')}-flattening`
   }
 
   async create(spec: GuestSpec): Promise<Guest> {

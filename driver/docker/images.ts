@@ -147,3 +147,45 @@ export async function listReferences(docker: Docker): Promise<readonly string[]>
     throw new Unavailable(`Docker does not list its images: ${messageOf(error)}`, { cause: error })
   }
 }
+
+/** Under each name that is ours. @returns false when the engine has a container of it */
+export async function removeImage(
+  docker: Docker,
+  digest: string,
+  isOurs: (reference: string) => boolean,
+): Promise<boolean> {
+  const names = (await listReferences(docker)).filter((name) => name.endsWith(`@${digest}`) && isOurs(name))
+  for (const name of names) {
+    try {
+      await docker.getImage(name).remove()
+    } catch (error) {
+      if (statusOf(error) === 409) return false
+      if (statusOf(error) !== 404)
+        throw new Unavailable(`Image ${name} was not removed: ${messageOf(error)}`, { cause: error })
+    }
+  }
+  return names.length > 0
+}
+
+/** Bytes of all layers of the engine, each counted once. */
+export async function imageBytes(docker: Docker): Promise<number> {
+  try {
+    return z.object({ LayersSize: z.number() }).parse(await docker.df()).LayersSize
+  } catch (error) {
+    throw new Unavailable(`Docker does not tell what its images take: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** A container of an image that is never started: its file system is the image's. One that a killed process left goes first. */
+export async function imageContainer(docker: Docker, id: string, name: string): Promise<Docker.Container> {
+  await removeScratch(docker, name)
+  return await docker.createContainer({ name, Image: id, Cmd: ['/sbin/init'], HostConfig: { NetworkMode: 'none' } })
+}
+
+export async function removeScratch(docker: Docker, name: string): Promise<void> {
+  try {
+    await docker.getContainer(name).remove({ force: true })
+  } catch (error) {
+    if (statusOf(error) !== 404) throw error
+  }
+}

@@ -1,5 +1,8 @@
 import type Docker from 'dockerode'
-import { ensureLocal, listReferences, type ImageSources, type LocalImage } from './images.ts'
+import { ensureLocal, listReferences, removeImage, type ImageSources, type LocalImage } from './images.ts'
+
+/** Who asked for an image is about to make a guest of it, and takes no longer than this. */
+const heldMs = 600_000
 
 /** A digest never means another image: asked for once, it is known, until it turns out to be gone. */
 export class Images {
@@ -7,6 +10,9 @@ export class Images {
   readonly #sources: ImageSources
   readonly #asked = new Map<string, Promise<LocalImage>>()
   readonly #known = new Map<string, LocalImage>()
+  /** digest -> when it was last asked for */
+  readonly #askedAt = new Map<string, number>()
+  #removing: Promise<unknown> = Promise.resolve()
 
   constructor(docker: Docker, sources: ImageSources) {
     this.#docker = docker
@@ -15,6 +21,8 @@ export class Images {
 
   /** @returns its local id */
   async ensure(reference: string, signal?: AbortSignal): Promise<string> {
+    this.#askedAt.set(reference.slice(reference.lastIndexOf('@') + 1), performance.now())
+    await this.#removing
     const asked = this.#asked.get(reference) ?? ensureLocal(this.#docker, reference, { sources: this.#sources, signal })
     this.#asked.set(reference, asked)
     try {
@@ -33,6 +41,16 @@ export class Images {
 
   async references(): Promise<readonly string[]> {
     return await listReferences(this.#docker)
+  }
+
+  /** @returns false when a guest is made of it, or is about to be */
+  async remove(digest: string, isOurs: (reference: string) => boolean): Promise<boolean> {
+    await this.#removing
+    if (performance.now() - (this.#askedAt.get(digest) ?? -heldMs) < heldMs) return false
+    this.forget()
+    const removing = removeImage(this.#docker, digest, isOurs)
+    this.#removing = removing.catch(() => undefined)
+    return await removing
   }
 
   /** The engine may have lost one: all are asked for anew. */

@@ -63,6 +63,26 @@ export class FakeDriver implements ComputeDriver {
     return Promise.resolve([...this.#images.values()])
   }
 
+  removeImage(digest: string, isOurs: (reference: string) => boolean): Promise<boolean> {
+    const used = new Set([...this.#guests.values()].map(({ spec }) => spec.image))
+    const gone = [...this.#images].filter(
+      ([id, reference]) => reference.endsWith(digest) && isOurs(reference) && !used.has(id),
+    )
+    for (const [id] of gone) this.#images.delete(id)
+    return Promise.resolve(gone.length > 0)
+  }
+
+  imageBytes(): Promise<number> {
+    return Promise.resolve(this.#images.size)
+  }
+
+  async captureImage(reference: string): Promise<Readable> {
+    await this.ensureImage(reference)
+    const archive = pack()
+    archive.finalize()
+    return Readable.from(archive)
+  }
+
   create(spec: GuestSpec): Promise<Guest> {
     const present = this.#guests.get(spec.serverId)
     if (present) return Promise.resolve(present.guest)
