@@ -8,7 +8,7 @@ import type { ComputeDriver } from '../driver/driver.ts'
 import { archiveSize } from '../registry/archive.ts'
 import { putChild, readImage } from '../registry/image.ts'
 import { partsOf, type Registry } from '../registry/registry.ts'
-import type { Host } from './host.ts'
+import type { ImageHost } from './image-care.ts'
 import { captureDirectory } from './save-image.ts'
 
 /** The same files, owners, modes and attributes in one layer, and the same config. @returns its reference by digest */
@@ -24,7 +24,7 @@ export async function flatten(
 }
 
 /** @returns whether there was an image to flatten */
-async function flattenImage(host: Host): Promise<boolean> {
+async function flattenImage(host: ImageHost): Promise<boolean> {
   const { db, config, registry, log, name } = host
   const image = await claimFlattening(db, { host: name, budget: config.imageLayers })
   if (!image) return false
@@ -39,10 +39,10 @@ async function flattenImage(host: Host): Promise<boolean> {
 
 /** Counts the layers of what servers here are made of, each image once. */
 export class Flattener {
-  readonly #host: Host
+  readonly #host: ImageHost
   readonly #layers = new Map<string, number>()
 
-  constructor(host: Host) {
+  constructor(host: ImageHost) {
     this.#host = host
   }
 

@@ -7,15 +7,18 @@ import { idleImages, missingImages } from '../db/image-care.ts'
 import type { Host } from './host.ts'
 
 const pullTimeoutMs = 1_800_000
+/** What it takes of a host. */
+export type ImageHost = Pick<Host, 'name' | 'config' | 'db' | 'driver' | 'registry' | 'log' | 'turns'>
+
 /** What could not be brought is asked for again this late: it may be no image that an engine takes. */
 const againMs = 600_000
 
-function placeOf({ name, config }: Host): { readonly host: string; readonly isPublic: boolean } {
+function placeOf({ name, config }: ImageHost): { readonly host: string; readonly isPublic: boolean } {
   return { host: name, isPublic: config.imagesBeforehand === 'public' }
 }
 
 /** Names under which this cloud's images are pulled; an engine may have others' beside them. */
-function isOurs({ registry, config }: Host): (reference: string) => boolean {
+function isOurs({ registry, config }: ImageHost): (reference: string) => boolean {
   const addresses = [registry.address, ...mirrorAccesses(config).map(({ address }) => address)]
   const beginnings = addresses.flatMap((one) => [`${one}/images/`, `${one}/servers/`])
   return (reference) => beginnings.some((one) => reference.startsWith(one))
@@ -23,10 +26,10 @@ function isOurs({ registry, config }: Host): (reference: string) => boolean {
 
 /** Brings what is wanted here, one image after the other. */
 export class ImageBringer {
-  readonly #host: Host
+  readonly #host: ImageHost
   readonly #failed = new Map<string, number>()
 
-  constructor(host: Host) {
+  constructor(host: ImageHost) {
     this.#host = host
   }
 
@@ -48,7 +51,7 @@ export class ImageBringer {
 }
 
 /** Takes idle images from this host. @param isDry whether it is only told */
-export async function sweepHost(host: Host, isDry: boolean): Promise<HostSweep> {
+export async function sweepHost(host: ImageHost, isDry: boolean): Promise<HostSweep> {
   const { db, driver, config, log, name } = host
   await reportImages(db, name, await driver.images())
   const idle = await idleImages(db, { ...placeOf(host), hours: config.imageIdleHours })

@@ -9,12 +9,12 @@ import { agedOrphans, liveImageIds, referredDigests } from '../db/image-care.ts'
 import { hostNames } from '../db/host-names.ts'
 import { sweepSeconds, whileNobodyWrites } from '../db/registry-writers.ts'
 import { bytesFreed, manifestsOf, type StoredManifest } from '../registry/garbage.ts'
-import type { Host } from './host.ts'
+import type { ImageHost } from './image-care.ts'
 
 /** Others may have put theirs beside ours: what has other names is left alone. */
 const ourNames = /^(images|servers)\//
 
-function ownRegistry({ config }: Host): string | null {
+function ownRegistry({ config }: ImageHost): string | null {
   const directory = join(config.home, 'registry')
   return existsSync(join(directory, 'config.yml')) ? directory : null
 }
@@ -24,7 +24,7 @@ function isHeldFile({ repository, tags }: StoredManifest, live: ReadonlySet<stri
   return tags.includes('file') && live.has(repository.replace(/^images\//, ''))
 }
 
-async function look({ db, registry, config }: Host): Promise<{
+async function look({ db, registry, config }: ImageHost): Promise<{
   readonly gone: readonly StoredManifest[]
   readonly kept: readonly StoredManifest[]
   readonly waiting: number
@@ -50,16 +50,19 @@ async function blobBytes(directory: string): Promise<number> {
 }
 
 /** Of a server or an image that is no more its repository is empty, and its name would be listed for ever. */
-async function removeEmpty(directory: string, names: readonly string[], { registry }: Host): Promise<void> {
+async function removeEmpty(directory: string, names: readonly string[], { registry }: ImageHost): Promise<void> {
   for (const name of names) {
     if (!/^(images|servers)\/[0-9a-f-]{36}$/.test(name)) continue
     if ((await registry.repository(name).tags()).length > 0) continue
-    await rm(join(directory, 'data', 'docker', 'registry', 'v2', 'repositories', name), { recursive: true, force: true })
+    await rm(join(directory, 'data', 'docker', 'registry', 'v2', 'repositories', name), {
+      recursive: true,
+      force: true,
+    })
   }
 }
 
 /** Source: docker-registry's manual, "Garbage collection": nothing may be written meanwhile. @returns bytes freed */
-async function sweepBlobs(host: Host, directory: string, gone: readonly StoredManifest[]): Promise<number> {
+async function sweepBlobs(host: ImageHost, directory: string, gone: readonly StoredManifest[]): Promise<number> {
   const before = await blobBytes(directory)
   await removeEmpty(directory, [...new Set(gone.map(({ repository }) => repository))], host)
   const words = ['garbage-collect', join(directory, 'config.yml')]
@@ -73,13 +76,13 @@ async function sweepBlobs(host: Host, directory: string, gone: readonly StoredMa
 }
 
 /** Of several hosts that of the registry itself; of none, the first. */
-async function isOurTurn(host: Host): Promise<boolean> {
+async function isOurTurn(host: ImageHost): Promise<boolean> {
   if (ownRegistry(host) !== null) return true
   return host.config.registryUrl !== null && (await hostNames(host.db))[0] === host.name
 }
 
 /** @returns null when another host looks after the registry, or somebody writes to it just now */
-export async function sweepRegistry(host: Host, isDry: boolean): Promise<RegistrySweep | null> {
+export async function sweepRegistry(host: ImageHost, isDry: boolean): Promise<RegistrySweep | null> {
   const { registry, db, log } = host
   if (!(await isOurTurn(host))) return null
   const directory = ownRegistry(host)

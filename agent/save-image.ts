@@ -100,10 +100,10 @@ export async function saveImage(
   const { db, registry } = host
   await moveImage(db, imageId, ['queued'], 'saving')
   return await whileWriting(db, async () => {
-  const { reference } = await put(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
-  const layers = (await readImage(registry, reference)).manifest.layers.length
-  const sizeBytes = await archiveSize(registry, reference)
-  const bytes = { reference, sizeBytes, layers, fileDigest: null, checksum: null, sha512: null }
-  return await activateImage(db, imageId, bytes)
+    const { reference } = await put(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
+    const layers = (await readImage(registry, reference)).manifest.layers.length
+    const sizeBytes = await archiveSize(registry, reference)
+    const bytes = { reference, sizeBytes, layers, fileDigest: null, checksum: null, sha512: null }
+    return await activateImage(db, imageId, bytes)
   })
 }

@@ -1,9 +1,12 @@
 /** A cloud over HTTP, as its administrator or another user sees it. */
+import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { CloudError, Unavailable } from '../core/errors.ts'
 import type { ClientSettings } from '../core/client-settings.ts'
 
-const timeoutMs = 60_000
+const usualMs = 60_000
+/** The most that the bytes of an image may take. */
+const transferMs = 3_600_000
 const message = z.object({ message: z.string() })
 /** Each service has its fault under a name of its own: error, NeutronError, badRequest, ... */
 const fault = z.record(z.string(), message)
@@ -25,6 +28,7 @@ export interface Asked<T> {
   readonly body?: unknown
   /** of the compute API, such as '2.88'; none = its first */
   readonly microversion?: string
+  readonly timeoutMs?: number
   /** statuses beyond 2xx whose body is an answer, not a fault */
   readonly alsoGood?: readonly number[]
 }
@@ -46,7 +50,7 @@ export class Client {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ auth: { identity, scope: { project: { name: project, domain } } } }),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(usualMs),
     }).catch((error: unknown) => {
       throw new Unavailable(`${authUrl} does not answer: is the cloud up? (./berth status)`, { cause: error })
     })
@@ -58,7 +62,7 @@ export class Client {
   /** @throws CloudError with the service's own sentence */
   async ask<T>(
     path: string,
-    { shape, method = 'GET', query = {}, body, microversion, alsoGood = [] }: Asked<T>,
+    { shape, method = 'GET', query = {}, body, microversion, alsoGood = [], timeoutMs = usualMs }: Asked<T>,
   ): Promise<T> {
     const url = new URL(`${this.#root}${path}`)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
@@ -76,5 +80,28 @@ export class Client {
     if (!response.ok && !alsoGood.includes(response.status))
       throw new CloudError(response.status < 500 ? 'invalid' : 'unavailable', reasonIn(text))
     return shape.parse(text === '' ? null : JSON.parse(text))
+  }
+
+  /** The bytes of an answer, as they come. @throws CloudError */
+  async download(path: string): Promise<Readable> {
+    const response = await fetch(`${this.#root}${path}`, {
+      headers: { 'x-auth-token': this.#token },
+      signal: AbortSignal.timeout(transferMs),
+    })
+    if (!response.ok || response.body === null) throw new CloudError('unavailable', reasonIn(await response.text()))
+    return Readable.fromWeb(response.body)
+  }
+
+  /** Bytes, as they come. @throws CloudError */
+  async upload(path: string, bytes: Readable): Promise<void> {
+    const response = await fetch(`${this.#root}${path}`, {
+      method: 'PUT',
+      headers: { 'x-auth-token': this.#token, 'content-type': 'application/octet-stream' },
+      signal: AbortSignal.timeout(transferMs),
+      // Node's types of web streams are not the DOM's.
+      body: bytes,
+      duplex: 'half',
+    })
+    if (!response.ok) throw new CloudError('unavailable', reasonIn(await response.text()))
   }
 }

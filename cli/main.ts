@@ -5,6 +5,7 @@ import { Invalid, messageOf } from '../core/errors.ts'
 import { Client } from './client.ts'
 import { backupCommand } from './backup.ts'
 import { hostCommand } from './host.ts'
+import { imageCommand } from './image.ts'
 import { poolCommand } from './pool/command.ts'
 import { serverCommand } from './server.ts'
 import { portCommand } from './port.ts'
@@ -16,7 +17,7 @@ const terminal = {
   client: async () => Client.open(clientSettings()),
   print: (text: string) => void process.stdout.write(text),
 }
-for (const command of [backupCommand, poolCommand, hostCommand, serverCommand, portCommand])
+for (const command of [backupCommand, imageCommand, poolCommand, hostCommand, serverCommand, portCommand])
   program.addCommand(command(terminal).copyInheritedSettings(program))
 
 try {

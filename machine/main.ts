@@ -218,6 +218,7 @@ for (const [word, description] of [
   ['pool', 'IP pools: list, show, create, reserve, find, map, import, ...'],
   ['host', 'hosts: list, show, set, disable, maintenance, enable, drain'],
   ['server', 'servers: why'],
+  ['image', 'images: list, cache, gc, export, import'],
   ['backup', 'backups that are taken by themselves: list, set, remove'],
   ['port', 'ports: show, and trace from one to another'],
 ] as const)

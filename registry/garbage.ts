@@ -29,10 +29,7 @@ async function blobsOf(
 ): Promise<readonly (readonly [string, number])[]> {
   const text = await registry.repository(repository).manifest(digest)
   const { config, layers } = manifestShape.parse(JSON.parse(text))
-  return [
-    [digest, Buffer.byteLength(text)],
-    ...[config, ...layers].map((blob) => [blob.digest, blob.size] as const),
-  ]
+  return [[digest, Buffer.byteLength(text)], ...[config, ...layers].map((blob) => [blob.digest, blob.size] as const)]
 }
 
 /** Bytes of blobs that these manifests have, and none of those that stay. */

@@ -46,7 +46,9 @@ export const images = {
   imagesBeforehand: z
     .enum(['public', 'wished'])
     .default('public')
-    .describe('images that a host has before a server needs them: public ones and those wished for, or the latter alone'),
+    .describe(
+      'images that a host has before a server needs them: public ones and those wished for, or the latter alone',
+    ),
   imageIdleHours: z.coerce
     .number()
     .min(0)
@@ -56,7 +58,9 @@ export const images = {
     .number()
     .min(0)
     .default(24)
-    .describe('hours: what nothing has referred to for so long leaves the registry; 0 is for a cloud where nobody is at work'),
+    .describe(
+      'hours: what nothing has referred to for so long leaves the registry; 0 is for a cloud where nobody is at work',
+    ),
   imageSweepMinutes: z.coerce
     .number()
     .positive()

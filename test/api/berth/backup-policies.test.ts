@@ -49,6 +49,7 @@ async function taken(serverId: string, minutesAgo: number): Promise<string> {
   await activateImage(api.db, newest?.id ?? '', {
     reference,
     sizeBytes: 1,
+    layers: 1,
     fileDigest: null,
     checksum: null,
     sha512: null,

@@ -99,7 +99,7 @@ test('of the backups of one type the newest stay, as many as the rotation says; 
   const make = async (body: unknown): Promise<string> => {
     const image = imageIn(await act(id, body, '2.45'))
     const bytes = { reference: `r/images/x@sha256:${'b'.repeat(64)}`, sizeBytes: 1 }
-    await activateImage(api.db, image, { ...bytes, fileDigest: null, checksum: null, sha512: null })
+    await activateImage(api.db, image, { ...bytes, layers: 1, fileDigest: null, checksum: null, sha512: null })
     const { taskState } = z
       .object({ taskState: z.enum(['image_backup', 'image_snapshot']) })
       .parse(await api.db('servers').where({ id }).first())
