@@ -69,10 +69,10 @@ const openMoves = `status in ('pre-migrating', 'migrating', 'post-migrating', 'f
 
 /** Servers and moves refer to what their guests are made of, or will be. */
 const inUse = `
-  select reference from servers s cross join lateral (values (s.image_reference), (s.rescue_reference)) v (reference)
+  select v.named from servers s cross join lateral (values (s.image_reference), (s.rescue_reference)) v (named)
   where s.deleted_at is null and (s.host = :host or s.id in (select server_id from allocations where host = :host))
   union all
-  select reference from server_migrations m cross join lateral (values (m.reference), (m.previous_reference)) v (reference)
+  select v.named from server_migrations m cross join lateral (values (m.reference), (m.previous_reference)) v (named)
   where ${openMoves} and :host in (m.source_host, m.target_host)`
 
 /**
@@ -84,15 +84,12 @@ export async function idleImages(
   db: Db,
   { host, isPublic, hours }: Place & { readonly hours: number },
 ): Promise<readonly string[]> {
-  await db.raw(
-    `update host_images set needed_at = now()
-     where host = :host and digest in (select ${digestOf('reference')} from (${wanted} union all ${inUse}) n
-                                       where reference is not null)`,
-    { host, isPublic },
-  )
   const { rows } = await db.raw<{ rows: { digest: string }[] }>(
-    `select digest from host_images where host = ? and needed_at <= now() - make_interval(secs => ?)`,
-    [host, hours * 3600],
+    `with needed as (select ${digestOf('reference')} as digest from (${wanted} union all ${inUse}) n where reference is not null),
+          noted as (update host_images set needed_at = now() where host = :host and digest in (select digest from needed))
+     select digest from host_images
+     where host = :host and digest not in (select digest from needed) and needed_at <= now() - make_interval(secs => :seconds)`,
+    { host, isPublic, seconds: hours * 3600 },
   )
   return rows.map(({ digest }) => digest)
 }
@@ -103,11 +100,11 @@ export async function referredDigests(db: Db): Promise<ReadonlySet<string>> {
     `select distinct ${digestOf('reference')} as digest from (
        select reference from images where status <> 'deleted'
        union all
-       select reference from servers s
-         cross join lateral (values (s.image_reference), (s.rescue_reference)) v (reference) where s.deleted_at is null
+       select v.named from servers s
+         cross join lateral (values (s.image_reference), (s.rescue_reference)) v (named) where s.deleted_at is null
        union all
-       select reference from server_migrations
-         cross join lateral (values (reference), (previous_reference)) v (reference) where ${openMoves}
+       select v.named from server_migrations m
+         cross join lateral (values (m.reference), (m.previous_reference)) v (named) where ${openMoves}
      ) n (reference) where reference is not null`,
   )
   return new Set(rows.flatMap(({ digest }) => digest ?? []))

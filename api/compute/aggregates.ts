@@ -16,7 +16,10 @@ import {
   type Aggregate,
 } from '../../db/aggregates.ts'
 import type { Transaction } from '../../db/connect.ts'
+import { wishImage } from '../../db/image-care.ts'
+import { getImage } from '../../db/images.ts'
 import { parseBody } from '../body.ts'
+import { viewerOf } from '../caller.ts'
 import type { Call, Reply } from '../route.ts'
 import { fieldName, hostName, looseName, metadataOrNull, zoneName } from './fields.ts'
 
@@ -177,4 +180,16 @@ export async function act(call: Call): Promise<Reply> {
   else if ('remove_host' in body) await drop(call, body.remove_host.host)
   else await describe(call, body.set_metadata.metadata)
   return await reply(call, idIn(call))
+}
+
+const cacheBody = z.strictObject({ cache: z.array(z.strictObject({ id: z.uuid() })).min(1) })
+
+/** POST /os-aggregates/{id}/images: each host of the aggregate brings them, and keeps them for servers to come. */
+export async function cacheImages(call: Call): Promise<Reply> {
+  const { db, caller } = call
+  const { hosts } = await getAggregate(db, idIn(call))
+  const { cache } = parseBody(cacheBody, call.body)
+  const images = await Promise.all(cache.map(({ id }) => getImage(db, id, viewerOf(caller))))
+  if (hosts.length > 0) for (const { id } of images) await wishImage(db, id, hosts)
+  return { status: 202 }
 }

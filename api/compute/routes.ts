@@ -242,6 +242,13 @@ const hostRoutes: readonly Route[] = [
   { method: 'put', path: '/v2.1/os-aggregates/:id', rule: may.aggregates, run: aggregates.update },
   { method: 'delete', path: '/v2.1/os-aggregates/:id', rule: may.aggregates, run: aggregates.remove },
   { method: 'post', path: '/v2.1/os-aggregates/:id/action', rule: may.aggregates, run: aggregates.act },
+  {
+    method: 'post',
+    path: '/v2.1/os-aggregates/:id/images',
+    since: '2.81',
+    rule: may.aggregates,
+    run: aggregates.cacheImages,
+  },
 ]
 
 export const computeRoutes: readonly Route[] = [
