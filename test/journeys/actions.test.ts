@@ -178,3 +178,22 @@ test('a softly deleted machine is off, and comes back with all its files', async
     await client.run('server', 'delete', '--wait', 'missed')
   }
 }, 400_000)
+
+test('a server sees the disks of its flavor alone; the second keeps its files through a reboot, and is empty after a rebuild', async () => {
+  const size = ['--ram', '192', '--vcpus', '1', '--disk', '1', '--ephemeral', '1']
+  await client.run('flavor', 'create', ...size, 'two-disks')
+  const address = await create('two-disks', 'debian-12-small', 'two-disks')
+  const disks = 'lsblk --noheadings --raw --sort=NAME --output=NAME,SIZE,MOUNTPOINT; cat /mnt/file'
+  const gone = 'vda 1G /\nvdb 1G /mnt\ncat: /mnt/file: No such file or directory'
+  try {
+    expect(await client.ssh(address, `${disks} 2>&1 || true`)).toBe(gone)
+    await client.ssh(address, 'echo kept > /mnt/file; sync')
+    await client.run('server', 'reboot', '--hard', '--wait', 'two-disks')
+    expect(await until(() => client.ssh(address, disks), patience)).toBe('vda 1G /\nvdb 1G /mnt\nkept')
+    await client.run('server', 'rebuild', '--wait', 'two-disks')
+    expect(await until(() => client.ssh(address, `${disks} 2>&1 || true`), patience)).toBe(gone)
+  } finally {
+    await client.run('server', 'delete', '--wait', 'two-disks')
+    await client.run('flavor', 'delete', 'two-disks')
+  }
+}, 300_000)
