@@ -13,13 +13,14 @@ import { sshWords } from '../machine/hello.ts'
 import { hostsBeside } from '../machine/hosts.ts'
 import type { Site } from '../machine/parts/part.ts'
 import { median, print, timed } from './figures.ts'
-import { cloud as openCloud, databaseUrl, site } from './site.ts'
+import { cloud as openCloud, databaseUrl, dockerClient, site } from './site.ts'
 
 const image = 'debian-12-small'
 const rounds = 3
 const given = process.argv.slice(2).map(Number)
 const sizes = given.length > 0 ? given : [0, 100]
 const here = site()
+const client = await dockerClient()
 const [second] = hostsBeside(here)
 if (!second) throw new Error('this machine is one host: ./berth up --hosts 2')
 
@@ -91,7 +92,8 @@ async function ours(cloud: Cloud, mebibytes: number): Promise<number> {
 }
 
 async function docker({ layout }: Site, ...words: readonly string[]): Promise<void> {
-  await execa('docker', ['-H', `unix://${join(layout.run, 'docker.sock')}`, ...words], { timeout: 300_000 })
+  const engine = ['--config', client, '-H', `unix://${join(layout.run, 'docker.sock')}`]
+  await execa('docker', [...engine, ...words], { timeout: 300_000 })
 }
 
 /** The floor. @returns milliseconds from the stop here to the start there */

@@ -14,6 +14,7 @@ const seconds: Readonly<Record<string, { readonly usual: number; readonly full: 
   'test/journeys/hosts.test.ts': { usual: 90, full: 200 },
   'test/journeys/images.test.ts': { usual: 70, full: 70 },
   'test/faults/density.test.ts': { usual: 70, full: 900 },
+  'test/journeys/image-care.test.ts': { usual: 60, full: 60 },
   'test/journeys/interfaces.test.ts': { usual: 63, full: 63 },
   'test/faults/full.test.ts': { usual: 55, full: 300 },
   'test/faults/parts.test.ts': { usual: 50, full: 1000 },
@@ -30,6 +31,7 @@ const seconds: Readonly<Record<string, { readonly usual: number; readonly full: 
   'test/faults/addresses.test.ts': { usual: 24, full: 24 },
   'test/scheduler/processes.test.ts': { usual: 25, full: 25 },
   'test/driver/docker/driver.test.ts': { usual: 20, full: 20 },
+  'test/agent/images.test.ts': { usual: 30, full: 30 },
   'test/faults/delivery.test.ts': { usual: 20, full: 20 },
 }
 const fewSeconds = 3
