@@ -127,7 +127,8 @@ async function stage(site: ScaleSite, cloud: Cloud, servers: number): Promise<Re
   const listed = await milliseconds(30, () => cloud.page(100))
   const far = await milliseconds(30, () => cloud.page(100, ids[0]))
   const shown = await milliseconds(50, () => cloud.server(ids[1] ?? ''))
-  const memory = await Promise.all([...pids].map(async ([name, pid]) => [`${name}_rss_mib`, await residentMiB(pid)]))
+  const memory: Record<string, number> = {}
+  for (const [name, pid] of pids) memory[`${name}_rss_mib`] = await residentMiB(pid)
   const bare = (before + after) / 2
   return {
     servers: servers + batch,
@@ -141,7 +142,7 @@ async function stage(site: ScaleSite, cloud: Cloud, servers: number): Promise<Re
     list_100_p95_ms: p95(listed),
     list_100_from_marker_p50_ms: median(far),
     show_p50_ms: median(shown),
-    ...Object.fromEntries(memory),
+    ...memory,
   }
 }
 

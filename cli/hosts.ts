@@ -158,6 +158,23 @@ async function set(terminal: Terminal, name: string, options: SetOptions): Promi
   await show(terminal, name, options)
 }
 
+async function printToken({ client: open, print }: Terminal, { hours }: { readonly hours: string }): Promise<void> {
+  const shape = z.object({ token: z.string(), expires_at: z.string(), url: z.string() })
+  const body = { hours: Number(hours) }
+  const {
+    token,
+    expires_at: until,
+    url,
+  } = await (
+    await open()
+  ).ask('/berth/v1/join-tokens', {
+    shape,
+    method: 'POST',
+    body,
+  })
+  print(`on the machine that is to join, once, until ${until}:\n\n    ./berth agent join ${url} ${token}\n`)
+}
+
 export function addInventory(command: Command, terminal: Terminal): void {
   command
     .command('list')
@@ -184,6 +201,11 @@ export function addInventory(command: Command, terminal: Terminal): void {
     .option('--trait <CUSTOM_NAME...>', "traits beside those of the machine, all of them; 'none' = no more")
     .option('--json', 'for programs')
     .action((name: string, options: SetOptions) => set(terminal, name, options))
+  command
+    .command('token')
+    .description('a token by which one machine joins as a host')
+    .option('--hours <count>', 'how long it can be used', '1')
+    .action((options: { hours: string }) => printToken(terminal, options))
   command
     .command('disable')
     .description('no new servers; those that are there stay')

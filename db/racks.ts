@@ -12,10 +12,9 @@ function mapOf(rows: readonly RackRow[]): ReadonlyMap<string, number> {
 
 /** The subnets in which a server has addresses. */
 export async function subnetsOf(db: Db, serverId: string): Promise<readonly string[]> {
-  return await db('addresses')
-    .whereIn('portId', db('ports').where({ serverId }).select('id'))
-    .distinct()
-    .pluck('subnetId')
+  const own = db('ports').where({ serverId }).select('id')
+  const rows = await db('addresses').whereIn('portId', own).distinct('subnetId')
+  return rows.map(({ subnetId }) => subnetId)
 }
 
 /** Of one subnet. */

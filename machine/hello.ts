@@ -21,7 +21,11 @@ export function sshWords(site: Site, address: string): readonly string[] {
 }
 
 /** The command that logs in to a server; where its network overlaps another, from the namespace of its gateway. */
-export async function sshCommand(site: Site, cloud: Cloud, server: CloudServer): Promise<readonly [string, ...string[]]> {
+export async function sshCommand(
+  site: Site,
+  cloud: Cloud,
+  server: CloudServer,
+): Promise<readonly [string, ...string[]]> {
   const networkId = await cloud.networkOf(server.id)
   const { directory } = gatewayNamespaces({ directory: join(site.layout.run, 'netns') })
   const path = networkId === null ? null : join(directory, gatewayDevice(networkId))

@@ -8,6 +8,7 @@ import { hasClientSettings } from '../core/client-settings.ts'
 import { loadConfig, settings, variableOf } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { layoutOf } from './layout.ts'
+import type { JoinWords } from './join.ts'
 import type { Site } from './parts/part.ts'
 
 function siteHere(): Site {
@@ -131,6 +132,22 @@ program
     const main = join(site.layout.project, 'scheduler', 'explain', 'main.ts')
     const command = ['--disable-warning=ExperimentalWarning', main, ...words]
     await become(process.execPath, command, await environmentOfService(site, 'scheduler'))
+  })
+const agent = program.command('agent').description('this machine as a host of a cloud that is elsewhere')
+agent
+  .command('join')
+  .description('install, check and register this machine as a host; ./berth host token, there, prints both words')
+  .argument('<url>', 'of the API of the cloud')
+  .argument('<token>')
+  .option('--name <host>', 'instead of the name of the machine')
+  .option('--address <address>', 'where the API reaches this machine; none = the address from which it is reached')
+  .option('--uplink <nic>', "a NIC or bond that carries the guests' VLANs, and nothing else")
+  .option('--rack <name>', 'what this machine loses power and network together with')
+  .option('--systemd', 'bring the host back after each boot of the machine', false)
+  .action(async (url: string, token: string, words: Partial<JoinWords>) => {
+    const { join: joinCloud } = await import('./join.ts')
+    const { name = null, address = null, uplink = null, rack = null, systemd = false } = words
+    await joinCloud(loadConfig(), url, token, { name, address, uplink, rack, systemd })
   })
 program
   .command('config')

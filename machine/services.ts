@@ -6,6 +6,7 @@ import { processName, publicUrl, settings, variableOf, type Config } from '../co
 import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { keep, type Found, type Site } from './parts/part.ts'
+import type { FoundPostgres } from './parts/postgres.ts'
 import { kernelDatapath } from './parts/openvswitch.ts'
 import type { FoundRegistry } from './parts/registry.ts'
 
@@ -13,7 +14,7 @@ export const services = ['api', 'scheduler', 'agent'] as const
 export type Service = (typeof services)[number]
 
 export interface Parts {
-  readonly postgres: Found
+  readonly postgres: FoundPostgres
   readonly docker: Found
   readonly openvswitch: Found
   readonly registry: FoundRegistry
@@ -65,6 +66,7 @@ export function registrySettings({ access, mirrors }: FoundRegistry): Partial<Co
 export function environmentOf({ config }: Site, parts: Parts, adminPassword: string | null): Record<string, string> {
   const found = {
     databaseUrl: parts.postgres.where,
+    databaseCa: parts.postgres.ca,
     dockerHost: parts.docker.where,
     ovsSocket: parts.openvswitch.where,
     datapath: datapathOf(config),

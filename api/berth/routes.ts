@@ -3,6 +3,7 @@ import type { Route } from '../route.ts'
 import * as backupPolicies from './backup-policies.ts'
 import * as hosts from './hosts.ts'
 import * as images from './images.ts'
+import * as joining from './join.ts'
 
 const policies = '/v1/backup-policies'
 
@@ -19,4 +20,7 @@ export const berthRoutes: readonly Route[] = [
   { method: 'post', path: '/v1/images/:id/cache', rule: 'berth:place_images', run: images.cache },
   { method: 'delete', path: '/v1/images/:id/cache', rule: 'berth:place_images', run: images.forget },
   { method: 'get', path: '/v1/images/:id/archive', rule: 'download_image', run: images.archive },
+  { method: 'post', path: '/v1/join-tokens', rule: 'berth:hosts', run: joining.createToken },
+  // Its token is its right.
+  { method: 'post', path: '/v1/join', open: true, run: joining.join },
 ]

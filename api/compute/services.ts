@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { Invalid, NotFound } from '../../core/errors.ts'
 import { isUuid } from '../../core/uuid.ts'
+import { revokeAgentRole } from '../../db/agent-roles.ts'
 import { changeHost, deleteHost, hostsWithUse, type HostUse, type HostWish } from '../../db/hosts.ts'
 import { forgetScheduler, listSchedulers, type SchedulerState } from '../../db/schedulers.ts'
 import { parseBody } from '../body.ts'
@@ -115,7 +116,11 @@ export async function update(call: Call): Promise<Reply> {
 
 export async function remove(call: Call): Promise<Reply> {
   const { host, scheduler } = await serviceOf(call)
-  if (host) await call.db.transaction((trx) => deleteHost(trx, host.name))
+  if (host)
+    await call.db.transaction(async (trx) => {
+      await deleteHost(trx, host.name)
+      await revokeAgentRole(trx, host.name)
+    })
   if (scheduler) await forgetScheduler(call.db, scheduler.id)
   return { status: 204 }
 }

@@ -33,10 +33,10 @@ export async function addServers(db: Db, { count, hosts, isPlaced }: Wanted): Pr
     )
     await trx.raw(
       `insert into ports (id, network_id, project_id, mac, device_id, device_owner, server_id, position, is_owned_by_server, host, status)
-       select m.port_id, n.id, n.project_id, ('fa:16' || regexp_replace(lpad(to_hex(m.number), 8, '0'), '(..)', ':\\1', 'g'))::macaddr,
+       select m.port_id, n.id, n.project_id, ('fa16' || lpad(to_hex(m.number), 8, '0'))::macaddr,
               m.id::text, 'compute:nova', m.id, 0, true, case when :isPlaced then 'host-' || (1 + m.number % :hosts) end,
               case when :isPlaced then 'ACTIVE' else 'DOWN' end
-       from made m, networks n where n.name = 'wide'`.replace('\\1', '\\\\1'),
+       from made m, networks n where n.name = 'wide'`,
       { isPlaced, hosts },
     )
     await trx.raw(

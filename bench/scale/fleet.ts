@@ -1,6 +1,6 @@
 /** A thousand agents in one process: each host has a driver of its own, in memory, that makes the guests of its jobs. */
 import { readFile } from 'node:fs/promises'
-import { run, type Runner, type Task } from 'graphile-worker'
+import { Logger, run, type Runner, type Task } from 'graphile-worker'
 import pg from 'pg'
 import { jobs } from '../../core/jobs.ts'
 import { powerStates } from '../../core/states.ts'
@@ -57,7 +57,9 @@ export async function startFleet(db: Db, url: string, hosts: number): Promise<{ 
   const names = Array.from({ length: hosts }, (_none, index) => `host-${index + 1}`)
   const taskList = Object.fromEntries(names.map((name) => [`${name}/server.create`, createOn(db, name)]))
   const pgPool = new pg.Pool({ connectionString: url, max: 6, application_name: 'fleet' })
-  const runner: Runner = await run({ pgPool, taskList, concurrency: 8, noHandleSignals: true, pollInterval: 500 })
+  const logger = new Logger(() => () => undefined)
+  const options = { concurrency: 8, noHandleSignals: true, pollInterval: 500, logger }
+  const runner: Runner = await run({ pgPool, taskList, ...options })
   const stop = async (): Promise<void> => {
     await runner.stop()
     await pgPool.end()

@@ -1,6 +1,7 @@
 /** A database of its own with many hosts, and real API and scheduler processes on it. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -96,11 +97,7 @@ export async function startProcesses(
   const close = async (): Promise<void> => {
     for (const child of children.values()) child.kill('SIGTERM')
     for (const child of children.values())
-      await until(
-        'the end of a process',
-        60_000,
-        async () => child.exitCode !== null || child.signalCode !== null || null,
-      )
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     await site.close()
   }
   const logs = names.slice(1).map((name) => join(site.home, `${name}.log`))

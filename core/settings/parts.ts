@@ -8,6 +8,19 @@ export const parts = {
     .int()
     .default(5433)
     .describe('TCP port, on loopback, of a Postgres of our own; not 5432, which a Postgres of the machine may hold'),
+  postgresAddress: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'address on which a Postgres of our own also answers, with TLS, for hosts of other machines; null = loopback alone',
+    ),
+  databaseCa: z
+    .string()
+    .startsWith('-----BEGIN CERTIFICATE')
+    .nullable()
+    .default(null)
+    .describe('PEM of the authority of the database, which hosts that join are given; null = it needs none, or is made by up'),
   databaseConnections: z.coerce
     .number()
     .int()

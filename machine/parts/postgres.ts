@@ -7,6 +7,8 @@ import { z } from 'zod'
 import { Unavailable } from '../../core/errors.ts'
 import { ensureDatabase, serverVersion } from '../../db/admin.ts'
 import { commandLine, end, fromPidFile } from '../process.ts'
+import { ownAuthority, serverCertificate } from '../registry-keys.ts'
+import { ask } from '../supervisor-protocol.ts'
 import { until } from '../until.ts'
 import { keep, type Found, type Site } from './part.ts'
 import { ensureUser } from '../users.ts'
@@ -80,12 +82,50 @@ async function endLeftover(data: string, kept: number | null): Promise<void> {
   await end(leftover, { with: 'SIGINT', timeoutMs: 30_000 })
 }
 
+export interface FoundPostgres extends Found {
+  /** PEM of the authority by which hosts of other machines know it; null where they need none */
+  readonly ca: string | null
+}
+
+/** Hosts of other machines come with TLS and the password of a role of their own. Source: PostgreSQL manual, 20.1 */
+const hba = `local   all all               scram-sha-256
+host    all all 127.0.0.1/32  scram-sha-256
+host    all all ::1/128       scram-sha-256
+hostssl all all all           scram-sha-256
+`
+
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Where it listens, and what those who come from elsewhere are shown. */
+async function doors(site: Site, { uid, gid }: Owner): Promise<Readonly<Record<string, string>>> {
+  const { postgresAddress: address } = site.config
+  if (address === null) return { listen_addresses: '127.0.0.1' }
+  const root = join(site.layout.home, 'postgres')
+  const [certificate, rules] = [join(root, 'certificate'), join(root, 'hba.conf')]
+  const isNew = await serverCertificate(site, certificate, [address, '127.0.0.1', 'localhost'])
+  if (isNew) await ask(site.layout.supervisorSocket, { op: 'stop', name: 'postgres' })
+  await writeFile(rules, hba)
+  const [cert, key] = [join(certificate, 'cert.pem'), join(certificate, 'key.pem')]
+  for (const path of [certificate, cert, key, rules]) await chown(path, uid, gid)
+  return {
+    listen_addresses: `127.0.0.1,${address}`,
+    ssl: 'on',
+    ssl_cert_file: cert,
+    ssl_key_file: key,
+    hba_file: rules,
+  }
+}
+
 /** The database answers when this returns. @throws Unavailable */
-export async function startPostgres(site: Site, kept: number | null): Promise<Found> {
+export async function startPostgres(site: Site, kept: number | null): Promise<FoundPostgres> {
   const { config, layout } = site
   if (config.databaseUrl !== null) {
     try {
-      return { origin: 'given', where: config.databaseUrl, version: await serverVersion(config.databaseUrl) }
+      const version = await serverVersion(config.databaseUrl)
+      return { origin: 'given', where: config.databaseUrl, version, ca: config.databaseCa }
     } catch (error) {
       throw new Unavailable(`DATABASE_URL does not answer: ${String(error)}`, { cause: error })
     }
@@ -99,7 +139,7 @@ export async function startPostgres(site: Site, kept: number | null): Promise<Fo
   await chown(sockets, uid, gid)
   if (kept === null) await endLeftover(data, kept)
   const options = {
-    listen_addresses: '127.0.0.1',
+    ...(await doors(site, { uid, gid })),
     port: String(config.postgresPort),
     unix_socket_directories: sockets,
     max_connections: '200',
@@ -126,5 +166,6 @@ export async function startPostgres(site: Site, kept: number | null): Promise<Fo
   const url = (name: string): string => `postgres://${role}:${password}@127.0.0.1:${config.postgresPort}/${name}`
   const version = await until('Postgres', 60_000, () => serverVersion(url('postgres')))
   await ensureDatabase(url('postgres'), database)
-  return { origin: 'ours', where: url(database), version }
+  const ca = config.postgresAddress === null ? null : await ownAuthority(site)
+  return { origin: 'ours', where: url(database), version, ca }
 }

@@ -1,0 +1,39 @@
+/** Tokens by which machines join. The database knows their digests alone. */
+import { createHash, randomBytes } from 'node:crypto'
+import { Forbidden } from '../core/errors.ts'
+import type { Db, Transaction } from './connect.ts'
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
+
+export interface JoinToken {
+  readonly token: string
+  readonly expiresAt: Date
+}
+
+/** Tokens of long ago go by the way. */
+export async function newJoinToken(db: Db, userId: string, hours: number): Promise<JoinToken> {
+  const token = randomBytes(24).toString('base64url')
+  await db('join_tokens').where('expiresAt', '<', db.raw(`now() - interval '30 days'`)).delete()
+  const [row] = await db('join_tokens')
+    .insert({
+      digest: digestOf(token),
+      createdBy: userId,
+      expiresAt: db.raw('now() + make_interval(secs => ?)', [Math.round(hours * 3600)]),
+    })
+    .returning('expiresAt')
+  if (!row) throw new Error('a token was not written')
+  return { token, expiresAt: row.expiresAt }
+}
+
+/** The token is this host's, and nobody's after it. @throws Forbidden when it is unknown, used or expired: which of them is not told */
+export async function useJoinToken(trx: Transaction, token: string, host: string): Promise<void> {
+  const used = await trx('join_tokens')
+    .where({ digest: digestOf(token) })
+    .whereNull('usedAt')
+    .where('expiresAt', '>', trx.fn.now())
+    .update({ usedAt: trx.fn.now(), usedBy: host })
+  if (used === 0)
+    throw new Forbidden('The token is unknown, was used, or has expired; remedy: ./berth host token prints a new one')
+}
