@@ -32,8 +32,9 @@ function endOf({ portId, mac, addresses }: Vif, family: number): TracedPacket['f
 async function traceFrom({ db, wires }: Host, portId: string, query: TraceQuery): Promise<WireVerdict | null> {
   const [from, to] = await Promise.all([vifOfPort(db, portId), vifOfPort(db, query.to)])
   if (!from || !to) return null
-  const { protocol, port, family } = query
-  return await wires.trace(portId, { protocol, port, from: endOf(from, family), to: endOf(to, family) })
+  const { protocol, port, family, arrives } = query
+  const packet = { protocol, port, from: endOf(from, family), to: endOf(to, family) }
+  return arrives ? await wires.traceArrival(packet, to.vlan) : await wires.trace(portId, packet)
 }
 
 const path = /^\/ports\/([0-9a-f-]{36})(\/trace)?$/

@@ -9,6 +9,8 @@ export const traceQuery = z.object({
   family: z.coerce.number().int().default(4),
   protocol: z.enum(tracedProtocols).default('icmp'),
   port: z.coerce.number().int().min(0).max(65_535).default(0),
+  /** whether the packet comes from another host: the one that is asked has only its receiver */
+  arrives: z.stringbool().default(false),
 })
 export type TraceQuery = z.output<typeof traceQuery>
 

@@ -151,6 +151,11 @@ export class Wires {
     return await this.#switch.trace(portId, packet)
   }
 
+  /** The same of a packet that comes from another host, in the network of that tag. @throws Unavailable when no way leads there */
+  async traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict> {
+    return await this.#switch.traceArrival(packet, vlan)
+  }
+
   /** Flows that nobody here asked for are gone: to be called when all ports and gateways of the host were seen to. */
   async settle(): Promise<void> {
     await this.#switch.settle()

@@ -72,7 +72,14 @@ export class OvsSwitch implements Switch {
   async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict> {
     const ofport = (await this.#details.bridge.port(hostDevice(portId)))?.ofport ?? -1
     if (ofport < 1) throw new Unavailable(`port ${portId} is not plugged on this host`)
-    return await trace(this.#details.bridge, ofport, packet)
+    return await trace(this.#details.bridge, { ofport, tag: null }, packet)
+  }
+
+  async traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict> {
+    const ports = await this.#details.bridge.ports()
+    const trunk = ports.find(({ ofport, externalIds }) => externalIds['berth-role'] === trunkRole && (ofport ?? -1) > 0)
+    if (!trunk) throw new Unavailable('no trunk leads from other hosts to this one')
+    return await trace(this.#details.bridge, { ofport: trunk.ofport ?? -1, tag: vlan }, packet)
   }
 
   async settle(): Promise<void> {

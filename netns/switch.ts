@@ -33,6 +33,8 @@ export interface Switch {
   ensureUplink(device: string): Promise<void>
   openTrunks(isTrusted: boolean): Promise<void>
   trace(portId: string, packet: TracedPacket): Promise<TraceVerdict>
+  /** The same of a packet that comes from another host, in the network of that tag. */
+  traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict>
   settle(): Promise<void>
   ensureGateway(gateway: Gateway): Promise<void>
   removeGateway(device: string): Promise<void>

@@ -20,14 +20,22 @@ export interface TraceVerdict {
   readonly stage: keyof typeof tables | 'unknown'
 }
 
-function matchOf({ protocol, port, from, to }: TracedPacket, ofport: number): string {
+/** Where a packet comes in: an OpenFlow number, and the tag that it has there. */
+export interface Entrance {
+  readonly ofport: number
+  /** null = none, as from a guest */
+  readonly tag: number | null
+}
+
+function matchOf({ protocol, port, from, to }: TracedPacket, { ofport, tag }: Entrance): string {
   const isV6 = from.address.includes(':')
   const [source, target] = isV6 ? ['ipv6_src', 'ipv6_dst'] : ['nw_src', 'nw_dst']
   // An echo request. Source: RFC 792, RFC 4443
   const echo = isV6 ? 'icmpv6_type=128,icmpv6_code=0' : 'icmp_type=8,icmp_code=0'
   const rest = protocol === 'icmp' ? echo : `tp_src=40000,tp_dst=${port}`
   const ends = `dl_src=${from.mac},dl_dst=${to.mac},${source}=${from.address},${target}=${to.address}`
-  return `in_port=${ofport},${protocol}${isV6 ? '6' : ''},${ends},${rest}`
+  const tagged = tag === null ? '' : `,dl_vlan=${tag}`
+  return `in_port=${ofport}${tagged},${protocol}${isV6 ? '6' : ''},${ends},${rest}`
 }
 
 function isStage(name: string): name is keyof typeof tables {
@@ -49,11 +57,11 @@ export function verdictIn(text: string): TraceVerdict {
  */
 export async function trace(
   { controlPath, name }: { readonly controlPath: string; readonly name: string },
-  ofport: number,
+  entrance: Entrance,
   packet: TracedPacket,
 ): Promise<TraceVerdict> {
   const isNew = ['--ct-next', 'trk,new']
-  const words = ['-t', controlPath, 'ofproto/trace', name, matchOf(packet, ofport), ...isNew, ...isNew]
+  const words = ['-t', controlPath, 'ofproto/trace', name, matchOf(packet, entrance), ...isNew, ...isNew]
   try {
     const { stdout } = await execa('ovs-appctl', words, { timeout: timeoutMs })
     return verdictIn(stdout)

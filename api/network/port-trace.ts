@@ -74,26 +74,43 @@ async function judged(
   }
 }
 
-/** The switch itself says what it would do, when both ports are on one host. */
-async function switched(
+interface Way {
+  readonly from: PortWithAddresses
+  readonly to: PortWithAddresses
+  readonly asked: TraceQuery
+}
+
+/** What the switch of one host would do; of a packet that comes from another host when it `arrives`. */
+async function askSwitch(
   call: Call,
-  from: PortWithAddresses,
-  { asked, to }: { asked: TraceQuery; to: PortWithAddresses },
-): Promise<readonly Step[]> {
-  if (from.host === null || from.host !== to.host) return []
+  host: string,
+  { from, to, asked, arrives }: Way & { readonly arrives: boolean },
+): Promise<z.output<typeof wireVerdict>> {
   const query = new URLSearchParams({
     to: to.id,
     family: `${asked.family}`,
     protocol: asked.protocol,
     port: `${asked.port}`,
+    arrives: `${arrives}`,
   })
   const path = `/ports/${from.id}/trace?${query.toString()}`
-  const text = await askAgent(call.db, from.host, { path, what: `The switch of port ${from.id}` })
-  const { passes, stage } = wireVerdict.parse(JSON.parse(text))
-  const reason = passes
-    ? `the switch of ${from.host} delivers it`
-    : `the switch of ${from.host} drops it in its table ${stage}`
-  return [{ at: 'switch', passes, reason }]
+  return wireVerdict.parse(JSON.parse(await askAgent(call.db, host, { path, what: `The switch of host ${host}` })))
+}
+
+/** The switches themselves say what they would do: the sender's, and the receiver's when that is on another host. */
+async function switched(call: Call, way: Way): Promise<readonly Step[]> {
+  const [here, there] = [way.from.host, way.to.host]
+  if (here === null || there === null) return []
+  const step = ({ passes, stage }: z.output<typeof wireVerdict>, host: string, onward: string): Step => ({
+    at: 'switch',
+    passes,
+    reason: passes ? `the switch of ${host} ${onward}` : `the switch of ${host} drops it in its table ${stage}`,
+  })
+  const sent = await askSwitch(call, here, { ...way, arrives: false })
+  if (here === there) return [step(sent, here, 'delivers it')]
+  const leaving = step(sent, here, `sends it on to ${there}`)
+  if (!sent.passes) return [leaving]
+  return [leaving, step(await askSwitch(call, there, { ...way, arrives: true }), there, 'delivers it')]
 }
 
 async function stepsOf(call: Call, from: PortWithAddresses, to: PortWithAddresses): Promise<readonly Step[]> {
@@ -108,7 +125,7 @@ async function stepsOf(call: Call, from: PortWithAddresses, to: PortWithAddresse
     await judged(call, 'ingress', { port: to, peer: peerOf(from, asked), asked }),
   ]
   const isWhole = ends.every(({ passes }) => passes)
-  return [...ends, ...rules, ...(isWhole ? await switched(call, from, { asked, to }) : [])]
+  return [...ends, ...rules, ...(isWhole ? await switched(call, { from, to, asked }) : [])]
 }
 
 const target = z.object({ to: z.string() })

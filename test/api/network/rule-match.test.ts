@@ -19,8 +19,8 @@ const rule: SecurityGroupRuleRow = {
   createdAt: new Date(0),
 }
 const peer: Peer = { address: '10.9.0.1', groupIds: ['friends'] }
-const ssh: TraceQuery = { to: 'x', family: 4, protocol: 'tcp', port: 22 }
-const ping: TraceQuery = { to: 'x', family: 4, protocol: 'icmp', port: 0 }
+const ssh: TraceQuery = { to: 'x', family: 4, protocol: 'tcp', port: 22, arrives: false }
+const ping: TraceQuery = { to: 'x', family: 4, protocol: 'icmp', port: 0, arrives: false }
 
 test.each<[string, Partial<SecurityGroupRuleRow>, TraceQuery, boolean]>([
   ['of everything', {}, ssh, true],
