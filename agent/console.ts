@@ -1,4 +1,4 @@
-/** The small listener through which the API reads what only this host has: the console of a guest, its figures, its ports, its images. */
+/** The small listener through which the API reads what only this host has: consoles and figures of guests, ports, networks, images. */
 import { timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { z } from 'zod'
@@ -7,6 +7,7 @@ import { diagnose } from './diagnose.ts'
 import type { Host } from './host.ts'
 import { answerOfImages } from './images.ts'
 import { answerOfPort } from './ports.ts'
+import { answerOfNetwork } from './sightings.ts'
 
 const path = /^\/servers\/([0-9a-f-]{36})\/(console|diagnostics)$/
 const query = z.object({ lines: z.coerce.number().int().min(0).nullable().default(null) })
@@ -18,8 +19,9 @@ function isAuthorized(request: IncomingMessage, token: string): boolean {
 }
 
 async function answer(host: Host, url: URL): Promise<{ readonly status: number; readonly text: string }> {
-  const ofOther = (await answerOfPort(host, url)) ?? (await answerOfImages(host, url))
-  if (ofOther) return ofOther
+  const found =
+    (await answerOfPort(host, url)) ?? (await answerOfNetwork(host, url)) ?? (await answerOfImages(host, url))
+  if (found) return found
   const [, serverId, what] = path.exec(url.pathname) ?? []
   const parsed = query.safeParse(Object.fromEntries(url.searchParams))
   if (serverId === undefined) return { status: 404, text: 'not found' }

@@ -15,6 +15,7 @@ import { guestSpec, type GuestParts } from './guest-spec.ts'
 import { holdDisk } from './disk-speed.ts'
 import type { Host } from './host.ts'
 import { isWorthAnother } from './passing.ts'
+import { proveAddresses } from './prove.ts'
 import { removeSpecFile, writeSpecFile } from './spec-file.ts'
 import { ensureGateways, plugAll } from './wire.ts'
 
@@ -82,6 +83,7 @@ export async function build(
   }: GuestChange & { readonly adminPassword: string | null; readonly isStarted?: boolean },
 ): Promise<void> {
   const { config, db, driver, wires, turns } = host
+  await step(server.id, 'addresses', proveAddresses(host, server))
   const vifs = await vifsOf(db, server.id)
   undo.add('namespace', () => wires.removeNamespace(server.id))
   const namespace = await step(server.id, 'namespace', wires.ensureNamespace(server.id))

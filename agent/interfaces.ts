@@ -5,6 +5,7 @@ import { findServer } from '../db/servers.ts'
 import { vifsOf } from '../db/vifs.ts'
 import { detachPort } from '../ipam/detach.ts'
 import type { Host } from './host.ts'
+import { proveAddresses } from './prove.ts'
 import { writeSpecFile } from './spec-file.ts'
 import { ensureGateways, plugAll } from './wire.ts'
 
@@ -20,6 +21,7 @@ export async function wire(host: Host, payload: JobPayload<'server.wire'>): Prom
   const server = await findServer(db, payload.serverId)
   if (server?.host !== name || server.deletedAt !== null || withoutWires.includes(server.vmState)) return
   await withEvent(db, payload, { event: 'compute_attach_interface', host: name }, async () => {
+    await proveAddresses(host, server)
     const vifs = await vifsOf(db, server.id)
     await ensureGateways(host)
     const namespace = await wires.ensureNamespace(server.id)

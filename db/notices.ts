@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Server } from '../core/server.ts'
 import type { Db } from './connect.ts'
 
-export const noticeNames = ['memoryLimit', 'processLimit', 'diskGuard'] as const
+export const noticeNames = ['memoryLimit', 'processLimit', 'diskGuard', 'addressTaken'] as const
 export type NoticeName = (typeof noticeNames)[number]
 
 export interface Notice {

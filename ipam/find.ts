@@ -45,7 +45,7 @@ export async function find(db: Db, { address, mac, name, serverId }: Clue): Prom
     `select * from (
        ${present}
        union all
-       select host(h.address), h.subnet_id, n.id, n.name, 'past', h.mac::text, h.port_id, h.server_id, h.name, null, '', null, h.since, h.until
+       select host(h.address), h.subnet_id, n.id, n.name, 'past', h.mac::text, h.port_id, h.server_id, h.name, null, h.note, null, h.since, h.until
        from address_history h join subnets u on u.id = h.subnet_id join networks n on n.id = u.network_id
      ) found
      where (:address::inet is null or address::inet = :address::inet) and (:mac::macaddr is null or mac::macaddr = :mac::macaddr)

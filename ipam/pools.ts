@@ -12,6 +12,8 @@ export interface PoolSubnet extends Subnet {
   readonly quarantineSeconds: number
   /** from this share of its addresses on, the pool warns */
   readonly warnPercent: number
+  /** whether the wire is asked for an address before its first use */
+  readonly arpProbe: boolean
   readonly size: bigint
   readonly used: number
   readonly reserved: number
@@ -34,10 +36,11 @@ interface SubnetOfPool extends Subnet {
   readonly name: string
   readonly quarantineSeconds: number
   readonly warnPercent: number
+  readonly arpProbe: boolean
 }
 
 async function withUsage(db: Db, subnet: SubnetOfPool): Promise<PoolSubnet> {
-  const { id, name, cidr, gateway, quarantineSeconds, warnPercent } = subnet
+  const { id, name, cidr, gateway, quarantineSeconds, warnPercent, arpProbe } = subnet
   const [ranges, { used, reserved, quarantined }] = await Promise.all([rangesOf(db, id), usage(db, id)])
   const size = sizeOf(ranges)
   const taken = BigInt(used + reserved + quarantined)
@@ -50,6 +53,7 @@ async function withUsage(db: Db, subnet: SubnetOfPool): Promise<PoolSubnet> {
     gateway,
     quarantineSeconds,
     warnPercent,
+    arpProbe,
     ranges,
     size,
     used,

@@ -18,3 +18,21 @@ export async function usage(db: Db, subnetId: string): Promise<Usage> {
   )
   return rows[0] ?? { used: 0, reserved: 0, quarantined: 0 }
 }
+
+export interface Pace {
+  readonly handedOut: number
+  readonly givenBack: number
+}
+
+/** How many addresses of a subnet came to a port, and left one, in the last so many days. */
+export async function paceOf(db: Db, subnetId: string, days: number): Promise<Pace> {
+  const { rows } = await db.raw<{ rows: Pace[] }>(
+    `with start as (select now() - make_interval(days => :days) as at),
+       past as (select since, until from address_history, start where subnet_id = :subnetId and until > start.at)
+     select (select count(*) from addresses, start where subnet_id = :subnetId and state = 'used' and since > start.at)::int
+            + (select count(*) from past, start where past.since > start.at)::int as handed_out,
+            (select count(*) from past)::int as given_back`,
+    { subnetId, days },
+  )
+  return rows[0] ?? { handedOut: 0, givenBack: 0 }
+}

@@ -1,4 +1,5 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
+import { Unavailable } from '../core/errors.ts'
 import { hostDevice, type Policy, type Vif, type VifAddress } from '../core/network.ts'
 import { Bridge, type Datapath } from './bridge.ts'
 import { countersOf, type VifCounters } from './counters.ts'
@@ -14,7 +15,8 @@ import {
 } from './namespace.ts'
 import { firewallOf, OvsSwitch } from './ovs-switch.ts'
 import type { MetadataSockets } from './metadata.ts'
-import { addressText, RtNetlink } from './rtnetlink.ts'
+import { probe, type Answers } from './probe.ts'
+import { addressText, RtNetlink, type Link } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import type { TracedPacket, TraceVerdict } from './trace.ts'
@@ -25,6 +27,7 @@ export type { TracedPacket, TraceVerdict } from './trace.ts'
 export type { Gateway } from './gateway.ts'
 export type { MetadataSockets } from './metadata.ts'
 export type { Namespace } from './namespace.ts'
+export type { Answers } from './probe.ts'
 export type { PluggedPort } from './switch.ts'
 
 export interface WireSettings {
@@ -41,11 +44,27 @@ export interface WireSettings {
   readonly switchNamespace?: string | null
 }
 
+/** A guest's device as the kernel has it. */
+export interface SeenDevice {
+  readonly mac: string
+  /** with prefix lengths, such as '10.0.0.4/24' */
+  readonly addresses: readonly string[]
+}
+
+async function linkIn(netnsPath: string, device: string): Promise<Link> {
+  using there = new RtNetlink(netnsPath)
+  const link = await there.link(device)
+  if (!link) throw new Unavailable(`${device} is missing in ${netnsPath}`)
+  return link
+}
+
 export class Wires {
   readonly #switch: Switch
   readonly #namespaces: NamespaceSettings
   readonly #spares: Spares
   readonly #turns = new Map<string, Promise<unknown>>()
+  /** places from which wires are asked just now */
+  readonly #lookouts = new Set<string>()
 
   /** @param spares namespaces that stand ready; 0 for one who only looks */
   constructor(
@@ -183,9 +202,48 @@ export class Wires {
     })
   }
 
+  /**
+   * Asks the wire of a network who has these IPv4 addresses, from a place that has none itself and is gone when this returns.
+   *
+   * @param device a name for that place, 15 characters at most: one such question at a time
+   */
+  async probe(
+    { device, vlan, mtu }: Pick<Gateway, 'device' | 'vlan' | 'mtu'>,
+    addresses: readonly string[],
+  ): Promise<Answers> {
+    if (addresses.length === 0) return new Map()
+    return await this.#inTurn(`probe ${device}`, async () => {
+      this.#lookouts.add(device)
+      try {
+        await this.ensureGateway({ device, vlan, mtu, addresses: [] }, { isApart: true })
+        const { netnsPath } = findNamespace(gatewayNamespaces(this.#namespaces), device) ?? { netnsPath: '' }
+        const link = await linkIn(netnsPath, device)
+        return await probe(netnsPath, link, addresses)
+      } finally {
+        await this.removeGateway(device)
+        this.#lookouts.delete(device)
+      }
+    })
+  }
+
+  /** What a guest's device has, whatever it is to have; null when it is not there. */
+  async seen({ portId, serverId }: Pick<Vif, 'portId' | 'serverId'>): Promise<SeenDevice | null> {
+    const namespace = findNamespace(this.#namespaces, serverId)
+    if (!namespace) return null
+    using outside = new RtNetlink(this.#switch.netnsPath)
+    const end = await outside.link(hostDevice(portId))
+    if (!end) return null
+    using inside = new RtNetlink(namespace.netnsPath)
+    const link = (await inside.links()).find(
+      ({ index, peerIndex }) => index === end.peerIndex && peerIndex === end.index,
+    )
+    if (!link) return null
+    return { mac: link.mac, addresses: (await inside.addresses(link.index)).map(({ text }) => text) }
+  }
+
   /** Devices of the gateways that stand here. */
   async listGateways(): Promise<readonly string[]> {
-    return await this.#switch.listGateways()
+    return (await this.#switch.listGateways()).filter((device) => !this.#lookouts.has(device))
   }
 
   /** The switch and its database answer. @throws PartSilent */
@@ -217,11 +275,11 @@ export class Wires {
   }
 
   /** Works on one device come one after the other: two at once would both find it missing. */
-  async #inTurn(key: string, work: () => Promise<void>): Promise<void> {
+  async #inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
     const mine = (this.#turns.get(key) ?? Promise.resolve()).then(work, work)
     this.#turns.set(key, mine)
     try {
-      await mine
+      return await mine
     } finally {
       if (this.#turns.get(key) === mine) this.#turns.delete(key)
     }

@@ -12,11 +12,7 @@ const usualMs = 5000
 export async function askAgent(
   db: Db,
   host: string,
-  {
-    path,
-    what,
-    timeoutMs = usualMs,
-  }: { readonly path: string; readonly what: string; readonly timeoutMs?: number },
+  { path, what, timeoutMs = usualMs }: { readonly path: string; readonly what: string; readonly timeoutMs?: number },
 ): Promise<string> {
   const agent = await findAgent(db, host)
   if (!agent) throw new Unavailable(`${what} cannot be read: host ${host} has no agent.`)

@@ -2,8 +2,10 @@
 import { z } from 'zod'
 import type { Call, Reply } from '../route.ts'
 import * as addresses from './addresses.ts'
+import * as audits from './audit.ts'
 import * as groups from './groups.ts'
 import * as pools from './pools.ts'
+import * as usages from './usage.ts'
 
 export interface Operation {
   readonly method: 'get' | 'post' | 'patch' | 'delete'
@@ -50,7 +52,7 @@ const ofPools: readonly Operation[] = [
   {
     method: 'patch',
     path: '/v1/pools/:pool',
-    summary: 'Change quarantine and warn level',
+    summary: 'Change quarantine, warn level, and whether new addresses are asked for on the wire',
     body: pools.poolChange,
     status: 200,
     reply: onePool,
@@ -74,6 +76,50 @@ const ofPools: readonly Operation[] = [
     status: 200,
     reply: onePool,
     run: pools.exclude,
+  },
+]
+
+const usage = z.strictObject({ usage: z.array(usages.usageShape) })
+const oneAudit = z.strictObject({ audit: audits.auditShape })
+const daysBack = { days: 'how far to look back; none = 7' }
+const probing = { probe: 'false = the wire is not asked who has which address' }
+
+const looks: readonly Operation[] = [
+  {
+    method: 'get',
+    path: '/v1/usage',
+    summary: 'How full all pools are, and how fast they fill',
+    query: daysBack,
+    status: 200,
+    reply: usage,
+    run: usages.ofAll,
+  },
+  {
+    method: 'get',
+    path: '/v1/pools/:pool/usage',
+    summary: 'How full a pool is, and how fast it fills',
+    query: daysBack,
+    status: 200,
+    reply: usage,
+    run: usages.ofOne,
+  },
+  {
+    method: 'get',
+    path: '/v1/pools/:pool/audit',
+    summary: 'Its rows against what its guests and its wire really have',
+    query: probing,
+    status: 200,
+    reply: oneAudit,
+    run: audits.audit,
+  },
+  {
+    method: 'post',
+    path: '/v1/pools/:pool/audit',
+    summary: 'The same, and mend what can be mended without harm',
+    query: probing,
+    status: 200,
+    reply: oneAudit,
+    run: audits.repair,
   },
 ]
 
@@ -184,4 +230,4 @@ const ofGroups: readonly Operation[] = [
   { method: 'delete', path: '/v1/groups/:group', summary: 'Delete a pool group', status: 204, run: groups.remove },
 ]
 
-export const operations: readonly Operation[] = [...ofPools, ...ofAddresses, ...ofGroups]
+export const operations: readonly Operation[] = [...ofPools, ...looks, ...ofAddresses, ...ofGroups]

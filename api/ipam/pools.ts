@@ -23,6 +23,7 @@ export const subnetShape = z.strictObject({
   ranges: z.array(rangeShape),
   quarantine_seconds: z.number(),
   warn_percent: z.number().describe('from this share of taken addresses on, `level` is warning'),
+  arp_probe: z.boolean().describe('whether the wire is asked for an address before its first use'),
   size: z.number().describe('addresses in the ranges; above 2^53 rounded'),
   used: z.number(),
   reserved: z.number(),
@@ -53,11 +54,13 @@ export const newPool = z.strictObject({
   dns: z.array(z.string()).default([]),
   quarantine_seconds: seconds.default(300),
   warn_percent: percent.default(80),
+  arp_probe: z.boolean().default(false).describe('ask the wire for an address before its first use; IPv4 alone'),
 })
 export const poolChange = z.strictObject({
   subnet: z.string().optional().describe('id or CIDR; none = the only one'),
   quarantine_seconds: seconds.optional(),
   warn_percent: percent.optional(),
+  arp_probe: z.boolean().optional(),
 })
 export const rangeChange = z.strictObject({ first: z.string(), last: z.string() })
 
@@ -71,6 +74,7 @@ function subnetView(subnet: PoolSubnet): z.output<typeof subnetShape> {
     ranges: [...ranges],
     quarantine_seconds: subnet.quarantineSeconds,
     warn_percent: subnet.warnPercent,
+    arp_probe: subnet.arpProbe,
     size: Number(subnet.size),
     used,
     reserved,
@@ -140,7 +144,7 @@ async function insertPool(trx: Transaction, call: Call, wanted: z.output<typeof 
     dhcp: true,
     quarantineSeconds: wanted.quarantine_seconds,
   })
-  await setSubnetWatch(trx, subnet.id, { warnPercent: wanted.warn_percent })
+  await setSubnetWatch(trx, subnet.id, { warnPercent: wanted.warn_percent, arpProbe: wanted.arp_probe })
   await createRanges(trx, subnet, wanted.ranges ?? null)
   return network.id
 }
@@ -152,11 +156,13 @@ export async function create(call: Call): Promise<Reply> {
 }
 
 export async function update(call: Call): Promise<Reply> {
-  const { subnet, quarantine_seconds: quarantineSeconds, warn_percent: warnPercent } = parseBody(poolChange, call.body)
+  const change = parseBody(poolChange, call.body)
+  const { quarantine_seconds: quarantineSeconds, warn_percent: warnPercent, arp_probe: arpProbe } = change
   const pool = await poolOf(call)
-  await setSubnetWatch(call.db, subnetNamed(pool, subnet).id, {
+  await setSubnetWatch(call.db, subnetNamed(pool, change.subnet).id, {
     ...(quarantineSeconds === undefined ? {} : { quarantineSeconds }),
     ...(warnPercent === undefined ? {} : { warnPercent }),
+    ...(arpProbe === undefined ? {} : { arpProbe }),
   })
   return await show(call)
 }

@@ -1,5 +1,5 @@
 /** Pools made, changed and deleted. */
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { z } from 'zod'
 import { show, type Shown, type Terminal } from '../terminal.ts'
 import { path, rangeOf } from './path.ts'
@@ -18,6 +18,7 @@ interface NewPool extends Shown {
   readonly dns?: readonly string[]
   readonly quarantine?: number
   readonly warn?: number
+  readonly probe?: boolean
   readonly private?: boolean
 }
 
@@ -30,6 +31,7 @@ function bodyOf({ vlan, mtu, gateway, range, dns, quarantine, warn, ...options }
     dns,
     quarantine_seconds: quarantine,
     warn_percent: warn,
+    arp_probe: options.probe,
     shared: options.private !== true,
   }
 }
@@ -47,6 +49,7 @@ function addCreate(command: Command, terminal: Terminal): void {
     .option('--dns <address...>', 'whom guests ask; none = the resolvers of the settings')
     .option('--quarantine <seconds>', 'how long a freed address rests', whole)
     .option('--warn <percent>', 'from this share of taken addresses on the pool warns', whole)
+    .option('--probe', 'ask the wire who has an address before a server first uses it')
     .option('--private', 'for the own project only')
     .option('--json', 'for programs')
     .action(async (name: string, cidr: string, options: NewPool) => {
@@ -60,19 +63,27 @@ interface PoolChange extends Shown {
   readonly subnet?: string
   readonly quarantine?: number
   readonly warn?: number
+  readonly probe?: 'on' | 'off'
 }
 
 function addSet(command: Command, terminal: Terminal): void {
   command
     .command('set')
-    .description('how long freed addresses rest, and when the pool warns')
+    .description('how long freed addresses rest, when the pool warns, whether the wire is asked for new addresses')
     .argument('<pool>', 'name or id')
     .option('--subnet <cidr>', 'one of several')
     .option('--quarantine <seconds>', 'how long a freed address rests', whole)
     .option('--warn <percent>', 'from this share of taken addresses on the pool warns', whole)
+    .addOption(
+      new Option('--probe <on|off>', 'ask the wire who has an address before a server first uses it').choices([
+        'on',
+        'off',
+      ]),
+    )
     .option('--json', 'for programs')
-    .action(async (name: string, { subnet, quarantine, warn, json }: PoolChange) => {
-      const body = { subnet, quarantine_seconds: quarantine, warn_percent: warn }
+    .action(async (name: string, { subnet, quarantine, warn, probe, json }: PoolChange) => {
+      const asking = probe === undefined ? undefined : probe === 'on'
+      const body = { subnet, quarantine_seconds: quarantine, warn_percent: warn, arp_probe: asking }
       const { pool } = await (await terminal.client()).ask(path(name), { method: 'PATCH', body, shape: onePool })
       show(terminal, json, pool, () => shownPool(pool))
     })

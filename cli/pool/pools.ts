@@ -13,6 +13,7 @@ const subnet = z.object({
   ranges: z.array(z.object({ first: z.string(), last: z.string() })),
   quarantine_seconds: z.number(),
   warn_percent: z.number(),
+  arp_probe: z.boolean(),
   size: z.number(),
   used: z.number(),
   reserved: z.number(),
@@ -55,7 +56,7 @@ export function shownPool({ id, name, vlan, mtu, shared, subnets }: Pool): strin
     `  VLAN ${vlan ?? 'none'}, MTU ${mtu}, ${shared ? 'for every project' : 'for its project'}`,
     ...subnets.flatMap((one) => [
       `  ${one.cidr}, gateway ${one.gateway ?? 'none'}, ${one.free} of ${one.size} free (${one.level}, warns at ${one.warn_percent} %)`,
-      `    used ${one.used}, reserved ${one.reserved}, in quarantine ${one.quarantined} (${one.quarantine_seconds} s)`,
+      `    used ${one.used}, reserved ${one.reserved}, in quarantine ${one.quarantined} (${one.quarantine_seconds} s)${one.arp_probe ? ', new ones asked for on the wire' : ''}`,
       ...one.ranges.map(({ first, last }) => `    hands out ${first} to ${last}`),
     ]),
   ]
