@@ -41,9 +41,9 @@ interface SubnetOfPool extends Subnet {
 
 async function withUsage(db: Db, subnet: SubnetOfPool): Promise<PoolSubnet> {
   const { id, name, cidr, gateway, quarantineSeconds, warnPercent, arpProbe } = subnet
-  const [ranges, { used, reserved, quarantined }] = await Promise.all([rangesOf(db, id), usage(db, id)])
+  const [ranges, { used, reserved, quarantined, ...counts }] = await Promise.all([rangesOf(db, id), usage(db, id)])
   const size = sizeOf(ranges)
-  const taken = BigInt(used + reserved + quarantined)
+  const taken = BigInt(counts.taken)
   const free = size > taken ? size - taken : 0n
   const level = free === 0n ? 'full' : taken * 100n >= size * BigInt(warnPercent) ? 'warning' : 'ok'
   return {

@@ -4,19 +4,27 @@ export interface Usage {
   readonly used: number
   readonly reserved: number
   readonly quarantined: number
+  /** of these, those in the ranges: they cannot be handed out */
+  readonly taken: number
 }
 
 /** How many addresses of a subnet are not to be had, and why. */
 export async function usage(db: Db, subnetId: string): Promise<Usage> {
   const { rows } = await db.raw<{ rows: Usage[] }>(
-    `select count(*) filter (where state = 'used')::int as used,
+    `with held as (
+       select a.address, case when a.state <> 'free' then a.state else 'quarantined' end as state
+       from addresses a join subnets s on s.id = a.subnet_id
+       where a.subnet_id = :subnetId
+         and (a.state <> 'free' or a.freed_at > clock_timestamp() - make_interval(secs => s.quarantine_seconds)))
+     select count(*) filter (where state = 'used')::int as used,
             count(*) filter (where state = 'reserved')::int as reserved,
-            count(*) filter (where state = 'free' and freed_at > clock_timestamp() - make_interval(secs => s.quarantine_seconds))::int
-              as quarantined
-     from addresses join subnets s on s.id = subnet_id where subnet_id = ?`,
-    [subnetId],
+            count(*) filter (where state = 'quarantined')::int as quarantined,
+            count(*) filter (where exists (select from ip_ranges i where i.subnet_id = :subnetId
+                                             and held.address between i.first and i.last))::int as taken
+     from held`,
+    { subnetId },
   )
-  return rows[0] ?? { used: 0, reserved: 0, quarantined: 0 }
+  return rows[0] ?? { used: 0, reserved: 0, quarantined: 0, taken: 0 }
 }
 
 export interface Pace {

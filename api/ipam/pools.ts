@@ -10,6 +10,7 @@ import { changeRanges, createRanges, dropRanges, without, withRange } from '../.
 import type { Range } from '../../ipam/subnet.ts'
 import { parseBody } from '../body.ts'
 import { projectOf } from '../caller.ts'
+import { canonical, checkGateway } from '../network/subnet-body.ts'
 import { contains } from '../network/subnet-of.ts'
 import type { Call, Reply } from '../route.ts'
 
@@ -41,6 +42,7 @@ export const poolShape = z.strictObject({
   subnets: z.array(subnetShape),
 })
 
+const address = z.union([z.ipv4(), z.ipv6()], { error: 'is not an IP address' })
 const seconds = z.int().min(0).max(31_536_000)
 const percent = z.int().min(1).max(100)
 export const newPool = z.strictObject({
@@ -49,9 +51,9 @@ export const newPool = z.strictObject({
   vlan: z.int().min(1).max(4094).nullable().optional().describe('none = a free one is taken, null = untagged'),
   mtu: z.int().min(576).max(65_535).default(1500),
   shared: z.boolean().default(true).describe('whether every project may use it'),
-  gateway: z.string().nullable().optional().describe('none = the first address, null = none'),
+  gateway: address.nullable().optional().describe('none = the first address, null = none'),
   ranges: z.array(rangeShape).optional().describe('none = all but network, broadcast and gateway'),
-  dns: z.array(z.string()).default([]),
+  dns: z.array(address).default([]),
   quarantine_seconds: seconds.default(300),
   warn_percent: percent.default(80),
   arp_probe: z.boolean().default(false).describe('ask the wire for an address before its first use; IPv4 alone'),
@@ -132,14 +134,17 @@ async function insertPool(trx: Transaction, call: Call, wanted: z.output<typeof 
     adminStateUp: true,
   })
   const first = firstAddress(wanted.cidr)
+  const cidr = canonical(wanted.cidr)
+  const gateway = wanted.gateway === undefined ? first : wanted.gateway
+  checkGateway(cidr, gateway)
   const subnet = await insertSubnet(trx, {
     id: randomUUID(),
     networkId: network.id,
     projectId,
     name: `${wanted.name}-subnet`,
     description: '',
-    cidr: wanted.cidr,
-    gateway: wanted.gateway === undefined ? first : wanted.gateway,
+    cidr,
+    gateway,
     dnsServers: wanted.dns.length > 0 ? wanted.dns : call.config.dnsServers,
     dhcp: true,
     quarantineSeconds: wanted.quarantine_seconds,

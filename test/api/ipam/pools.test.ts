@@ -53,6 +53,33 @@ test('a pool is made, changed, shown and deleted', async () => {
   expect(await refused('GET /ipam/v1/pools/dock')).toBe('404 Pool dock could not be found.')
 })
 
+test('what is wrong with a new pool is named, and nothing is made', async () => {
+  const bad = async (wanted: Readonly<Record<string, unknown>>): Promise<string> =>
+    await refused('POST /ipam/v1/pools', { name: 'reef', cidr: '10.46.0.0/24', ...wanted })
+  expect(await bad({ cidr: '10.46.0.0/33' })).toMatch(/^400 .*10\.46\.0\.0\/33/)
+  expect(await bad({ gateway: '10.99.0.1' })).toMatch(/^400 .*10\.99\.0\.1/)
+  expect(await bad({ dns: ['here'] })).toMatch(/^400 .*dns/)
+  expect(await refused('GET /ipam/v1/pools/reef')).toMatch(/^404/)
+  const made = await ask('post', '/v1/pools', { name: 'reef', cidr: '10.46.0.77/24', arp_probe: true })
+  expect(made).toMatchObject({ pool: { subnets: [{ cidr: '10.46.0.0/24', gateway: '10.46.0.1', arp_probe: true }] } })
+})
+
+test('usage counts what was handed out and came back, and what is reserved outside of the ranges leaves none fewer', async () => {
+  const ranges = [{ first: '10.47.0.2', last: '10.47.0.11' }]
+  await ask('post', '/v1/pools', { name: 'spit', cidr: '10.47.0.0/24', ranges })
+  await ask('post', '/v1/pools/spit/reservations', { address: '10.47.0.200' })
+  await ask('post', '/v1/pools/spit/reservations', { address: '10.47.0.3' })
+  expect(await ask('get', '/v1/pools/spit/usage')).toEqual({
+    usage: [
+      expect.objectContaining({ size: 10, reserved: 2, free: 9, handed_out: 0, given_back: 0, full_in_days: null }),
+    ],
+  })
+  expect(await ask('get', '/v1/usage')).toMatchObject({
+    usage: expect.arrayContaining([expect.objectContaining({ pool: 'spit' })]),
+  })
+  expect(await refused('GET /ipam/v1/pools/spit/usage?days=none')).toMatch(/^400 days/)
+})
+
 test('a reservation is made, found, moved, and freed', async () => {
   await ask('post', '/v1/pools', { name: 'pier', cidr: '10.41.0.0/28' })
   expect(
