@@ -153,6 +153,9 @@ export async function silentRequests(db: Db): Promise<readonly SilentRequest[]> 
      where a.action in ('create', 'start', 'stop', 'reboot', 'delete') and a.started_at < now() - interval '1 minute'
        and s.deleted_at is null and s.task_state is null
        and not exists (select from server_action_events e where e.action_id = a.id)
+       -- A hard reboot overtakes a soft one that still waits, a delete all.
+       and not exists (select from server_actions l join server_action_events e on e.action_id = l.id
+                       where l.server_id = a.server_id and l.id > a.id and l.action in (a.action, 'delete'))
        and not exists (select from faults f where f.server_id = s.id and f.created_at >= a.started_at)
      order by a.id`,
   )

@@ -55,6 +55,8 @@ export class OvsSwitch implements Switch {
     return async (vif, netnsPath) => {
       const ofport = ports.get(hostDevice(vif.portId)) ?? -1
       if (ofport < 1 || this.#details.firewall.isGuarded(vif, ofport)) return
+      // Unplugged since the ports were listed: nobody would take its flows away again.
+      if ((await this.#details.bridge.port(hostDevice(vif.portId)))?.ofport !== ofport) return
       await hold(vif, this.#details, { ofport, netnsPath })
     }
   }
