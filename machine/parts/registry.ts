@@ -1,6 +1,6 @@
 /** The OCI registry: the given one, else Debian's docker-registry, with a certificate and a password; and a mirror of it. */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -64,6 +64,7 @@ export async function forgetRegistry(site: Site): Promise<void> {
     const text = await textOf(join(trustDirectory, address, 'ca.crt'))
     if (text?.includes(ours) === true) await rm(join(trustDirectory, address), { recursive: true })
   }
+  if ((await readdir(trustDirectory)).length === 0) await rmdir(trustDirectory)
 }
 
 interface Served {
