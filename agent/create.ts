@@ -30,6 +30,8 @@ export interface GuestChange {
   readonly asideAt?: string
   /** files of the user's own, beside those of a first boot */
   readonly personality?: readonly PersonalFile[] | undefined
+  /** puts the machine's own files into the container before it starts */
+  readonly fill?: () => Promise<void>
 }
 
 /** Runs one step; what it throws says which step it was. */
@@ -98,7 +100,7 @@ export async function build(
   // Both must have settled before anything is undone.
   const [wired, prepared] = await Promise.allSettled([
     step(server.id, 'wires', plugging),
-    prepare(host, { server, vifs, namespace, adminPassword }, changed),
+    prepare(host, { server, vifs, namespace, adminPassword }, changed).then(changed.fill),
   ])
   if (wired.status === 'rejected') throw wired.reason
   if (prepared.status === 'rejected') throw prepared.reason

@@ -21,6 +21,7 @@ import { mirrorsOf, registryOf } from '../registry/registry.ts'
 import { Sources } from '../registry/sources.ts'
 import { handlersOf } from './handlers.ts'
 import type { Host } from './host.ts'
+import { serveDisks } from './moves/serve-disks.ts'
 import { serveMetadata } from './metadata/serve.ts'
 import { reconcile } from './reconcile.ts'
 import { captureDirectory } from './save-image.ts'
@@ -86,6 +87,7 @@ const host: Host = { name, config, db, driver, registry, enforcesDisk, strain, w
 
 const agentToken = randomBytes(32).toString('base64url')
 const console = await listenForConsole(host, agentToken)
+const disks = await serveDisks(host, agentToken)
 await registerHost(db, {
   name,
   vcpus: capacity.vcpus,
@@ -110,6 +112,7 @@ await registerHost(db, {
   },
   agentUrl: console.url,
   agentToken,
+  diskAddress: disks.address,
 })
 const metadata = await serveMetadata(host)
 await rm(captureDirectory(config), { recursive: true, force: true })
@@ -145,6 +148,7 @@ async function stop(): Promise<void> {
   await running.stop()
   await loops
   console.server.close()
+  disks.server.close()
   metadata.close()
   await wires.closeMetadata()
   wires.close()

@@ -14,7 +14,7 @@ import { demolish } from './delete.ts'
 import { reportCrash, settleExit, startAgain } from './exits.ts'
 import { enforce } from './enforce.ts'
 import type { Host } from './host.ts'
-import { leave } from './migrate.ts'
+import { leave } from './moves/decide.ts'
 import { fitGuest } from './resize.ts'
 import { inOrder } from './turns.ts'
 import { wantedOf } from './wanted.ts'
@@ -141,7 +141,7 @@ async function sweepWires({ db, wires, name, log, driver }: Host): Promise<void>
   for (const serverId of wires.listNamespaces()) {
     const server = await findServer(db, serverId)
     if (server?.deletedAt === null && server.host === name) continue
-    if (await driver.inspect(serverId)) continue
+    if ((await driver.inspect(serverId)) || (await openMove(db, serverId))?.targetHost === name) continue
     await wires.removeNamespace(serverId)
     log.warn({ serverId }, 'namespace without a server removed')
   }

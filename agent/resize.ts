@@ -14,7 +14,7 @@ import { fitDisk } from './disk-speed.ts'
 import { enforce } from './enforce.ts'
 import { disksOf } from './guest-spec.ts'
 import type { Host } from './host.ts'
-import { confirmMove, revertMove } from './migrate.ts'
+import { confirmMove, revertMove } from './moves/decide.ts'
 import { startGuest } from './power.ts'
 import { writeSpecFile } from './spec-file.ts'
 

@@ -1,6 +1,7 @@
 /** A guest's disk, put into the registry as an image. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Config } from '../core/config.ts'
 import type { Server } from '../core/server.ts'
 import { activateImage, moveImage } from '../db/new-images.ts'
@@ -49,6 +50,15 @@ export interface CaptureHooks {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
   /** the disk is copied, and the guest goes on */
   readonly afterCapture: () => Promise<void>
+  /** is told of each piece of the disk that goes to the registry */
+  readonly onBytes?: (bytes: number) => void
+}
+
+async function* counted(archive: AsyncIterable<Buffer>, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const piece of archive) {
+    onBytes(piece.length)
+    yield piece
+  }
 }
 
 interface DiskWish {
@@ -71,7 +81,7 @@ async function put(
   { config, driver, registry }: Host,
   server: Server,
   { name, keepsIdentity }: DiskWish,
-  { inTurn, afterCapture }: CaptureHooks,
+  { inTurn, afterCapture, onBytes }: CaptureHooks,
 ): Promise<{ readonly reference: string }> {
   const parent = await readImage(registry, server.imageReference)
   const isOfOne = parent.config.config?.Labels?.[identityLabel] !== undefined
@@ -82,7 +92,7 @@ async function put(
   await afterCapture()
   const target = registry.repository(name)
   const reference = await putChild(parent, target, {
-    archive,
+    archive: onBytes ? Readable.from(counted(archive, onBytes)) : archive,
     isWhole: kind === 'whole',
     createdBy: `berth snapshot ${randomUUID()}`,
     labels: { [identityLabel]: keepsIdentity ? server.id : null },

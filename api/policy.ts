@@ -119,6 +119,8 @@ export const policy = {
   'os_compute_api:os-server-tags:show': 'reader',
   'os_compute_api:os-server-tags:update': 'member',
   'os_compute_api:os-migrations:index': 'admin',
+  'os_compute_api:servers:migrations:index': 'admin',
+  'os_compute_api:servers:migrations:show': 'admin',
   'compute:server:topology:index': 'reader',
   'os_compute_api:os-instance-usage-audit-log': 'admin',
   'os_compute_api:os-simple-tenant-usage:show': 'reader',

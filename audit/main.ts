@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { loadConfig, type Config } from '../core/config.ts'
 import { Invalid } from '../core/errors.ts'
 import { connect, type Db } from '../db/connect.ts'
-import { serversLeaving } from '../db/moves.ts'
+import { serversMoving } from '../db/moves.ts'
 import { serversOnHost } from '../db/servers.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { Bridge } from '../netns/bridge.ts'
@@ -66,7 +66,7 @@ const fixed = await open(config, db)
 const sceneOf = async (): Promise<Scene> => {
   const [servers, leaving, guests, plugged] = await Promise.all([
     serversOnHost(db, config.hostName),
-    serversLeaving(db, config.hostName),
+    serversMoving(db, config.hostName),
     fixed.driver.list(),
     fixed.wires.list(),
   ])

@@ -35,6 +35,8 @@ export const failpoints = [
   /** the row is ACTIVE, the job not ended */
   'agent.create.finished',
 
+  /** the target has an empty container for a guest that still runs at its source */
+  'agent.expect.begun',
   /** the guest is off and is to leave its host */
   'agent.migrate.stopped',
   /** its disk is in the registry */

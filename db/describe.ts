@@ -21,6 +21,8 @@ const narrower: Readonly<Record<string, string>> = {
   'aggregates.metadata': 'Readonly<Record<string, string>>',
   'server_groups.policy': "'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity'",
   'server_migrations.type': "'migration' | 'resize' | 'live-migration' | 'evacuation'",
+  'server_migrations.transport': "'delta' | 'registry'",
+  'server_migrations.phase': "'estimate' | 'begin' | 'sync' | 'switch'",
   'server_migrations.old_flavor': 'ServerFlavor',
   'server_migrations.new_flavor': 'ServerFlavor',
   'servers.failed_hosts': 'Readonly<Record<string, string>>',

@@ -1,12 +1,12 @@
 /** Moves of servers to other hosts: the record, whose the server is at each step, and the places that are promised meanwhile. */
 import { Superseded } from '../core/errors.ts'
-import type { Server } from '../core/server.ts'
+import type { Server, ServerFlavor } from '../core/server.ts'
 import { powerStates, type TaskState } from '../core/states.ts'
 import type { Db, Transaction } from './connect.ts'
 import type { ServerMigrationRow } from './tables.ts'
 
-/** An evacuation leaves a host that is down. */
-export type MoveType = 'migration' | 'evacuation'
+/** A resize is a move where its new size is found on another host. An evacuation leaves a host that is down. */
+export type MoveType = 'migration' | 'resize' | 'evacuation'
 
 /** Nova's words. A move waits for its target, copies the disk, boots it; it is then confirmed or reverted by its user. */
 export type MoveStatus =
@@ -19,9 +19,27 @@ export type MoveStatus =
   | 'reverted'
   | 'done'
   | 'error'
+const types: readonly MoveType[] = ['migration', 'resize', 'evacuation']
 const open: readonly MoveStatus[] = ['pre-migrating', 'migrating', 'post-migrating', 'finished', 'reverting']
 /** The server is another host's for good. */
 const left: readonly MoveStatus[] = ['confirmed', 'done']
+
+/** How the disk goes: the guest's own files from agent to agent, most of them while it runs, or as an image by the registry. */
+export type Transport = 'delta' | 'registry'
+
+/**
+ * What a move is at: how much there is to carry; the target gets the image and the place; the disk goes over while the guest runs, or
+ * to the registry; the guest is off, and starts at the target.
+ */
+export type WorkPhase = 'estimate' | 'begin' | 'sync' | 'switch'
+/** After the work a move waits for its user's word, and ends. */
+export type MovePhase = WorkPhase | 'confirm' | 'done' | 'rolled back'
+
+export function phaseOf({ status, phase }: Pick<ServerMigrationRow, 'status' | 'phase'>): MovePhase {
+  if (status === 'finished') return 'confirm'
+  if (status === 'confirmed' || status === 'done') return 'done'
+  return ['reverting', 'reverted', 'error'].includes(status) ? 'rolled back' : (phase ?? 'estimate')
+}
 
 /** A move that has not ended. */
 export interface Move extends ServerMigrationRow {
@@ -30,11 +48,19 @@ export interface Move extends ServerMigrationRow {
 
 type Moving = Server & { readonly host: string }
 
-/** @param wish the only host that may take it; null = any */
+interface NewMove {
+  readonly type: MoveType
+  /** the only host that may take it; null = any */
+  readonly wish: string | null
+  readonly userId: string
+  /** absent = the size stays */
+  readonly newFlavor?: ServerFlavor
+}
+
 export async function recordMove(
   trx: Transaction,
   server: Moving,
-  { type, wish, userId }: { readonly type: MoveType; readonly wish: string | null; readonly userId: string },
+  { type, wish, userId, newFlavor }: NewMove,
 ): Promise<void> {
   await trx('server_migrations').insert({
     serverId: server.id,
@@ -43,7 +69,7 @@ export async function recordMove(
     sourceHost: server.host,
     targetHost: wish,
     oldFlavor: server.flavor,
-    newFlavor: server.flavor,
+    newFlavor: newFlavor ?? server.flavor,
     userId,
     projectId: server.projectId,
     previousReference: server.imageReference,
@@ -51,11 +77,17 @@ export async function recordMove(
   })
 }
 
+/** A resize in place is none. */
+function movesOf(db: Db) {
+  return db('server_migrations')
+    .whereIn('type', [...types])
+    .whereRaw('target_host is distinct from source_host')
+}
+
 /** The open move of a server, or null; a resize on its own host is none. */
 export async function openMove(db: Db, serverId: string): Promise<Move | null> {
-  const row = await db('server_migrations')
+  const row = await movesOf(db)
     .where({ serverId })
-    .whereIn('type', ['migration', 'evacuation'])
     .whereIn('status', [...open])
     .first()
   return row?.sourceHost ? { ...row, sourceHost: row.sourceHost } : null
@@ -63,28 +95,30 @@ export async function openMove(db: Db, serverId: string): Promise<Move | null> {
 
 /** Whether the last move of the server from this host was for good: what stands there still is left over. */
 export async function hasLeft(db: Db, serverId: string, host: string): Promise<boolean> {
-  const last = await db('server_migrations')
-    .where({ serverId, sourceHost: host })
-    .whereIn('type', ['migration', 'evacuation'])
-    .orderBy('id', 'desc')
-    .first()
+  const last = await movesOf(db).where({ serverId, sourceHost: host }).orderBy('id', 'desc').first()
   return last !== undefined && left.some((status) => status === last.status)
 }
 
-/** Servers that a move took from this host, and that a revert would bring back. */
-export async function serversLeaving(db: Db, host: string): Promise<ReadonlySet<string>> {
-  const ids = await db('server_migrations')
-    .where({ sourceHost: host, type: 'migration' })
+/** Servers on the move from this host or to it: it may keep a guest of theirs, for a revert, or before they are its own. */
+export async function serversMoving(db: Db, host: string): Promise<ReadonlySet<string>> {
+  const ids = await movesOf(db)
     .whereIn('status', [...open])
+    .where((at) => void at.where('sourceHost', host).orWhere('targetHost', host))
     .pluck('serverId')
   return new Set(ids)
 }
 
+/** The other host that an open move of the server concerns, if any: what it keeps goes with the server. */
+export async function otherHostOf(db: Db, serverId: string, host: string): Promise<string | null> {
+  const move = await openMove(db, serverId)
+  if (!move) return null
+  return move.sourceHost === host ? move.targetHost : move.sourceHost
+}
+
 /** Nobody will end its open move: no other host keeps a place for the server. */
 export async function giveUpMove(trx: Transaction, { id, host }: Pick<Server, 'id' | 'host'>): Promise<void> {
-  await trx('server_migrations')
+  await movesOf(trx)
     .where({ serverId: id })
-    .whereIn('type', ['migration', 'evacuation'])
     .whereIn('status', [...open])
     .update({ status: 'error', updatedAt: trx.fn.now() })
   await trx('allocations').where({ serverId: id }).whereRaw('host is distinct from ?', [host]).delete()
@@ -93,7 +127,13 @@ export async function giveUpMove(trx: Transaction, { id, host }: Pick<Server, 'i
 export async function setMove(
   trx: Transaction,
   id: number,
-  change: { readonly status: MoveStatus; readonly targetHost?: string; readonly reference?: string },
+  change: {
+    readonly status?: MoveStatus
+    readonly targetHost?: string
+    readonly reference?: string
+    readonly transport?: Transport
+    readonly transportReason?: string
+  },
 ): Promise<void> {
   await trx('server_migrations')
     .where({ id })
@@ -117,4 +157,18 @@ export async function handOver(
     })
   if (changed === 0) throw new Superseded(serverId)
   await trx('ports').where({ serverId }).update({ host, status: 'BUILD', updatedAt: trx.fn.now() })
+}
+
+/** How far a move is, and how fast. */
+export interface Progress {
+  readonly phase: WorkPhase
+  readonly bytesTotal: number
+  readonly bytesDone: number
+  readonly bytesPerSecond: number
+}
+
+export async function tellProgress(db: Db, id: number, progress: Progress): Promise<void> {
+  await db('server_migrations')
+    .where({ id })
+    .update({ ...progress, updatedAt: db.fn.now() })
 }

@@ -110,7 +110,7 @@ export async function useOf(db: Db, projectId: string, userId: string | null = n
               as cores,
             coalesce(sum(greatest((s.flavor->>'memoryMiB')::int, (m.old_flavor->>'memoryMiB')::int,
                                   (m.new_flavor->>'memoryMiB')::int)), 0)::int as ram
-     from servers s left join server_migrations m on m.server_id = s.id and m.status in ('migrating', 'finished')
+     from servers s left join server_migrations m on m.server_id = s.id and m.status in ('pre-migrating', 'migrating', 'post-migrating', 'finished')
      where s.project_id = :projectId and s.deleted_at is null
        and (s.vm_state <> 'soft-delete' or s.task_state = 'restoring') and coalesce(s.user_id = :userId::text, true)`,
     { projectId, userId },

@@ -190,6 +190,7 @@ export interface HostRow {
   readonly usedMemoryMiB: number
   readonly usedDiskGiB: number
   readonly servers: number
+  readonly diskAddress: string | null
 }
 
 export interface ImageMemberRow {
@@ -518,6 +519,12 @@ export interface ServerMigrationRow {
   readonly reference: string | null
   readonly previousReference: string | null
   readonly wasRunning: boolean
+  readonly transport: 'delta' | 'registry' | null
+  readonly transportReason: string | null
+  readonly phase: 'estimate' | 'begin' | 'sync' | 'switch' | null
+  readonly bytesTotal: number
+  readonly bytesDone: number
+  readonly bytesPerSecond: number
 }
 
 export interface ServerRow {

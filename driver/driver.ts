@@ -1,6 +1,7 @@
 /** What Berth asks of a hypervisor. The driver knows nothing of databases or HTTP. */
 import type { Readable } from 'node:stream'
 import type { CpuLimits, DiskSpeeds } from '../core/flavor-limits.ts'
+import type { GuestDisk } from './disk.ts'
 
 /** The disks of a guest, as it sees them. */
 export interface GuestDisks {
@@ -218,6 +219,8 @@ export interface ComputeDriver {
    * @throws  NotFound when there is no guest; Unavailable
    */
   capture(serverId: string, options: CaptureOptions): Promise<Captured>
+  /** What the guest wrote, file by file; null where this storage driver does not tell, or there is no guest. */
+  disk(serverId: string): Promise<GuestDisk | null>
   /**
    * The guest, which must not run, makes room for another one of the same server: nothing but `bringBack`, `dropAside` and `remove`
    * touches it from then on. Where one is aside already, a guest in its place is removed instead.

@@ -183,7 +183,8 @@ create table hosts (
   used_vcpus integer not null default 0,
   used_memory_mib integer not null default 0,
   used_disk_gib integer not null default 0,
-  servers integer not null default 0
+  servers integer not null default 0,
+  disk_address text
 );
 
 create table image_members (
@@ -511,7 +512,13 @@ create table server_migrations (
   updated_at timestamp with time zone not null default now(),
   reference text,
   previous_reference text,
-  was_running boolean not null default false
+  was_running boolean not null default false,
+  transport text,
+  transport_reason text,
+  phase text,
+  bytes_total bigint not null default 0,
+  bytes_done bigint not null default 0,
+  bytes_per_second bigint not null default 0
 );
 
 create table servers (
@@ -1293,9 +1300,13 @@ alter table server_groups add constraint server_groups_pkey PRIMARY KEY (id);
 
 alter table server_groups add constraint server_groups_policy_check CHECK ((policy = ANY (ARRAY['affinity'::text, 'anti-affinity'::text, 'soft-affinity'::text, 'soft-anti-affinity'::text])));
 
+alter table server_migrations add constraint server_migrations_phase_check CHECK ((phase = ANY (ARRAY['estimate'::text, 'begin'::text, 'sync'::text, 'switch'::text])));
+
 alter table server_migrations add constraint server_migrations_pkey PRIMARY KEY (id);
 
 alter table server_migrations add constraint server_migrations_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
+
+alter table server_migrations add constraint server_migrations_transport_check CHECK ((transport = ANY (ARRAY['delta'::text, 'registry'::text])));
 
 alter table server_migrations add constraint server_migrations_type_check CHECK ((type = ANY (ARRAY['migration'::text, 'resize'::text, 'live-migration'::text, 'evacuation'::text])));
 

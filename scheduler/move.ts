@@ -22,12 +22,12 @@ async function aim(
     payload,
   }: { readonly move: Move; readonly host: HostUse; readonly payload: JobPayload<'schedule.move'> },
 ): Promise<boolean> {
-  const { vcpus, memoryMiB, diskGiB } = server.flavor
+  const { vcpus, memoryMiB, diskGiB } = move.newFlavor
   return await site.db.transaction(async (trx) => {
     if (!(await stillSuits(trx, site, server, host))) return false
     if (!(await claim(trx, { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB }))) return false
     await setMove(trx, move.id, { status: 'migrating', targetHost: host.name })
-    if (move.type === 'migration') {
+    if (move.type !== 'evacuation') {
       await enqueue(trx, 'server.expect', payload, host.name)
       return true
     }
@@ -78,7 +78,11 @@ export async function scheduleMove(site: Site, payload: JobPayload<'schedule.mov
   if (move?.status !== 'pre-migrating') return
   if (server.taskState !== 'resize_migrating' && server.taskState !== 'evacuating') return
   const { taskState } = server
-  const wish = { requestedHost: move.targetHost, failedHosts: { [move.sourceHost]: 'the server is to leave it' } }
+  const wish = {
+    flavor: move.newFlavor,
+    requestedHost: move.targetHost,
+    failedHosts: { [move.sourceHost]: 'the server is to leave it' },
+  }
   try {
     await findHost(site, server, { wish, take: (host) => aim(site, server, { move, host, payload }) })
   } catch (error) {

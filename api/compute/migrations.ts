@@ -1,6 +1,7 @@
 /** /os-migrations: moves and resizes of servers. Source: nova/api/openstack/compute/migrations.py. */
-import { Invalid } from '../../core/errors.ts'
+import { CloudError, Invalid } from '../../core/errors.ts'
 import { isUuid } from '../../core/uuid.ts'
+import { openMove, phaseOf } from '../../db/moves.ts'
 import { isMigration, listMigrations, type MigrationFilter } from '../../db/server-migrations.ts'
 import type { ServerMigrationRow } from '../../db/tables.ts'
 import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
@@ -77,8 +78,60 @@ export async function index(call: Call): Promise<Reply> {
   }
 }
 
-/** GET /servers/{id}/migrations: live migrations under way. Guests are containers, which move cold only: there is none. */
-export async function liveOf(call: Call): Promise<Reply> {
-  await serverOf(call, call.params.id)
-  return { status: 200, body: { migrations: [] } }
+/** Nova's name for a move that is being worked on is the same as here; a move that waits for its user is none. */
+const working: readonly string[] = ['pre-migrating', 'migrating', 'post-migrating']
+
+/**
+ * A move that is under way. Nova shows moves of running guests here, with their memory; a guest here moves cold, and has a disk alone.
+ * What Nova has no word for begins with `berth:`.
+ */
+function progressView(row: ServerMigrationRow, version: number): Json {
+  const { bytesTotal, bytesDone, bytesPerSecond } = row
+  const left = Math.max(0, bytesTotal - bytesDone)
+  return {
+    id: row.id,
+    server_uuid: row.serverId,
+    status: row.status,
+    source_compute: row.sourceHost,
+    source_node: row.sourceHost,
+    dest_compute: row.targetHost,
+    dest_node: row.targetHost,
+    dest_host: null,
+    created_at: time(row.createdAt),
+    updated_at: time(row.updatedAt),
+    memory_total_bytes: 0,
+    memory_processed_bytes: 0,
+    memory_remaining_bytes: 0,
+    disk_total_bytes: bytesTotal,
+    disk_processed_bytes: bytesDone,
+    disk_remaining_bytes: left,
+    ...(version >= 59 ? { uuid: row.uuid } : {}),
+    ...(version >= 80 ? { user_id: row.userId, project_id: row.projectId } : {}),
+    'berth:phase': phaseOf(row),
+    'berth:transport': row.transport,
+    'berth:transport_reason': row.transportReason,
+    'berth:bytes_per_second': bytesPerSecond,
+    'berth:seconds_left': bytesPerSecond > 0 ? Math.ceil(left / bytesPerSecond) : null,
+  }
+}
+
+async function underWay(call: Call): Promise<readonly ServerMigrationRow[]> {
+  const server = await serverOf(call, call.params.id)
+  const move = await openMove(call.db, server.id)
+  return move && working.includes(move.status) ? [move] : []
+}
+
+/** GET /servers/{id}/migrations: the move that is under way, if any. */
+export async function indexOf(call: Call): Promise<Reply> {
+  const migrations = (await underWay(call)).map((row) => progressView(row, call.version))
+  return { status: 200, body: { migrations } }
+}
+
+/** GET /servers/{id}/migrations/{id} */
+export async function showOf(call: Call): Promise<Reply> {
+  const { id = '', migration = '' } = call.params
+  const [row] = await underWay(call)
+  if (!row || String(row.id) !== migration)
+    throw new CloudError('not-found', `In-progress live migration ${migration} is not found for server ${id}.`)
+  return { status: 200, body: { migration: progressView(row, call.version) } }
 }

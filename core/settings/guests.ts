@@ -71,6 +71,12 @@ export const guests = {
     .positive()
     .default(30)
     .describe('seconds between two full comparisons of rows with the host'),
+  moveTransport: z
+    .enum(['delta', 'registry'])
+    .default('delta')
+    .describe(
+      'how the disks of servers come to this host: delta = from the source itself, most of it while the guest runs, where both hosts can; registry = as an image, while it is off',
+    ),
   shelvedOffloadSeconds: z.coerce
     .number()
     .int()

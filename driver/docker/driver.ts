@@ -18,6 +18,7 @@ import {
   type GuestSpec,
   type GuestStats,
 } from '../driver.ts'
+import type { GuestDisk } from '../disk.ts'
 import { asideRoot, bringBack, dropAside, mountAside, setAside } from './aside.ts'
 import { bornOf, namespacesLabel } from './born.ts'
 import { hostCapacity } from './capacity.ts'
@@ -45,6 +46,7 @@ import { Images } from './known-images.ts'
 import { Lxcfs, type Mounts } from './lxcfs.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
 import { statsOf } from './stats.ts'
+import { LayerDisk } from './layer-disk.ts'
 import { layersOf } from './upper.ts'
 import { hasOciSpec, writeOciSpec } from './oci-spec.ts'
 import { hasEnded, hasPoweredOff } from './power-off.ts'
@@ -236,6 +238,12 @@ export class DockerDriver implements ComputeDriver {
     const frozen = (work: () => Promise<void>): Promise<void> => this.#whileFrozen(found, serverId, work)
     const archive = await capture(this.#docker.getContainer(found.Id), { layers, scratch, frozen, fateOf })
     return { kind: layers === null ? 'whole' : 'changes', archive }
+  }
+
+  async disk(serverId: string): Promise<GuestDisk | null> {
+    const found = await this.#find(serverId)
+    const layers = found && layersOf(found, 0)
+    return layers && new LayerDisk({ image: found.Image, upper: layers.upper, userns: bornOf(found).userns })
   }
 
   /** A guest that stands still already stays so. */

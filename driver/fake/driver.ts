@@ -143,6 +143,10 @@ export class FakeDriver implements ComputeDriver {
     })
   }
 
+  disk(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
   setAside(serverId: string): Promise<void> {
     if (this.#aside.has(serverId)) return this.#leave(serverId)
     return this.#with(serverId, (one) => {

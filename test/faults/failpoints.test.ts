@@ -40,6 +40,7 @@ const occurs = {
   'agent.power.wires': ['start', 'reboot'],
   'agent.power.started': ['start', 'reboot'],
   // Between two hosts: test/journeys/hosts.test.ts.
+  'agent.expect.begun': [],
   'agent.migrate.stopped': [],
   'agent.migrate.pushed': [],
   'agent.migrate.left': [],

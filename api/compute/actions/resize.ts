@@ -1,12 +1,15 @@
-/** resize, confirmResize, revertResize: another flavor on the same host; the old one is kept until the user has decided. */
+/** resize, confirmResize, revertResize: another flavor, on the same host or another; the old one is kept until the user has decided. */
 import { z } from 'zod'
-import { Invalid, NotFound } from '../../../core/errors.ts'
+import { Invalid, NotFound, NoValidHost } from '../../../core/errors.ts'
 import type { ServerFlavor } from '../../../core/server.ts'
 import type { Transaction } from '../../../db/connect.ts'
+import { hostNames } from '../../../db/host-names.ts'
+import { hostStatuses } from '../../../db/host-status.ts'
 import { getImage } from '../../../db/images.ts'
+import { recordMove } from '../../../db/moves.ts'
 import { withinQuota } from '../../../db/quotas.ts'
 import { claimResize, recordResize } from '../../../db/resize.ts'
-import { updateServer } from '../../../db/servers.ts'
+import { advance, updateServer } from '../../../db/servers.ts'
 import type { FlavorRow } from '../../../db/tables.ts'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
@@ -62,6 +65,24 @@ async function withinProject(
   if (cores > 0 || ram > 0) await withinQuota(trx, projectId, { instances: 0, cores, ram }, userId)
 }
 
+/**
+ * In place, while the guest runs, where its host has room and takes servers; else the scheduler finds it another one.
+ *
+ * @throws NoValidHost when there is no other host
+ */
+async function staysHere(trx: Transaction, server: Begun, wanted: ServerFlavor): Promise<boolean> {
+  const hosts = await hostNames(trx)
+  const isAlone = hosts.every((name) => name === server.host)
+  if (!isAlone && (await hostStatuses(trx, [server.host])).get(server.host) === 'MAINTENANCE') return false
+  try {
+    await claimResize(trx, server, wanted)
+    return true
+  } catch (error) {
+    if (isAlone || !(error instanceof NoValidHost)) throw error
+    return false
+  }
+}
+
 export const resize: Action = async (call, server) => {
   const { flavorRef, 'OS-DCF:diskConfig': disk } = parseBody(body, call.body).resize
   const { caller, requestId } = call
@@ -70,11 +91,17 @@ export const resize: Action = async (call, server) => {
     checkSize(row.flavor, found)
     await checkImage(trx, call, row, found)
     const wanted = snapshotOf(found)
-    await recordResize(trx, row, { old: row.flavor, new: wanted, userId: caller.userId })
     await withinProject(trx, row, wanted)
-    await claimResize(trx, row, wanted)
     if (disk !== undefined) await updateServer(trx, row.id, { diskConfig: disk })
-    await enqueue(trx, 'server.resize', { serverId: row.id, requestId }, row.host)
+    const payload = { serverId: row.id, requestId }
+    if (await staysHere(trx, row, wanted)) {
+      await recordResize(trx, row, { old: row.flavor, new: wanted, userId: caller.userId })
+      await enqueue(trx, 'server.resize', payload, row.host)
+      return
+    }
+    await recordMove(trx, row, { type: 'resize', wish: null, userId: caller.userId, newFlavor: wanted })
+    await advance(trx, row.id, 'resize_prep', 'resize_migrating')
+    await enqueue(trx, 'schedule.move', payload)
   })
   return { status: 202 }
 }

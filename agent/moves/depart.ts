@@ -1,0 +1,91 @@
+/** At the source: the guest goes off, and its server becomes the target's; the source keeps all until the move is confirmed. */
+import { messageOf, Superseded } from '../../core/errors.ts'
+import { reach } from '../../core/failpoints.ts'
+import type { JobPayload } from '../../core/jobs.ts'
+import type { Server } from '../../core/server.ts'
+import { withEvent } from '../../db/action-events.ts'
+import { releaseClaim } from '../../db/hosts.ts'
+import { handOver, openMove, setMove, type Move } from '../../db/moves.ts'
+import { abandon, findServer } from '../../db/servers.ts'
+import { vifsOf } from '../../db/vifs.ts'
+import { enqueue } from '../../jobs/enqueue.ts'
+import { step } from '../create.ts'
+import type { Host } from '../host.ts'
+import { isWorthAnother } from '../passing.ts'
+import { startGuest } from '../power.ts'
+import { putDisk } from '../save-image.ts'
+import { MoveProgress } from './progress.ts'
+
+/** As an image, on top of the one that the guest was made of. */
+async function push(host: Host, server: Server, move: Move): Promise<string> {
+  const progress = new MoveProgress(host, move)
+  await progress.enter('sync')
+  const { reference } = await putDisk(
+    host,
+    server,
+    { name: `servers/${server.id}`, keepsIdentity: true },
+    {
+      inTurn: (work) => work(),
+      afterCapture: () => Promise.resolve(),
+      onBytes: (bytes) => progress.add(bytes),
+    },
+  )
+  await progress.end()
+  reach(host.config, 'agent.migrate.pushed')
+  return reference
+}
+
+/** Off, its disk where the target finds it, its wires cut: two guests never answer for one address. */
+async function depart(host: Host, server: Server, move: Move, payload: JobPayload<'server.migrate'>): Promise<void> {
+  const { config, db, driver, wires } = host
+  await step(server.id, 'stop', driver.stop(server.id, config.stopGraceSeconds))
+  reach(config, 'agent.migrate.stopped')
+  const carried =
+    move.transport === 'delta' ? {} : { reference: await step(server.id, 'disk', push(host, server, move)) }
+  for (const { portId } of await vifsOf(db, server.id)) await step(server.id, 'wires', wires.unplug(portId))
+  const target = move.targetHost ?? host.name
+  await db.transaction(async (trx) => {
+    await setMove(trx, move.id, { status: 'post-migrating', ...carried })
+    await handOver(trx, server.id, { from: 'resize_migrating', to: 'resize_finish', host: target })
+    await enqueue(trx, 'server.land', payload, target)
+  })
+  reach(config, 'agent.migrate.left')
+}
+
+/** The server is what it was, on the host that it was on. */
+async function stay(host: Host, server: Server, move: Move, error: unknown): Promise<void> {
+  const { db, log, name } = host
+  if (move.wasRunning)
+    await startGuest(host, server.id).catch((left: unknown) =>
+      log.error({ serverId: server.id, err: left }, 'not undone'),
+    )
+  await db.transaction(async (trx) => {
+    await setMove(trx, move.id, { status: 'error' })
+    if (move.targetHost !== null) await releaseClaim(trx, server.id, move.targetHost)
+    await abandon(trx, server.id, 'resize_migrating', { code: 500, message: messageOf(error), details: '', host: name })
+  })
+}
+
+/** At the source. A move whose target is not chosen yet goes to the scheduler again. */
+export async function migrate(host: Host, payload: JobPayload<'server.migrate'>): Promise<void> {
+  const { db, log, name } = host
+  const server = await findServer(db, payload.serverId)
+  if (server?.host !== name || server.taskState !== 'resize_migrating') return
+  const move = await openMove(db, server.id)
+  if (!move) return
+  if (move.status === 'pre-migrating') {
+    await db.transaction((trx) => enqueue(trx, 'schedule.move', payload))
+    return
+  }
+  try {
+    await withEvent(db, payload, { event: 'compute_resize_instance', host: name }, () =>
+      depart(host, server, move, payload),
+    )
+    log.info({ serverId: server.id, target: move.targetHost }, 'guest left')
+  } catch (error) {
+    if (error instanceof Superseded) return
+    if (await isWorthAnother(host, server.id, error)) throw error
+    log.error({ serverId: server.id, err: error }, 'guest did not leave')
+    await stay(host, server, move, error)
+  }
+}
