@@ -6,6 +6,7 @@ import { Client } from './client.ts'
 import { backupCommand } from './backup.ts'
 import { hostCommand } from './host.ts'
 import { imageCommand } from './image.ts'
+import { migrationCommand } from './migration.ts'
 import { poolCommand } from './pool/command.ts'
 import { serverCommand } from './server.ts'
 import { portCommand } from './port.ts'
@@ -16,8 +17,17 @@ const program = new Command('berth').showHelpAfterError('(--help shows how)').ex
 const terminal = {
   client: async () => Client.open(clientSettings()),
   print: (text: string) => void process.stdout.write(text),
+  isLive: process.stdout.isTTY,
 }
-for (const command of [backupCommand, imageCommand, poolCommand, hostCommand, serverCommand, portCommand])
+for (const command of [
+  backupCommand,
+  poolCommand,
+  hostCommand,
+  imageCommand,
+  serverCommand,
+  migrationCommand,
+  portCommand,
+])
   program.addCommand(command(terminal).copyInheritedSettings(program))
 
 try {

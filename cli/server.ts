@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
-import { lastFailure } from './host.ts'
+import { lastFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 
 const server = z.object({

@@ -4,6 +4,8 @@ import type { Client } from './client.ts'
 export interface Terminal {
   readonly client: () => Promise<Client>
   readonly print: (text: string) => void
+  /** whether a person looks on, so that lines may be written over */
+  readonly isLive?: boolean
 }
 
 /** Options of every command that shows something. */

@@ -1,5 +1,6 @@
 /** Moves of servers to other hosts: the record, whose the server is at each step, and the places that are promised meanwhile. */
 import { Superseded } from '../core/errors.ts'
+import type { MoveStatus, Transport, WorkPhase } from '../core/moves.ts'
 import type { Server, ServerFlavor } from '../core/server.ts'
 import { powerStates, type TaskState } from '../core/states.ts'
 import type { Db, Transaction } from './connect.ts'
@@ -8,38 +9,10 @@ import type { ServerMigrationRow } from './tables.ts'
 /** A resize is a move where its new size is found on another host. An evacuation leaves a host that is down. */
 export type MoveType = 'migration' | 'resize' | 'evacuation'
 
-/** Nova's words. A move waits for its target, copies the disk, boots it; it is then confirmed or reverted by its user. */
-export type MoveStatus =
-  | 'pre-migrating'
-  | 'migrating'
-  | 'post-migrating'
-  | 'finished'
-  | 'reverting'
-  | 'confirmed'
-  | 'reverted'
-  | 'done'
-  | 'error'
 const types: readonly MoveType[] = ['migration', 'resize', 'evacuation']
 const open: readonly MoveStatus[] = ['pre-migrating', 'migrating', 'post-migrating', 'finished', 'reverting']
 /** The server is another host's for good. */
 const left: readonly MoveStatus[] = ['confirmed', 'done']
-
-/** How the disk goes: the guest's own files from agent to agent, most of them while it runs, or as an image by the registry. */
-export type Transport = 'delta' | 'registry'
-
-/**
- * What a move is at: how much there is to carry; the target gets the image and the place; the disk goes over while the guest runs, or
- * to the registry; the guest is off, and starts at the target.
- */
-export type WorkPhase = 'estimate' | 'begin' | 'sync' | 'switch'
-/** After the work a move waits for its user's word, and ends. */
-export type MovePhase = WorkPhase | 'confirm' | 'done' | 'rolled back'
-
-export function phaseOf({ status, phase }: Pick<ServerMigrationRow, 'status' | 'phase'>): MovePhase {
-  if (status === 'finished') return 'confirm'
-  if (status === 'confirmed' || status === 'done') return 'done'
-  return ['reverting', 'reverted', 'error'].includes(status) ? 'rolled back' : (phase ?? 'estimate')
-}
 
 /** A move that has not ended. */
 export interface Move extends ServerMigrationRow {

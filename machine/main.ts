@@ -237,6 +237,7 @@ for (const [word, description] of [
   ['server', 'servers: why'],
   ['image', 'images: list, cache, gc, export, import'],
   ['backup', 'backups that are taken by themselves: list, set, remove'],
+  ['migration', 'servers on the move: list, watch'],
   ['port', 'ports: show, and trace from one to another'],
 ] as const)
   program

@@ -1,6 +1,7 @@
 /** How far a move is, told in its record while it goes on. */
 import { messageOf } from '../../core/errors.ts'
-import { tellProgress, type WorkPhase } from '../../db/moves.ts'
+import type { WorkPhase } from '../../core/moves.ts'
+import { tellProgress } from '../../db/moves.ts'
 import type { Host } from '../host.ts'
 
 /** So often at most; each is an UPDATE. */

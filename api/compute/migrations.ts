@@ -1,7 +1,8 @@
 /** /os-migrations: moves and resizes of servers. Source: nova/api/openstack/compute/migrations.py. */
 import { CloudError, Invalid } from '../../core/errors.ts'
+import { phaseOf } from '../../core/moves.ts'
 import { isUuid } from '../../core/uuid.ts'
-import { openMove, phaseOf } from '../../db/moves.ts'
+import { openMove } from '../../db/moves.ts'
 import { isMigration, listMigrations, type MigrationFilter } from '../../db/server-migrations.ts'
 import type { ServerMigrationRow } from '../../db/tables.ts'
 import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'

@@ -4,13 +4,13 @@ import { Unavailable } from '../../core/errors.ts'
 
 const libc = koffi.load('libc.so.6')
 const lgetxattr = libc.func(
-  'ssize_t lgetxattr(const uint8_t *path, const char *name, _Out_ uint8_t *value, size_t size)',
+  'long lgetxattr(const uint8_t *path, const char *name, _Out_ uint8_t *value, ulong size)',
 )
 const lsetxattr = libc.func(
-  'int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, size_t size, int flags)',
+  'int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, ulong size, int flags)',
 )
 const lremovexattr = libc.func('int lremovexattr(const uint8_t *path, const char *name)')
-const llistxattr = libc.func('ssize_t llistxattr(const uint8_t *path, _Out_ uint8_t *list, size_t size)')
+const llistxattr = libc.func('long llistxattr(const uint8_t *path, _Out_ uint8_t *list, ulong size)')
 
 /** XATTR_LIST_MAX of linux/limits.h */
 const mostBytes = 65_536
