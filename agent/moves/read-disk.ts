@@ -69,9 +69,13 @@ export class DistantDisk {
         new Promise<IncomingMessage>((resolve, reject) => {
           const pskCallback = () => ({ psk: this.#key, identity: 'agent' })
           const options = { ...tlsOfLink, method, agent: false, pskCallback, checkServerIdentity: () => undefined }
-          const asked = request(this.#address, options, resolve)
-          const late = setTimeout(() => asked.destroy(new Error('no connection')), connectMs)
-          asked.once('socket', (socket) => socket.once('secureConnect', () => clearTimeout(late)))
+          const asked = request(this.#address, options, (answer) => {
+            clearTimeout(late)
+            resolve(answer)
+          })
+          const late = setTimeout(() => {
+            if (asked.socket?.connecting !== false) asked.destroy(new Error('no connection'))
+          }, connectMs)
           asked.setTimeout(silenceMs, () => asked.destroy(new Error(`silent for ${silenceMs} ms`)))
           asked.once('error', (error) => {
             clearTimeout(late)

@@ -59,8 +59,8 @@ export class LayerDisk implements GuestDisk {
   async list(isLive: boolean): Promise<readonly DiskEntry[]> {
     const fresh = isLive ? Date.now() / 1000 - freshSeconds : Number.POSITIVE_INFINITY
     if (isLive) await execa('sync', ['--file-system', this.#upper], { timeout: syncTimeoutMs })
-    const words = ['.', '!', '-type', 's', '-printf', String.raw`%p\0%y %i %C@ %b\0`]
-    const found = await execa('find', words, {
+    const asked = ['.', '!', '-type', 's', '-printf', String.raw`%p\0%y %i %C@ %b\0`]
+    const found = await execa('find', asked, {
       cwd: this.#upper,
       encoding: 'buffer',
       reject: false,
@@ -68,16 +68,18 @@ export class LayerDisk implements GuestDisk {
     })
     if (found.exitCode !== 0 && !isLive) throw new Unavailable('The disk was not listed.')
     const fields = Buffer.from(found.stdout).toString('latin1').split('\0')
+    const counted = new Set<string>()
     return Array.from({ length: Math.floor(fields.length / 2) }, (_none, index) => {
-      const [path = '', [kind = '', inode = '', changed = '', blocks = '0'] = []] = [
-        fields[2 * index],
-        fields[2 * index + 1]?.split(' '),
-      ]
+      const [path = '', words = ''] = fields.slice(2 * index, 2 * index + 2)
+      const [kind = '', inode = '', changed = '', blocks = '0'] = words.split(' ')
+      // A file of many names is carried once.
+      const isFirst = kind === 'f' && !counted.has(inode)
+      counted.add(inode)
       return {
         path,
         kind,
         stamp: Number(changed) > fresh ? '' : `${inode} ${changed}`,
-        bytes: kind === 'f' ? Number(blocks) * blockBytes : 0,
+        bytes: isFirst ? Number(blocks) * blockBytes : 0,
         isOpaque: kind === 'd' && hasAttribute(this.#at(path), opaque, 'y'),
       }
     })
