@@ -37,6 +37,8 @@ export const failpoints = [
 
   /** the target has an empty container for a guest that still runs at its source */
   'agent.expect.begun',
+  /** another host reads the disk of a guest that still runs here */
+  'agent.disk.read',
   /** the guest is off and is to leave its host */
   'agent.migrate.stopped',
   /** its disk is in the registry */

@@ -24,6 +24,25 @@ export type DiskPart =
   | { readonly kind: 'these'; readonly paths: readonly string[] }
 
 /**
+ * What is not, or not surely, as it was in an earlier listing, in the order of the later one. A directory in which a file is made anew
+ * gets a new time by that: it is carried with it.
+ *
+ * @param earlier path -> stamp
+ */
+export function changedSince(
+  earlier: ReadonlyMap<string, string>,
+  entries: readonly DiskEntry[],
+): readonly DiskEntry[] {
+  const wanted = new Set<string>()
+  for (const { path, stamp } of entries) {
+    if (stamp !== '' && earlier.get(path) === stamp) continue
+    wanted.add(path)
+    if (path !== '.') wanted.add(path.slice(0, path.lastIndexOf('/')))
+  }
+  return entries.filter(({ path }) => wanted.has(path))
+}
+
+/**
  * The writable layer of a guest. Owners, modes, times, extended attributes, capabilities, lists of access, holes, hard links, whiteouts
  * and opaque directories are carried; ids are those inside the guest, so both hosts may give them to users of their own.
  */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CloudError, messageOf, PartSilent, Unavailable } from '../../core/errors.ts'
-import type { DiskEntry, DiskPart, GuestDisk } from '../../driver/disk.ts'
+import { changedSince, type DiskEntry, type DiskPart, type GuestDisk } from '../../driver/disk.ts'
 import type { MoveProgress } from './progress.ts'
 import { listingShape, type DistantDisk, type Listing } from './read-disk.ts'
 
@@ -44,11 +44,6 @@ export async function arrivedAt(path: string): Promise<Arrived | null> {
 
 export async function forgetArrived(home: string, serverId: string): Promise<void> {
   for (const end of ['', '.new']) await rm(`${arrivedFile(home, serverId)}${end}`, { force: true })
-}
-
-/** In a listing, what is not as it arrived. */
-function changedSince(arrived: Arrived, entries: readonly DiskEntry[]): readonly DiskEntry[] {
-  return entries.filter(({ path, stamp }) => stamp === '' || arrived.get(path) !== stamp)
 }
 
 export function bytesIn(entries: readonly DiskEntry[]): number {

@@ -5,6 +5,7 @@ import { json } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
 import { messageOf } from '../../core/errors.ts'
+import { reach } from '../../core/failpoints.ts'
 import type { Host } from '../host.ts'
 import { keyOfLink, tlsOfLink } from './link.ts'
 
@@ -19,7 +20,7 @@ const part = z.discriminatedUnion('kind', [
 const marginSeconds = 1
 
 /** GET: the listing. POST: an archive of the part that the body names. */
-async function answer({ driver }: Host, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer({ config, driver }: Host, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const [, serverId] = path.exec(request.url ?? '') ?? []
   const [disk, guest] =
     serverId === undefined ? [null, null] : await Promise.all([driver.disk(serverId), driver.inspect(serverId)])
@@ -35,7 +36,8 @@ async function answer({ driver }: Host, request: IncomingMessage, response: Serv
     return
   }
   const wanted = part.parse(await json(request))
-  response.writeHead(200, { 'content-type': 'application/x-tar' })
+  response.writeHead(200, { 'content-type': 'application/x-tar' }).flushHeaders()
+  reach(config, 'agent.disk.read')
   await pipeline(disk.read(wanted), response)
 }
 

@@ -107,7 +107,14 @@ export class LayerDisk implements GuestDisk {
   }
 
   async write(archive: Readable): Promise<void> {
-    const tar = this.#run(['tar', '--extract', '--preserve-permissions', '--same-owner', ...attributes])
+    const tar = this.#run([
+      'tar',
+      '--extract',
+      '--preserve-permissions',
+      '--same-owner',
+      '--delay-directory-restore',
+      ...attributes,
+    ])
     // What broke the stream is told by tar, which ended, or by the stream itself.
     const fed = pipeline(archive, tar.stdin).then(
       () => null,

@@ -3,9 +3,7 @@ import koffi from 'koffi'
 import { Unavailable } from '../../core/errors.ts'
 
 const libc = koffi.load('libc.so.6')
-const lgetxattr = libc.func(
-  'long lgetxattr(const uint8_t *path, const char *name, _Out_ uint8_t *value, ulong size)',
-)
+const lgetxattr = libc.func('long lgetxattr(const uint8_t *path, const char *name, _Out_ uint8_t *value, ulong size)')
 const lsetxattr = libc.func(
   'int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, ulong size, int flags)',
 )

@@ -41,6 +41,7 @@ const occurs = {
   'agent.power.started': ['start', 'reboot'],
   // Between two hosts: test/journeys/hosts.test.ts.
   'agent.expect.begun': [],
+  'agent.disk.read': [],
   'agent.migrate.stopped': [],
   'agent.migrate.pushed': [],
   'agent.migrate.left': [],

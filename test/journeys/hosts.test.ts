@@ -2,11 +2,13 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { execa } from 'execa'
 import { z } from 'zod'
 import { ask } from '../../machine/supervisor-protocol.ts'
 import { hostsBeside } from '../../machine/hosts.ts'
 import type { Site } from '../../machine/parts/part.ts'
 import { up } from '../../machine/up.ts'
+import { pidOf, specOf } from '../faults/services.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { record } from '../faults/record.ts'
 import { Client } from './client.ts'
@@ -27,20 +29,27 @@ beforeAll(async () => {
   const keyFile = join(cloud.site.layout.home, 'tmp', 'hosts.pub')
   writeFileSync(keyFile, cloud.publicKey)
   await client.run('keypair', 'create', '--public-key', keyFile, 'hosts')
+  const size = ['--vcpus', '1', '--ram', '512', '--disk', '1']
+  await client.run('flavor', 'create', ...size, '--property', 'berth:transport=registry', 'by.registry')
 }, 600_000)
 afterAll(async () => {
   const names = (await client.run('server', 'list', '-f', 'value', '-c', 'Name')).split('\n').filter(Boolean)
   if (names.length > 0) await client.run('server', 'delete', '--wait', ...names)
   await client.try('keypair', 'delete', 'hosts')
+  await client.try('flavor', 'delete', 'by.registry')
   expect(await cloud.audit()).toEqual([])
   // The other journeys have the machine as one host again.
   await up(cloud.site.config, { hello: false, hosts: 1 })
   expect(existsSync(second.layout.home)).toBe(false)
 }, 300_000)
 
+async function berth(...words: readonly string[]): Promise<string> {
+  return await new Client(cloud, { command: 'berth' }).run(...words)
+}
+
 /** @returns its address */
-async function create(name: string, host: string): Promise<string> {
-  const words = ['--image', 'debian-12-small', '--flavor', 'm1.tiny', '--key-name', 'hosts', '--network', 'private']
+async function create(name: string, host: string, flavor = 'm1.tiny'): Promise<string> {
+  const words = ['--image', 'debian-12-small', '--flavor', flavor, '--key-name', 'hosts', '--network', 'private']
   await client.run('--os-compute-api-version', '2.74', 'server', 'create', ...words, '--host', host, '--wait', name)
   const shown = await client.value('addresses', 'server', 'show', name)
   return shown.replace(/^.*?(\d+\.\d+\.\d+\.\d+).*$/s, '$1')
@@ -62,8 +71,23 @@ async function said(address: string, command: string): Promise<string> {
   return await until(async () => await client.ssh(address, command), { timeoutMs: 60_000 })
 }
 
-const identity =
+const data =
   'cat /root/data /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id; hostname; cat /sys/class/net/eth0/address'
+
+/** Names, kinds, owners, modes, times to the nanosecond, contents, holes and links of all that the test made, and what makes it this machine. */
+const identity = [
+  data,
+  "cd /srv && find . -printf '%P %y %m %U %G %s %T@ %n %l\\n' | sort | sha256sum",
+  'find /srv -type f -print0 | sort -z | xargs -0 -r sha256sum | sha256sum; ls -A /etc/skel; ls /etc/issue 2>&1',
+].join('; ')
+
+/** Files of every kind, a directory of the image that is another now, and a file of it that is gone. */
+const everyKind = [
+  'echo precious > /root/data; cd /srv; mkdir -p deep/er; printf one > one; chown 33:33 one; chmod 4750 one; ln one two',
+  'touch -d "2001-02-03 04:05:06.123456789" one; ln -s /etc/passwd link; mkfifo pipe; truncate -s 20M hole',
+  'printf x | dd of=hole bs=1 seek=9M conv=notrunc 2>/dev/null; head -c 3000000 /dev/urandom > deep/er/bytes',
+  'rm /etc/issue; rm -r /etc/skel; mkdir /etc/skel; touch /etc/skel/new; chmod 0500 deep; sync',
+].join('; ')
 
 test('servers on two hosts reach each other, and the machine reaches both', async () => {
   const [here, there] = [await create('here', first()), await create('there', other())]
@@ -76,9 +100,10 @@ test('a server moves with its address, its data and its identity, and back when 
     /^.*?(\d+\.\d+\.\d+\.\d+).*$/s,
     '$1',
   )
-  await said(address, 'echo precious > /root/data; sync')
+  await said(address, everyKind)
   const before = await said(address, identity)
   await client.run('server', 'migrate', '--wait', 'there')
+  expect(await berth('migration', 'list')).toMatch(/there +migration .* finished +confirm/)
   expect(await of('there')).toBe(`${first()} VERIFY_RESIZE`)
   expect(await said(address, identity)).toBe(before)
   await client.run('server', 'migration', 'revert', 'there')
@@ -99,15 +124,76 @@ test('an unknown host, and the own one, are refused by name', async () => {
   expect(await of('here')).toBe(`${first()} ACTIVE`)
 }, 60_000)
 
-const points = ['agent.migrate.pushed', 'agent.land.built', 'agent.migrate.stopped', 'agent.migrate.left']
+test('a size that its host has no place for is found on another one, and given back with a revert', async () => {
+  const address = await create('grows', other())
+  await said(address, everyKind)
+  const before = await said(address, identity)
+  await berth('host', 'maintenance', other())
+  const memory = "awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo"
+  await client.run('server', 'resize', '--flavor', 'm1.small', '--wait', 'grows')
+  await becomes('grows', `${first()} VERIFY_RESIZE`)
+  expect(await said(address, `${identity}; ${memory}`)).toBe(`${before}\n2048`)
+  await client.run('server', 'resize', 'revert', 'grows')
+  await becomes('grows', `${other()} ACTIVE`)
+  expect(await said(address, `${identity}; ${memory}`)).toBe(`${before}\n512`)
+  expect(await client.value('flavor', 'server', 'show', 'grows')).toContain('m1.tiny')
+  await client.run('server', 'resize', '--flavor', 'm1.small', '--wait', 'grows')
+  await becomes('grows', `${first()} VERIFY_RESIZE`)
+  await client.run('server', 'resize', 'confirm', 'grows')
+  await becomes('grows', `${first()} ACTIVE`)
+  expect(await client.value('flavor', 'server', 'show', 'grows')).toContain('m1.small')
+  await berth('host', 'enable', other())
+  await client.run('server', 'delete', '--wait', 'grows')
+}, 300_000)
+
+async function guestsOn({ layout }: Site, name: string): Promise<string> {
+  const id = await client.value('id', 'server', 'show', name)
+  const socket = `unix://${join(layout.run, 'docker.sock')}`
+  const { stdout } = await execa('docker', [
+    '-H',
+    socket,
+    'ps',
+    '--all',
+    '--quiet',
+    '--filter',
+    `label=berth.server=${id}`,
+  ])
+  return stdout
+}
+
+test('what a deleted server kept at its source goes with it', async () => {
+  await create('leaves', other())
+  await client.run('server', 'migrate', '--wait', 'leaves')
+  expect(await guestsOn(second, 'leaves')).not.toBe('')
+  const id = await client.value('id', 'server', 'show', 'leaves')
+  await client.run('server', 'delete', '--wait', 'leaves')
+  const socket = `unix://${join(second.layout.run, 'docker.sock')}`
+  const left = ['-H', socket, 'ps', '--all', '--quiet', '--filter', `label=berth.server=${id}`]
+  // The sweep would take longer.
+  await until(async () => (await execa('docker', left)).stdout === '', { timeoutMs: 15_000 })
+}, 120_000)
+
+const isFull = process.env.BERTH_TEST_FAULTS === 'full'
+const delta = [
+  'agent.disk.read',
+  'agent.migrate.left',
+  'agent.expect.begun',
+  'agent.migrate.stopped',
+  'agent.land.built',
+]
+const registry = ['agent.migrate.pushed', 'agent.migrate.stopped', 'agent.migrate.left', 'agent.land.built']
+const points = [
+  ...delta.slice(0, isFull ? 9 : 2).map((point) => ['m1.tiny', point] as const),
+  ...registry.slice(0, isFull ? 9 : 1).map((point) => ['by.registry', point] as const),
+]
 
 /** All of them where there is time: ./berth test faults. */
-test.each(process.env.BERTH_TEST_FAULTS === 'full' ? points : points.slice(0, 2))(
-  'a move is ended although an agent is killed at %s',
-  async (point) => {
-    const address = await create('moved', other())
+test.each(points)(
+  'a move of a server of flavor %s is ended although an agent is killed at %s',
+  async (flavor, point) => {
+    const address = await create('moved', other(), flavor)
     await said(address, 'echo precious > /root/data; sync')
-    const before = await said(address, identity)
+    const before = await said(address, data)
     const directory = join(cloud.site.layout.home, 'tmp', 'failpoints')
     mkdirSync(directory, { recursive: true })
     writeFileSync(join(directory, point), '')
@@ -116,7 +202,7 @@ test.each(process.env.BERTH_TEST_FAULTS === 'full' ? points : points.slice(0, 2)
     await becomes('moved', `${first()} VERIFY_RESIZE`)
     const healMs = performance.now() - started
     expect(existsSync(join(directory, point))).toBe(false)
-    expect(await said(address, identity)).toBe(before)
+    expect(await said(address, data)).toBe(before)
     await client.run('server', 'migration', 'confirm', 'moved')
     await becomes('moved', `${first()} ACTIVE`)
     await client.run('server', 'delete', '--wait', 'moved')
@@ -126,6 +212,22 @@ test.each(process.env.BERTH_TEST_FAULTS === 'full' ? points : points.slice(0, 2)
   },
   240_000,
 )
+
+test('without the registry a move by it leaves the server where it is, and the next one goes', async () => {
+  const address = await create('stays', other(), 'by.registry')
+  await said(address, 'echo precious > /root/data; sync')
+  const part = await specOf(cloud, 'registry')
+  await ask(cloud.site.layout.supervisorSocket, { op: 'stop', name: 'registry' })
+  await client.try('server', 'migrate', '--wait', 'stays')
+  await becomes('stays', `${other()} ACTIVE`)
+  expect(await said(address, 'cat /root/data')).toBe('precious')
+  await ask(cloud.site.layout.supervisorSocket, { op: 'start', part })
+  await until(() => pidOf(cloud, 'registry'), { timeoutMs: 30_000 })
+  await client.run('server', 'migrate', '--wait', 'stays')
+  await becomes('stays', `${first()} VERIFY_RESIZE`)
+  expect(await said(address, 'cat /root/data')).toBe('precious')
+  await client.run('server', 'delete', '--wait', 'stays')
+}, 300_000)
 
 test('a server of a host that is down is built anew with its address; the old host does not bring it back', async () => {
   const address = await create('lost', other())

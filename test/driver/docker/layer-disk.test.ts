@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import Docker from 'dockerode'
 import { execa } from 'execa'
 import { z } from 'zod'
-import type { DiskEntry, DiskPart, GuestDisk } from '../../../driver/disk.ts'
+import { changedSince, type DiskEntry, type DiskPart, type GuestDisk } from '../../../driver/disk.ts'
 import { setAttribute } from '../../../driver/docker/xattr.ts'
 import { DockerSite } from './site.ts'
 
@@ -66,8 +66,7 @@ async function carry(from: Subject, to: Subject, part: DiskPart): Promise<void> 
 }
 
 function changed(before: readonly DiskEntry[], now: readonly DiskEntry[]): readonly string[] {
-  const stamps = new Map(before.map(({ path, stamp }) => [path, stamp]))
-  return now.filter(({ path, stamp }) => stamp === '' || stamps.get(path) !== stamp).map(({ path }) => path)
+  return changedSince(new Map(before.map(({ path, stamp }) => [path, stamp])), now).map(({ path }) => path)
 }
 
 /** The guest is off: what changed since `before` goes over. @returns how many files that were */
