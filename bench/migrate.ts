@@ -1,6 +1,6 @@
 /**
  * A server's move to another host and back: how long nobody answers, beside the same by hand in the same run: docker stop, commit, push,
- * pull, run. Needs a cloud of two hosts: ./berth up --hosts 2. usage: migrate [MiB of changes ...]
+ * pull, run. By both transports. Needs a cloud of two hosts: ./berth up --hosts 2. usage: migrate [MiB of changes ...]
  */
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
@@ -18,7 +18,8 @@ import { cloud as openCloud, databaseUrl, dockerClient, site } from './site.ts'
 const image = 'debian-12-small'
 const rounds = 3
 const given = process.argv.slice(2).map(Number)
-const sizes = given.length > 0 ? given : [0, 100]
+const sizes = given.length > 0 ? given : [0, 100, 1024]
+const transports = ['delta', 'registry'] as const
 const here = site()
 const client = await dockerClient()
 const [second] = hostsBeside(here)
@@ -66,12 +67,32 @@ async function reaches(cloud: Cloud, id: string, status: string): Promise<void> 
   while ((await cloud.server(id)).status !== status) await sleep(50)
 }
 
+function flavorOf(transport: string): string {
+  return `bench-${transport}`
+}
+
+/** Flavors that say by which transport their servers move. */
+async function withFlavors(work: () => Promise<void>): Promise<void> {
+  const db = connectDb(await databaseUrl('berth'), { size: 1, name: 'bench' })
+  const size = { vcpus: 1, memoryMiB: 512, diskGiB: 2 }
+  try {
+    for (const transport of transports) {
+      const extraSpecs = { 'berth:transport': transport }
+      await db('flavors').insert({ id: randomUUID(), name: flavorOf(transport), ...size, extraSpecs })
+    }
+    await work()
+  } finally {
+    await db('flavors').whereIn('name', transports.map(flavorOf)).delete()
+    await db.destroy()
+  }
+}
+
 /** Our way. @returns milliseconds that nobody answered */
-async function ours(cloud: Cloud, mebibytes: number): Promise<number> {
+async function ours(cloud: Cloud, mebibytes: number, transport: (typeof transports)[number]): Promise<number> {
   const wanted = {
     name: `bench-${randomUUID()}`,
     image,
-    flavor: 'm1.tiny',
+    flavor: flavorOf(transport),
     network: here.config.networkName,
     key: 'berth',
   }
@@ -127,18 +148,25 @@ async function reference(): Promise<string> {
   }
 }
 
-const cloud = await openCloud()
-const base = await reference()
-await ours(cloud, 0)
-for (const mebibytes of sizes) {
-  const [silent, floor]: [number[], number[]] = [[], []]
+async function measure(cloud: Cloud, other: Site, base: string, mebibytes: number): Promise<void> {
+  const floor: number[] = []
+  const silent: Record<(typeof transports)[number], number[]> = { delta: [], registry: [] }
   for (let round = 0; round < rounds; round += 1) {
-    floor.push(await byHand(second, base, mebibytes))
-    silent.push(await ours(cloud, mebibytes))
+    floor.push(await byHand(other, base, mebibytes))
+    for (const transport of transports) silent[transport].push(await ours(cloud, mebibytes, transport))
   }
   print({
-    [`silent_${mebibytes}_mib_ms`]: median(silent),
     [`by_hand_${mebibytes}_mib_ms`]: median(floor),
-    [`ratio_${mebibytes}_mib`]: median(silent) / median(floor),
+    [`delta_${mebibytes}_mib_ms`]: median(silent.delta),
+    [`registry_${mebibytes}_mib_ms`]: median(silent.registry),
+    [`registry_${mebibytes}_mib_ratio`]: median(silent.registry) / median(floor),
   })
 }
+
+const cloud = await openCloud()
+const base = await reference()
+const other = second
+await withFlavors(async () => {
+  await ours(cloud, 0, 'delta')
+  for (const mebibytes of sizes) await measure(cloud, other, base, mebibytes)
+})

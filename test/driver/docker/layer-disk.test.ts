@@ -95,8 +95,11 @@ test('all kinds of files arrive as they are, and so do changes made meanwhile', 
   await run(from, everyKind)
   // The guest's root may set these itself; the small image has no program for it.
   setAttribute(join(from.upper, 'srv/one'), 'user.note', 'kept')
-  const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex').toString('latin1')
-  setAttribute(join(from.upper, 'srv/deep/er/bytes'), 'security.capability', capability)
+  const owner = Buffer.alloc(4)
+  owner.writeUInt32LE((await site.driver.capacity()).guestRootUid)
+  // Of the third kind, for the root of one user namespace: linux/capability.h, vfs_ns_cap_data.
+  const capability = Buffer.from('0100000300200000000000000000000000000000', 'hex').toString('latin1')
+  setAttribute(join(from.upper, 'srv/deep/er/bytes'), 'security.capability', capability + owner.toString('latin1'))
 
   const first = await from.disk.list(true)
   await carry(from, to, { kind: 'all' })
