@@ -53,7 +53,7 @@ async function run({ serverId }: Subject, script: string): Promise<void> {
 /** Of every name, owner, mode, time, content, attribute, hole and link, as the guest has them, and of what overlayfs marked. */
 async function hash({ upper, userns, disk }: Subject): Promise<string> {
   const names = ['--sort=name', '--format=posix', '--pax-option=delete=atime,delete=ctime,exthdr.name=%d/x/%f']
-  const kept = ['--numeric-owner', '--sparse', '--acls', '--xattrs', '--xattrs-include=*']
+  const kept = ['--numeric-owner', '--sparse', '--sparse-version=0.0', '--acls', '--xattrs', '--xattrs-include=*']
   const tar = ['tar', '--create', ...names, ...kept, '.']
   const [program = '', ...words] = userns === null ? tar : ['nsenter', `--user=${userns}`, ...tar]
   const { stdout } = await execa(program, words, { cwd: upper, encoding: 'buffer', maxBuffer: 400_000_000 })
