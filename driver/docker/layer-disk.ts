@@ -115,7 +115,8 @@ export class LayerDisk implements GuestDisk {
       '--delay-directory-restore',
       ...attributes,
     ])
-    // What broke the stream is told by tar, which ended, or by the stream itself.
+    let isWhole = false
+    archive.once('end', () => (isWhole = true))
     const fed = pipeline(archive, tar.stdin).then(
       () => null,
       (error: unknown) => error,
@@ -123,10 +124,11 @@ export class LayerDisk implements GuestDisk {
     tar.stdout.resume()
     const { exitCode, stderr } = await tar
     const broken = await fed
-    if (exitCode !== 0 && stderr !== '' && !/Unexpected EOF/.test(stderr))
+    // A tar that has read all may be gone before its end of the pipe was seen to close: that is none of its failures.
+    if (exitCode === 0 && isWhole) return
+    if (exitCode !== 0 && !/Unexpected EOF|^$/.test(stderr))
       throw new Unavailable(`The disk was not written: ${stderr.slice(-500)}`, { cause: broken })
-    if (broken !== null) throw broken
-    if (exitCode !== 0) throw new Unavailable(`The disk was not written: ${stderr.slice(-500)}`)
+    throw broken instanceof Error ? broken : new Unavailable('The disk was not written: it broke off.')
   }
 
   async clear(entries: readonly DiskEntry[], changed: ReadonlySet<string>): Promise<void> {
