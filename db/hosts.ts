@@ -16,8 +16,8 @@ export interface HostReport extends HostLimits {
   readonly traits: Readonly<Record<string, unknown>>
   readonly agentUrl: string
   readonly agentToken: string
-  /** host:port at which other agents read the disks of its guests */
-  readonly diskAddress: string
+  /** host:port at which other agents read the disks of its guests; absent = nowhere */
+  readonly diskAddress?: string
 }
 
 /** The limits that count: those of the agent's settings, but where an operator has set others. */

@@ -107,16 +107,10 @@ export class LayerDisk implements GuestDisk {
   }
 
   async write(archive: Readable): Promise<void> {
-    const tar = this.#run([
-      'tar',
-      '--extract',
-      '--preserve-permissions',
-      '--same-owner',
-      '--delay-directory-restore',
-      ...attributes,
-    ])
-    let isWhole = false
-    archive.once('end', () => (isWhole = true))
+    // Tar may end before its input does: the rest is heard, so that only a broken stream is one.
+    const patient = ['sh', '-c', 'tar "$@"; code=$?; cat > /dev/null; exit "$code"', 'sh']
+    const words = ['--extract', '--preserve-permissions', '--same-owner', '--delay-directory-restore', ...attributes]
+    const tar = this.#run([...patient, ...words])
     const fed = pipeline(archive, tar.stdin).then(
       () => null,
       (error: unknown) => error,
@@ -124,11 +118,10 @@ export class LayerDisk implements GuestDisk {
     tar.stdout.resume()
     const { exitCode, stderr } = await tar
     const broken = await fed
-    // A tar that has read all may be gone before its end of the pipe was seen to close: that is none of its failures.
-    if (exitCode === 0 && isWhole) return
-    if (exitCode !== 0 && !/Unexpected EOF|^$/.test(stderr))
+    if (exitCode !== 0 && stderr !== '' && !stderr.includes('Unexpected EOF'))
       throw new Unavailable(`The disk was not written: ${stderr.slice(-500)}`, { cause: broken })
-    throw broken instanceof Error ? broken : new Unavailable('The disk was not written: it broke off.')
+    if (broken !== null) throw broken instanceof Error ? broken : new Unavailable('The disk was not written.')
+    if (exitCode !== 0) throw new Unavailable('The disk was not written: it broke off.')
   }
 
   async clear(entries: readonly DiskEntry[], changed: ReadonlySet<string>): Promise<void> {
