@@ -74,11 +74,11 @@ export async function hasLeft(db: Db, serverId: string, host: string): Promise<b
 
 /** Servers on the move from this host or to it: it may keep a guest of theirs, for a revert, or before they are its own. */
 export async function serversMoving(db: Db, host: string): Promise<ReadonlySet<string>> {
-  const ids = await movesOf(db)
+  const rows = await movesOf(db)
     .whereIn('status', [...open])
     .where((at) => void at.where('sourceHost', host).orWhere('targetHost', host))
-    .pluck('serverId')
-  return new Set(ids)
+    .select('serverId')
+  return new Set(rows.map(({ serverId }) => serverId))
 }
 
 /** The other host that an open move of the server concerns, if any: what it keeps goes with the server. */
