@@ -18,6 +18,7 @@ import { identityRoutes } from './identity/routes.ts'
 import { imageRoutes } from './image/routes.ts'
 import { ipamRoutes } from './ipam/routes.ts'
 import { networkRoutes } from './network/routes.ts'
+import { Keystone } from './keystone.ts'
 import { placementRoutes } from './placement/routes.ts'
 import { routerOf, rootOf, type Cloud, type Route } from './route.ts'
 
@@ -91,7 +92,10 @@ function faultHandler({ log, config }: Cloud, { writeFault }: Facade): ErrorRequ
     const fault = faultOf(error)
     const { requestId }: { requestId?: unknown } = response.locals
     if (fault.status >= 500) log.error({ requestId, err: error }, 'request failed')
-    if (fault.status === 401) response.set('WWW-Authenticate', `Keystone uri="${rootOf(request, config)}/identity"`)
+    if (fault.status === 401) {
+      const uri = config.identity.keystone ?? `${rootOf(request, config)}/identity`
+      response.set('WWW-Authenticate', `Keystone uri="${uri}"`)
+    }
     if (error instanceof TooManyAttempts) response.set('Retry-After', String(error.retryAfterSeconds))
     const { contentType, body } = writeFault(fault, request.get('accept') ?? '')
     response.status(fault.status).set('Content-Type', contentType).end(body)
@@ -107,13 +111,20 @@ export function createApp(cloud: Cloud): Express {
     .set('strict routing', true)
     .set('trust proxy', [...cloud.config.trustedProxies])
   app.use(track(cloud))
+  const serving = { ...cloud, keystone: Keystone.of(cloud.db, cloud.config) }
   for (const facade of facades) {
+    const isElsewhere = facade.at === '/identity' && serving.keystone !== null
     app.use(
       facade.at,
       express.json({ limit: largestBody, strict: false, type: [...jsonTypes] }),
-      routerOf(cloud, facade.routes, facade),
+      routerOf(serving, isElsewhere ? [] : facade.routes, facade),
       () => {
-        throw new HttpFault(404, 'The resource could not be found.')
+        throw new HttpFault(
+          404,
+          isElsewhere
+            ? `The identity service of this cloud is at ${cloud.config.identity.keystone ?? ''}`
+            : 'The resource could not be found.',
+        )
       },
       faultHandler(cloud, facade),
     )

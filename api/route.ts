@@ -11,6 +11,7 @@ import { allowByRules } from './access-rules.ts'
 import { authenticate } from './auth.ts'
 import type { Caller } from './caller.ts'
 import { HttpFault } from './faults.ts'
+import type { Keystone } from './keystone.ts'
 import { highest, lowest, minorOf, negotiate, versionHeaders, type Microversion } from './microversion.ts'
 import { allow, type Rule } from './policy.ts'
 
@@ -22,8 +23,14 @@ export interface Cloud {
   readonly log: Logger
 }
 
+/** A cloud that answers. */
+export interface Serving extends Cloud {
+  /** in place of our own identity; null = identity is our own */
+  readonly keystone: Keystone | null
+}
+
 /** One request, of anybody. */
-export interface OpenCall extends Cloud {
+export interface OpenCall extends Serving {
   readonly requestId: string
   /** such as 'http://10.0.0.1:8774': what links in replies begin with */
   readonly root: string
@@ -76,7 +83,8 @@ export type Route = OpenRoute | GuardedRoute
 /** What a request carries from the first middleware to the last. */
 const localsSchema = z.object({ requestId: z.string() })
 
-function hasVersion(place: Place, version: Microversion): boolean {
+/** Whether a route is there at a version. */
+export function hasVersion(place: Place, version: Microversion): boolean {
   return (
     version >= (place.since ? minorOf(place.since) : lowest) &&
     version < (place.until ? minorOf(place.until) : highest + 1)
@@ -91,7 +99,7 @@ export function rootOf(request: Request, config: Config): string {
   return config.publicUrl === null && plainHost.test(host) ? `http://${host}` : publicUrl(config).replace(/\/$/, '')
 }
 
-function openCall(cloud: Cloud, request: Request, response: Response, version: Microversion): OpenCall {
+function openCall(cloud: Serving, request: Request, response: Response, version: Microversion): OpenCall {
   const url = new URL(request.originalUrl, 'http://api')
   return {
     ...cloud,
@@ -119,7 +127,7 @@ async function send(response: Response, { status, body, headers }: Reply): Promi
 
 async function answer(route: Route, call: OpenCall, response: Response): Promise<Reply> {
   if (route.open) return await route.run(call)
-  const caller = await authenticate(call.db, call.header('x-auth-token'))
+  const caller = await authenticate(call, call.header('x-auth-token'))
   response.locals.userId = caller.userId
   response.locals.projectId = caller.projectId
   allowByRules(caller.accessRules, { method: route.method.toUpperCase(), path: call.path })
@@ -127,7 +135,7 @@ async function answer(route: Route, call: OpenCall, response: Response): Promise
   return await route.run({ ...call, caller })
 }
 
-function handler(cloud: Cloud, route: Route, versionOf: (request: Request) => Microversion) {
+function handler(cloud: Serving, route: Route, versionOf: (request: Request) => Microversion) {
   return async (request: Request, response: Response, next: NextFunction): Promise<void> => {
     const version = versionOf(request)
     if (!hasVersion(route, version)) {
@@ -154,7 +162,7 @@ function wrongMethod(places: readonly Place[], versionOf: (request: Request) => 
  * @param versioned whether requests name a compute microversion
  */
 export function routerOf(
-  cloud: Cloud,
+  cloud: Serving,
   routes: readonly Route[],
   { versioned }: { readonly versioned: boolean },
 ): Router {

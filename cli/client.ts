@@ -21,6 +21,22 @@ function reasonIn(text: string): string {
   }
 }
 
+const catalogue = z.object({
+  token: z.object({
+    catalog: z.array(
+      z.object({ type: z.string(), endpoints: z.array(z.object({ interface: z.string(), url: z.string() })) }),
+    ),
+  }),
+})
+
+/** Where the cloud is, as an identity service that is not the cloud's own tells. @throws Unavailable when it does not */
+function rootIn(body: unknown, authUrl: string): string {
+  const { catalog } = catalogue.parse(body).token
+  const compute = catalog.find(({ type }) => type === 'compute')?.endpoints.find((one) => one.interface === 'public')
+  if (!compute) throw new Unavailable(`The catalogue of ${authUrl} names no public endpoint of compute.`)
+  return compute.url.replace(/\/compute(\/v2(\.1)?)?\/?$/, '')
+}
+
 export interface Asked<T> {
   readonly shape: z.ZodType<T>
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -56,7 +72,8 @@ export class Client {
     })
     const token = response.headers.get('x-subject-token')
     if (token === null) throw new Unavailable(`log-in at ${authUrl} failed: ${reasonIn(await response.text())}`)
-    return new Client(authUrl.replace(/\/identity\/v3\/?$/, ''), token)
+    const own = /^(.*)\/identity\/v3\/?$/.exec(authUrl)?.[1]
+    return new Client(own ?? rootIn(await response.json(), authUrl), token)
   }
 
   /** @throws CloudError with the service's own sentence */

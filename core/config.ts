@@ -89,6 +89,13 @@ export function loadConfig(environment: Environment = process.env): Config {
   throw new Invalid(`${source}: ${unknown}`)
 }
 
+/** Where clients log in: an external Keystone, or our own identity. With its version. */
+export function identityUrl(config: Config): string {
+  const { keystone } = config.identity
+  if (keystone === null) return `${publicUrl(config)}/identity/v3`
+  return `${keystone.replace(/\/+$/, '').replace(/\/v3$/, '')}/v3`
+}
+
 /** The URL that the catalogue gives to clients. */
 export function publicUrl(config: Config): string {
   return config.publicUrl ?? `http://${config.listenAddress}:${String(config.apiPort)}`

@@ -1,6 +1,6 @@
 /** What the launcher says to its own cloud, as any client would: over HTTP. */
 import { z } from 'zod'
-import { publicUrl, type Config } from '../core/config.ts'
+import { identityUrl, publicUrl, type Config } from '../core/config.ts'
 import { CloudError, NotFound, Unavailable } from '../core/errors.ts'
 
 const server = z.object({
@@ -43,7 +43,7 @@ export class Cloud {
         scope: { project: { name: 'admin', domain: { id: 'default' } } },
       },
     }
-    const response = await fetch(`${url}/identity/v3/auth/tokens`, {
+    const response = await fetch(`${identityUrl(config)}/auth/tokens`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -51,7 +51,7 @@ export class Cloud {
     })
     const token = response.headers.get('x-subject-token')
     if (response.status !== 201 || token === null)
-      throw new Unavailable(`log-in at ${url} failed: ${response.status} ${await response.text()}`)
+      throw new Unavailable(`log-in at ${identityUrl(config)} failed: ${response.status} ${await response.text()}`)
     return new Cloud(url, token)
   }
 

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { publicUrl } from '../core/config.ts'
+import { identityUrl } from '../core/config.ts'
 import type { Site } from './parts/part.ts'
 import { adminPassword, sshKeyPath } from './secrets.ts'
 
@@ -10,7 +10,7 @@ import { adminPassword, sshKeyPath } from './secrets.ts'
 export async function clientVariables(site: Site): Promise<Readonly<Record<string, string>>> {
   const { config } = site
   return {
-    OS_AUTH_URL: `${publicUrl(config)}/identity/v3`,
+    OS_AUTH_URL: identityUrl(config),
     OS_USERNAME: 'admin',
     OS_PASSWORD: await adminPassword(site),
     OS_PROJECT_NAME: 'admin',
@@ -32,7 +32,7 @@ export async function shellExports(site: Site): Promise<string> {
 export async function writeCloudsYaml(site: Site): Promise<string> {
   const { config, layout } = site
   const auth = {
-    auth_url: `${publicUrl(config)}/identity/v3`,
+    auth_url: identityUrl(config),
     username: 'admin',
     password: await adminPassword(site),
     project_name: 'admin',

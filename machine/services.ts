@@ -62,6 +62,12 @@ export function registrySettings({ access, mirrors }: FoundRegistry): Partial<Co
   }
 }
 
+/** As the reader of settings takes it: lists with commas, all else that is no word as JSON. */
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',')
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
 /** Every setting as an environment variable, with what `up` found out in the place of what was left open. */
 export function environmentOf({ config }: Site, parts: Parts, adminPassword: string | null): Record<string, string> {
   const found = {
@@ -78,9 +84,7 @@ export function environmentOf({ config }: Site, parts: Parts, adminPassword: str
   const all = Object.entries({ ...config, ...found }).filter(
     ([name, value]) => name in settings.shape && value !== null,
   )
-  return Object.fromEntries(
-    all.map(([name, value]) => [variableOf(name), Array.isArray(value) ? value.join(',') : String(value)]),
-  )
+  return Object.fromEntries(all.map(([name, value]) => [variableOf(name), textOf(value)]))
 }
 
 /** A service writes its pid when it is ready: a file that a predecessor left names another. */

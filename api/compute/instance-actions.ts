@@ -40,7 +40,7 @@ function eventView(row: ServerActionEventRow, server: Server, { version, caller 
     ...(isAdmin ? { traceback: null } : {}),
     ...(version >= 62 && isAdmin ? { host: row.host } : {}),
     ...(version >= 62 ? { hostId: hostIdOf({ ...server, host: row.host }) } : {}),
-    ...(version >= 84 ? { details: row.details } : {}),
+    ...(version >= 84 && isAdmin ? { details: row.details } : {}),
   }
 }
 

@@ -10,6 +10,7 @@ import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
 import { isAllowed } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
 import { certificateFingerprint, generateCertificate } from './certificate.ts'
+import { refuseKeys } from './keys.ts'
 import { fingerprintOf, generateKey } from './ssh-key.ts'
 
 /** Nova's rule of names before 2.92: letters, digits, space, - and _. */
@@ -30,6 +31,8 @@ const body = z.strictObject({
     user_id: z.string().optional(),
   }),
 })
+
+const brought = { type: { since: '2.2' }, user_id: { since: '2.10' } } as const
 
 /** Whose keys: the caller's own, or, for administrators from 2.10, another user's. */
 function ownerOf({ caller, version }: Call, userId: string | null | undefined): string {
@@ -75,6 +78,7 @@ async function keyOf(wanted: z.output<typeof body>['keypair'], userId: string): 
 export async function create(call: Call): Promise<Reply> {
   const { db, version, caller } = call
   const { keypair } = parseBody(body, call.body)
+  refuseKeys(keypair, brought, { version, field: 'keypair' })
   if (!(version >= 92 ? wideName : plainName).test(keypair.name))
     throw new Invalid(`Keypair data is invalid: Keypair name contains unsafe characters`)
   if (version >= 92 && keypair.public_key === undefined)

@@ -4,6 +4,12 @@ import { findProject } from '../../db/identity/projects.ts'
 import type { Call } from '../route.ts'
 
 /** @throws Invalid, in Nova's words, when there is no such project */
-export async function refuseUnknownProject({ db }: Pick<Call, 'db'>, id: string): Promise<void> {
-  if (!(await findProject(db, { id }))) throw new Invalid(`Project ID ${id} is not a valid project.`)
+export async function refuseUnknownProject(
+  { db, keystone, header }: Pick<Call, 'db' | 'keystone' | 'header'>,
+  id: string,
+): Promise<void> {
+  const isKnown = keystone
+    ? await keystone.hasProject(id, header('x-auth-token') ?? '')
+    : (await findProject(db, { id })) !== null
+  if (!isKnown) throw new Invalid(`Project ID ${id} is not a valid project.`)
 }

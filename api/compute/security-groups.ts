@@ -60,8 +60,8 @@ const text = z
   .string()
   .max(255)
   .refine((name) => name.trim() !== '')
-const groupBody = z.strictObject({
-  security_group: z.strictObject({ name: text, description: z.string().trim().max(255).nullable().optional() }),
+const groupBody = z.looseObject({
+  security_group: z.looseObject({ name: text, description: z.string().trim().max(255).nullable().optional() }),
 })
 
 export async function create(call: Call): Promise<Reply> {
@@ -86,7 +86,7 @@ export async function remove(call: Call): Promise<Reply> {
 }
 
 const port = z.union([z.int(), z.string(), z.null()]).optional()
-const ruleBody = z.strictObject({
+const ruleBody = z.looseObject({
   security_group_rule: z.looseObject({
     parent_group_id: z.union([z.string(), z.int().transform(String)]).optional(),
     ip_protocol: z.string().nullable().optional(),

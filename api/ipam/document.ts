@@ -31,15 +31,19 @@ function content(shape: z.ZodType, io: 'input' | 'output'): Json {
 }
 
 function operationOf(operation: Operation): Json {
-  const { summary, body, reply, status } = operation
-  const failed = { description: 'what is wrong, with the field and the reason', content: content(faultShape, 'output') }
+  const { summary, body, reply, status, findings } = operation
+  const wrong = (shape: z.ZodType): Json => ({
+    description: 'what is wrong, with the field and the reason',
+    content: content(shape, 'output'),
+  })
+  const failed = wrong(faultShape)
   return {
     summary,
     parameters: parametersOf(operation),
     ...(body ? { requestBody: { required: true, content: content(body, 'input') } } : {}),
     responses: {
       [status]: { description: 'done', ...(reply ? { content: content(reply, 'output') } : {}) },
-      400: failed,
+      400: findings ? wrong(z.union([findings, faultShape])) : failed,
       404: failed,
       409: failed,
     },

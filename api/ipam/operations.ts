@@ -17,6 +17,8 @@ export interface Operation {
   readonly status: number
   /** none = a reply without a body */
   readonly reply?: z.ZodType
+  /** of a 400, where it is more than a fault: what was found wrong, line by line */
+  readonly findings?: z.ZodType
   readonly run: (call: Call) => Promise<Reply>
 }
 
@@ -175,6 +177,7 @@ const ofAddresses: readonly Operation[] = [
     body: addresses.csvShape,
     status: 200,
     reply: verdict,
+    findings: verdict,
     run: addresses.carryIn,
   },
   {

@@ -116,11 +116,17 @@ function limitOf(query: URLSearchParams): number | null {
   return Number(text)
 }
 
+/** What one entry of a list is called: 'Security group' of security_groups. */
+function wordOf(key: string): string {
+  const one = key.replace(/ies$/, 'y').replace(/s$/, '').replaceAll('_', ' ')
+  return `${one.charAt(0).toUpperCase()}${one.slice(1)}`
+}
+
 /** @throws NotFound when there is no such marker */
 function paged(query: URLSearchParams, key: string, views: readonly Json[]): readonly Json[] {
   const [limit, marker] = [limitOf(query), query.get('marker')]
   const at = marker === null ? -1 : views.findIndex(({ id }) => id === marker)
-  if (marker !== null && at < 0) throw new NotFound(key, marker)
+  if (marker !== null && at < 0) throw new NotFound(wordOf(key), marker)
   if (flagOf(query, 'page_reverse') === true) {
     const before = at < 0 ? views : views.slice(0, at)
     return limit === null ? before : before.slice(-limit)

@@ -1,5 +1,20 @@
 import { hostname } from 'node:os'
+import { parse } from 'yaml'
 import { z } from 'zod'
+
+/** In the environment it is one line of YAML. */
+const identity = z
+  .preprocess(
+    (given): unknown => (typeof given === 'string' ? parse(given) : given),
+    z.strictObject({
+      keystone: z
+        .url({ protocol: /^https?$/ })
+        .nullable()
+        .default(null),
+      cacheSeconds: z.coerce.number().int().min(0).max(3600).default(60),
+    }),
+  )
+  .default({ keystone: null, cacheSeconds: 60 })
 
 /** What a cloud is called, where clients find it and how they log in. */
 export const cloud = {
@@ -33,6 +48,9 @@ export const cloud = {
     .nullable()
     .default(null)
     .describe('URL under which clients reach the API; null = http://listenAddress:apiPort'),
+  identity: identity.describe(
+    'keystone: URL of an external Keystone in place of our own identity, null = our own; cacheSeconds: how long its word on a token holds, so how late a revocation tells',
+  ),
   adminPassword: z
     .string()
     .min(8)

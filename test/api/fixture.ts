@@ -1,5 +1,6 @@
 /** The API on a database of its own, with a project of a user's beside the administrator's, and no host. */
 import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { z } from 'zod'
@@ -14,6 +15,8 @@ import { setQuota } from '../../db/quotas.ts'
 import { createDefaultNetwork } from '../../ipam/default-network.ts'
 import { registryOf, type Registry } from '../../registry/registry.ts'
 import { freshDatabase } from '../world/index.ts'
+import { ContractBook } from './contracts/book.ts'
+import { tap } from './contracts/tap.ts'
 
 export const password = 'correct horse'
 
@@ -46,6 +49,9 @@ export interface TestApi {
   readonly reader: Client
   /** of another project */
   readonly stranger: Client
+  /** what was answered so far, by the contracts of the routes */
+  readonly book: ContractBook
+  /** @throws Error when a contract was broken */
   readonly stop: () => Promise<void>
 }
 
@@ -56,14 +62,18 @@ function isPort(address: string | AddressInfo | null): address is AddressInfo {
 async function listen(
   db: Db,
   changed: Partial<Config>,
-  registry: Registry | null,
+  { registry, book }: { readonly registry: Registry | null; readonly book: ContractBook },
 ): Promise<{ readonly url: string; readonly close: () => Promise<void> }> {
   const config = settings.parse({ home: '/nowhere', ...changed })
-  const server = createApp({
+  const app = createApp({
     db,
     config,
     registry: registry ?? registryOf(config),
     log: pino({ level: 'silent' }),
+  })
+  const server = createServer((request, response) => {
+    tap(book, request, response)
+    app(request, response)
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const address = server.address()
@@ -152,8 +162,20 @@ export async function startApi(
   await addUser(db, 'rita', 'shop', 'reader')
   await addUser(db, 'otto', 'elsewhere', 'member')
   for (const resource of ['instances', 'cores', 'ram'] as const) await setQuota(db, 'project-shop', resource, -1)
-  const { url, close } = await listen(db, { databaseUrl, ...changed }, registry)
-  const as = async (user: string, project: string): Promise<Client> => clientOf(url, await tokenOf(url, user, project))
+  const book = new ContractBook()
+  const { url, close } = await listen(db, { databaseUrl, ...changed }, { registry, book })
+  const judged =
+    (client: Client): Client =>
+    async (request, asked) => {
+      const answer = await client(request, asked)
+      book.verify()
+      return answer
+    }
+  // Where another service says who calls, tokens are from there.
+  const { keystone } = changed.identity ?? {}
+  const issuer = keystone ? new URL(keystone).origin : url
+  const as = async (user: string, project: string): Promise<Client> =>
+    judged(clientOf(url, await tokenOf(issuer, user, project)))
   return {
     url,
     databaseUrl,
@@ -161,14 +183,16 @@ export async function startApi(
     networkId,
     projectId: 'project-shop',
     imageId: image.id,
-    nobody: clientOf(url, null),
+    nobody: judged(clientOf(url, null)),
     admin: await as('admin', 'admin'),
     member: await as('mia', 'shop'),
     reader: await as('rita', 'shop'),
     stranger: await as('otto', 'elsewhere'),
+    book,
     stop: async () => {
       await close()
       await drop()
+      book.verify()
     },
   }
 }

@@ -37,7 +37,7 @@ interface Entry {
   readonly until?: `2.${number}`
 }
 
-const actions = {
+export const actions = {
   'os-start': { rule: 'os_compute_api:servers:start', run: start },
   'os-stop': { rule: 'os_compute_api:servers:stop', run: stop },
   reboot: { rule: 'os_compute_api:servers:reboot', run: reboot },

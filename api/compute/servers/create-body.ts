@@ -123,6 +123,12 @@ function checkVersion(wanted: CreateServer, version: Microversion): void {
     throw new Invalid(
       `Invalid input for field/attribute networks. Value: ${wanted.networks}. '${wanted.networks}' is not of type 'array'`,
     )
+  // 2.37 lost the tags of devices by oversight, and 2.42 brought them back.
+  const hasNicTags = (version >= 32 && version < 37) || version >= 42
+  if (!hasNicTags && typeof wanted.networks === 'object' && wanted.networks.some(({ tag }) => tag !== undefined))
+    throw new Invalid(
+      "Invalid input for field/attribute networks. Additional properties are not allowed ('tag' was unexpected)",
+    )
   if (wanted.trusted_image_certificates) throw new Invalid('Image certificate validation is not supported.')
 }
 

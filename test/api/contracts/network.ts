@@ -1,0 +1,307 @@
+/** Network v2.0. Source: Neutron's API reference. */
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import type { Contract, Contracts } from './contract.ts'
+import { nothing } from './shape.ts'
+import { seconds, text, texts, whole } from './words.ts'
+
+const uuid = z.uuid()
+const address = text.refine((given) => isIP(given) !== 0, 'is no address')
+const cidr = z.union([z.cidrv4(), z.cidrv6()])
+const standard = {
+  id: uuid,
+  name: text,
+  description: text,
+  tenant_id: text,
+  project_id: text,
+  tags: texts,
+  revision_number: whole,
+  created_at: seconds,
+  updated_at: seconds,
+}
+const vnicType = { 'binding:vnic_type': z.enum(['normal']) }
+
+const network = z.strictObject({
+  ...standard,
+  admin_state_up: z.boolean(),
+  status: z.enum(['ACTIVE', 'DOWN', 'BUILD', 'ERROR']),
+  shared: z.boolean(),
+  subnets: z.array(uuid),
+  mtu: whole,
+  'router:external': z.boolean(),
+  port_security_enabled: z.boolean(),
+  qos_policy_id: uuid.nullable(),
+  availability_zones: texts,
+  availability_zone_hints: texts,
+  ipv4_address_scope: z.null(),
+  ipv6_address_scope: z.null(),
+  'provider:network_type': z.enum(['vlan', 'flat', 'vxlan']).optional(),
+  'provider:physical_network': text.nullable().optional(),
+  'provider:segmentation_id': whole.nullable().optional(),
+})
+const subnet = z.strictObject({
+  ...standard,
+  network_id: uuid,
+  ip_version: z.literal([4, 6]),
+  cidr,
+  gateway_ip: address.nullable(),
+  enable_dhcp: z.boolean(),
+  dns_nameservers: z.array(address),
+  allocation_pools: z.array(z.strictObject({ start: address, end: address })),
+  host_routes: z.array(z.strictObject({ destination: cidr, nexthop: address })),
+  ipv6_address_mode: z.null(),
+  ipv6_ra_mode: z.null(),
+  subnetpool_id: z.null(),
+  service_types: texts,
+})
+const port = z.strictObject({
+  ...standard,
+  network_id: uuid,
+  mac_address: z.mac(),
+  admin_state_up: z.boolean(),
+  status: z.enum(['ACTIVE', 'DOWN', 'BUILD', 'ERROR']),
+  device_id: text,
+  device_owner: text,
+  fixed_ips: z.array(z.strictObject({ subnet_id: uuid, ip_address: address })),
+  security_groups: z.array(uuid),
+  allowed_address_pairs: z.array(z.strictObject({ ip_address: text, mac_address: z.mac() })),
+  extra_dhcp_opts: z.tuple([]),
+  port_security_enabled: z.boolean(),
+  qos_policy_id: uuid.nullable(),
+  dns_name: text,
+  dns_assignment: z.array(z.strictObject({ hostname: text, ip_address: address, fqdn: text })),
+  ...vnicType,
+  'binding:host_id': text.optional(),
+  'binding:vif_type': z.enum(['unbound', 'ovs', 'bridge', 'tap', 'macvlan', 'ipvlan', 'veth', 'other']).optional(),
+  'binding:vif_details': z.record(text, z.unknown()).optional(),
+  'binding:profile': z.record(text, z.unknown()).optional(),
+})
+const rule = z.strictObject({
+  id: uuid,
+  security_group_id: uuid,
+  tenant_id: text,
+  project_id: text,
+  direction: z.enum(['ingress', 'egress']),
+  ethertype: z.enum(['IPv4', 'IPv6']),
+  protocol: text.nullable(),
+  port_range_min: whole.nullable(),
+  port_range_max: whole.nullable(),
+  remote_ip_prefix: text.nullable(),
+  remote_group_id: uuid.nullable(),
+  remote_address_group_id: z.null(),
+  normalized_cidr: cidr.nullable(),
+  description: text,
+  tags: texts,
+  revision_number: whole,
+  created_at: seconds,
+  updated_at: seconds,
+})
+const group = z.strictObject({
+  ...standard,
+  security_group_rules: z.array(rule),
+  stateful: z.boolean(),
+  shared: z.boolean(),
+})
+const limitRule = z.strictObject({
+  id: uuid,
+  max_kbps: whole,
+  max_burst_kbps: whole,
+  direction: z.enum(['ingress', 'egress']),
+})
+const policy = z.strictObject({
+  ...standard,
+  shared: z.boolean(),
+  is_default: z.boolean(),
+  rules: z.array(limitRule.extend({ type: z.literal('bandwidth_limit'), qos_policy_id: uuid })),
+})
+
+const at = '/networking/v2.0'
+const next = z.array(z.strictObject({ rel: z.enum(['next', 'previous']), href: z.url() })).min(1)
+/** `fields=` cuts an entry down to what is asked for. */
+const cut = (entry: z.ZodObject): z.ZodType => entry.partial()
+const listing = (all: string, entry: z.ZodObject): Contract => ({
+  gives: { 200: z.strictObject({ [all]: z.array(cut(entry)), [`${all}_links`]: next.optional() }) },
+})
+const showing = (one: string, entry: z.ZodObject): Contract => ({
+  gives: { 200: z.strictObject({ [one]: cut(entry) }) },
+})
+const done: Contract = { gives: { 204: nothing } }
+const body = (name: string): z.ZodType => z.strictObject({ [name]: z.record(text, z.unknown()) })
+
+function resource(path: string, [one, all]: readonly [string, string], entry: z.ZodObject): Contracts {
+  const wanted = z.union([body(one), z.strictObject({ [all]: z.array(z.record(text, z.unknown())) })])
+  const made = z.union([z.strictObject({ [one]: entry }), z.strictObject({ [all]: z.array(entry) })])
+  return {
+    [`GET ${at}/${path}`]: listing(all, entry),
+    [`POST ${at}/${path}`]: { takes: wanted, gives: { 201: made } },
+    [`GET ${at}/${path}/:id`]: showing(one, entry),
+    [`PUT ${at}/${path}/:id`]: { takes: body(one), gives: { 200: z.strictObject({ [one]: entry }) } },
+    [`DELETE ${at}/${path}/:id`]: done,
+  }
+}
+
+function tagsOf(path: string): Contracts {
+  const tags = z.strictObject({ tags: texts })
+  return {
+    [`GET ${at}/${path}/:id/tags`]: { gives: { 200: tags } },
+    [`PUT ${at}/${path}/:id/tags`]: { takes: tags, gives: { 200: tags } },
+    [`DELETE ${at}/${path}/:id/tags`]: done,
+    [`GET ${at}/${path}/:id/tags/:tag`]: done,
+    [`PUT ${at}/${path}/:id/tags/:tag`]: { gives: { 201: nothing } },
+    [`DELETE ${at}/${path}/:id/tags/:tag`]: done,
+  }
+}
+
+const names = [
+  ...['network', 'subnet', 'subnetpool', 'port', 'security_group', 'security_group_rule'],
+  ...['router', 'floatingip', 'rbac_policy'],
+]
+const each = (part: z.ZodType): Readonly<Record<string, z.ZodType>> =>
+  Object.fromEntries(names.map((name) => [name, part]))
+const quota = z.strictObject({ quota: z.strictObject(each(whole)) })
+const used = z.strictObject({ limit: whole, used: whole, reserved: whole })
+const details: Contract = { gives: { 200: z.strictObject({ quota: z.strictObject(each(used)) }) } }
+const tenant: Contract = {
+  gives: { 200: z.strictObject({ tenant: z.strictObject({ tenant_id: text }) }) },
+}
+const quotas: Contracts = {
+  [`GET ${at}/quotas`]: {
+    gives: {
+      200: z.strictObject({
+        quotas: z.array(z.strictObject({ ...each(whole), project_id: text, tenant_id: text })),
+      }),
+    },
+  },
+  [`GET ${at}/quotas/tenant`]: tenant,
+  [`GET ${at}/quotas/project`]: tenant,
+  [`GET ${at}/quotas/:project`]: { gives: { 200: quota } },
+  [`PUT ${at}/quotas/:project`]: { takes: body('quota'), gives: { 200: quota } },
+  [`DELETE ${at}/quotas/:project`]: done,
+  [`GET ${at}/quotas/:project/default`]: { gives: { 200: quota } },
+  [`GET ${at}/quotas/:project/details`]: details,
+  [`GET ${at}/quotas/:project/details.json`]: details,
+}
+
+const limits = `${at}/qos/policies/:id/bandwidth_limit_rules`
+const oneLimit = z.strictObject({ bandwidth_limit_rule: limitRule })
+const qos: Contracts = {
+  ...resource('qos/policies', ['policy', 'policies'], policy),
+  [`GET ${limits}`]: listing('bandwidth_limit_rules', limitRule),
+  [`POST ${limits}`]: { takes: body('bandwidth_limit_rule'), gives: { 201: oneLimit } },
+  [`GET ${limits}/:rule`]: { gives: { 200: oneLimit } },
+  [`PUT ${limits}/:rule`]: { takes: body('bandwidth_limit_rule'), gives: { 200: oneLimit } },
+  [`DELETE ${limits}/:rule`]: done,
+  [`GET ${at}/qos/rule-types`]: {
+    gives: { 200: z.strictObject({ rule_types: z.array(z.strictObject({ type: text })) }) },
+  },
+  [`GET ${at}/qos/rule-types/:type`]: {
+    gives: {
+      200: z.strictObject({
+        rule_type: z.strictObject({
+          type: text,
+          drivers: z.array(
+            z.strictObject({
+              name: text,
+              supported_parameters: z.array(
+                z.strictObject({
+                  parameter_name: text,
+                  parameter_type: z.enum(['range', 'choices']),
+                  parameter_values: z.union([texts, z.strictObject({ start: whole, end: whole })]),
+                }),
+              ),
+            }),
+          ),
+        }),
+      }),
+    },
+  },
+}
+
+const counters = z.record(text, z.number())
+const state = z.strictObject({
+  id: uuid,
+  host: text.nullable(),
+  device: text.nullable(),
+  vlan: whole.nullable(),
+  is_plugged: z.boolean(),
+  error: text.nullable(),
+  counters: counters.nullable(),
+})
+const step = z.strictObject({
+  at: z.enum(['network', 'sender', 'egress', 'ingress', 'receiver', 'switch']),
+  passes: z.boolean(),
+  reason: text,
+})
+const trace = z.strictObject({ trace: z.strictObject({ passes: z.boolean(), steps: z.array(step) }) })
+
+const self = z.tuple([z.strictObject({ rel: z.literal('self'), href: z.url() })])
+const extension = z.strictObject({
+  alias: text,
+  name: text,
+  description: text,
+  links: z.tuple([]),
+  updated: z.iso.datetime({ offset: true }),
+})
+const agent = z.strictObject({
+  id: uuid,
+  agent_type: text,
+  binary: text,
+  topic: text,
+  host: text,
+  alive: z.boolean(),
+  admin_state_up: z.boolean(),
+  availability_zone: text.nullable(),
+  created_at: seconds,
+  started_at: seconds,
+  heartbeat_timestamp: seconds,
+  description: text.nullable(),
+  configurations: z.record(text, z.unknown()),
+  resources_synced: z.boolean().nullable(),
+})
+const zone = z.strictObject({
+  name: text,
+  resource: z.enum(['network', 'router']),
+  state: z.enum(['available', 'unavailable']),
+})
+const resources: Contract = { gives: { 200: z.strictObject({ resources: z.tuple([]) }) } }
+const about: Contracts = {
+  'GET /networking/': {
+    gives: {
+      200: z.strictObject({
+        versions: z.tuple([z.strictObject({ id: z.literal('v2.0'), status: z.literal('CURRENT'), links: self })]),
+      }),
+    },
+  },
+  [`GET ${at}`]: resources,
+  [`GET ${at}/`]: resources,
+  [`GET ${at}/extensions`]: { gives: { 200: z.strictObject({ extensions: z.array(extension) }) } },
+  [`GET ${at}/extensions/:alias`]: { gives: { 200: z.strictObject({ extension }) } },
+  [`GET ${at}/floatingips`]: { gives: { 200: z.strictObject({ floatingips: z.tuple([]) }) } },
+  [`GET ${at}/routers`]: { gives: { 200: z.strictObject({ routers: z.tuple([]) }) } },
+  [`GET ${at}/availability_zones`]: listing('availability_zones', zone),
+  [`GET ${at}/agents`]: listing('agents', agent),
+}
+
+/** A rule is made and deleted, and never changed. */
+const rules: Contracts = Object.fromEntries(
+  Object.entries(resource('security-group-rules', ['security_group_rule', 'security_group_rules'], rule)).filter(
+    ([name]) => !name.startsWith('PUT '),
+  ),
+)
+
+export const networks: Contracts = {
+  ...about,
+  ...resource('networks', ['network', 'networks'], network),
+  ...resource('subnets', ['subnet', 'subnets'], subnet),
+  ...resource('ports', ['port', 'ports'], port),
+  [`GET ${at}/ports/:id/state`]: { gives: { 200: z.strictObject({ state }) } },
+  [`GET ${at}/ports/:id/trace`]: { gives: { 200: trace } },
+  ...resource('security-groups', ['security_group', 'security_groups'], group),
+  ...rules,
+  ...quotas,
+  ...qos,
+  ...['networks', 'subnets', 'ports', 'security-groups'].reduce<Contracts>(
+    (all, path) => ({ ...all, ...tagsOf(path) }),
+    {},
+  ),
+}
