@@ -192,6 +192,7 @@ export const inspections: Contracts = {
     },
   },
   'GET /compute/v2.1/servers/:id/migrations': { gives: { 200: one('migrations', list(migration)) } },
+  'GET /compute/v2.1/servers/:id/migrations/:migration': { gives: { 200: one('migration', migration) } },
   'GET /compute/v2.1/servers/:id/diagnostics': {
     gives: { 200: turning(['2.1', oldDiagnostics], ['2.48', diagnostics]) },
   },
