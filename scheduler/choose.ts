@@ -1,5 +1,4 @@
 /** Which hosts could take a server, which of them is best, and why the others could not. */
-import { createHash } from 'node:crypto'
 import type { Config } from '../core/config.ts'
 import { weightsOf } from '../core/scheduling.ts'
 import type { HostUse } from '../db/hosts.ts'
@@ -31,9 +30,15 @@ function refusalOf(asked: readonly Filter[], host: HostUse, question: Question):
   return null
 }
 
-/** Equals are ordered differently for each server, so that two schedulers do not both go for the same host. */
+/**
+ * Equals are ordered differently for each server, so that two schedulers do not both go for the same host. Asked of every host for every
+ * server, so it is to cost next to nothing. Source: FNV-1a of 32 bits.
+ */
 function lot({ server }: Question, { name }: HostUse): number {
-  return createHash('sha1').update(`${server.lot} ${name}`).digest().readUInt32BE()
+  const text = `${server.lot} ${name}`
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return hash >>> 0
 }
 
 export function choose(hosts: readonly HostUse[], question: Question, rules: Rules): Choice {
@@ -45,12 +50,15 @@ export function choose(hosts: readonly HostUse[], question: Question, rules: Rul
     return reason === null
   })
   const weigh = scalesOf(weightsOf(rules.schedulerWeighers), passed, question)
-  const fitting = passed.map((host) => {
+  const weighed = passed.map((host) => {
     const parts = weigh(host)
-    return { host, parts, points: parts.reduce((sum, { points }) => sum + points, 0) }
+    const points = parts.reduce((sum, part) => sum + part.points, 0)
+    return { fitting: { host, parts, points }, lot: lot(question, host) }
   })
   return {
-    fitting: fitting.toSorted((a, b) => b.points - a.points || lot(question, a.host) - lot(question, b.host)),
+    fitting: weighed
+      .toSorted((a, b) => b.fitting.points - a.fitting.points || a.lot - b.lot)
+      .map(({ fitting }) => fitting),
     reasons,
   }
 }

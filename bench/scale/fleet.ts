@@ -57,6 +57,7 @@ export async function startFleet(db: Db, url: string, hosts: number): Promise<{ 
   const names = Array.from({ length: hosts }, (_none, index) => `host-${index + 1}`)
   const taskList = Object.fromEntries(names.map((name) => [`${name}/server.create`, createOn(db, name)]))
   const pgPool = new pg.Pool({ connectionString: url, max: 6, application_name: 'fleet' })
+  pgPool.on('error', (error) => process.stderr.write(`${error.message}\n`))
   const logger = new Logger(() => () => undefined)
   const options = { concurrency: 8, noHandleSignals: true, pollInterval: 500, logger }
   const runner: Runner = await run({ pgPool, taskList, ...options })
