@@ -126,7 +126,7 @@ const migration = object({
   source_node: text,
   dest_compute: text,
   dest_node: text,
-  dest_host: text,
+  dest_host: text.nullable(),
   status: text,
   server_uuid: z.uuid(),
   memory_total_bytes: whole.nullable(),
@@ -139,6 +139,11 @@ const migration = object({
   project_id: since('2.80', text.nullable()),
   created_at: micros,
   updated_at: micros.nullable(),
+  'berth:phase': text.nullable(),
+  'berth:transport': text.nullable(),
+  'berth:transport_reason': text.nullable(),
+  'berth:bytes_per_second': z.number(),
+  'berth:seconds_left': whole.nullable(),
 })
 
 const counted = z.number()
