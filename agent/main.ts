@@ -73,6 +73,7 @@ const registry = registryOf(config)
 const driver = driverOf(config, new Sources(registry, mirrorsOf(config)))
 const capacity = await driver.capacity()
 const wires = await openWires({
+  vifType: config.vifType,
   ovsSocket: required(config.ovsSocket, 'BERTH_OVS_SOCKET'),
   bridge: config.bridge,
   datapath: config.datapath === 'system' ? 'system' : 'netdev',
@@ -106,8 +107,12 @@ await registerHost(db, {
     storageDriver: capacity.storageDriver,
     enforcesDisk: capacity.enforcesDisk,
     userNamespaces: capacity.guestRootUid !== 0,
+    vifType: config.vifType,
     datapath: config.datapath === 'system' ? 'system' : 'netdev',
     cgroupVersion: capacity.cgroupVersion,
+    ...(config.tunnelAddress === null
+      ? {}
+      : { tunnelAddress: config.tunnelAddress, tunnelMtu: await wires.tunnelMtu(config.tunnelAddress) }),
     ...machine(),
   },
   agentUrl: console.url,

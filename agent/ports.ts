@@ -6,10 +6,10 @@ import { vifOfPort } from '../db/vifs.ts'
 import type { TracedPacket } from '../netns/index.ts'
 import type { Host } from './host.ts'
 
-/** @returns null when no server has the port */
-async function stateOf({ db, wires }: Host, portId: string): Promise<PortState | null> {
+/** @returns undefined when no server has the port */
+async function stateOf({ db, wires }: Host, portId: string): Promise<PortState | undefined> {
   const vif = await vifOfPort(db, portId)
-  if (!vif) return null
+  if (!vif) return undefined
   const plugged = (await wires.list()).find((port) => port.portId === portId)
   const counters = await wires.counters(portId)
   return {
@@ -28,13 +28,18 @@ function endOf({ portId, mac, addresses }: Vif, family: number): TracedPacket['f
   return { mac, address: found.address }
 }
 
-/** @returns null when no server has one of the ports */
-async function traceFrom({ db, wires }: Host, portId: string, query: TraceQuery): Promise<WireVerdict | null> {
+/** @returns undefined when no server has one of the ports, null when the kind of the switch does not tell */
+async function traceFrom(
+  { db, wires }: Host,
+  portId: string,
+  query: TraceQuery,
+): Promise<WireVerdict | null | undefined> {
   const [from, to] = await Promise.all([vifOfPort(db, portId), vifOfPort(db, query.to)])
-  if (!from || !to) return null
+  if (!from || !to) return undefined
   const { protocol, port, family, arrives } = query
   const packet = { protocol, port, from: endOf(from, family), to: endOf(to, family) }
-  return arrives ? await wires.traceArrival(packet, to.vlan) : await wires.trace(portId, packet)
+  if (!arrives) return await wires.trace(portId, packet)
+  return to.vni === undefined || to.vni === null ? await wires.traceArrival(packet, to.vlan) : null
 }
 
 const path = /^\/ports\/([0-9a-f-]{36})(\/trace)?$/
@@ -50,5 +55,5 @@ export async function answerOfPort(
   if (isTrace !== undefined && !query.success) return { status: 400, text: 'to, family, protocol, port' }
   const found =
     isTrace !== undefined && query.success ? await traceFrom(host, portId, query.data) : await stateOf(host, portId)
-  return found ? { status: 200, text: JSON.stringify(found) } : { status: 404, text: 'not found' }
+  return found === undefined ? { status: 404, text: 'not found' } : { status: 200, text: JSON.stringify(found) }
 }

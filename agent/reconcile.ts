@@ -19,7 +19,7 @@ import { fitGuest } from './resize.ts'
 import { inOrder } from './turns.ts'
 import { wantedOf } from './wanted.ts'
 import { offloadInTime } from './shelve.ts'
-import { ensureGateways, plugAll, sweepGateways } from './wire.ts'
+import { ensureGateways, plugAll, sweepGateways, ensureTunnels } from './wire.ts'
 
 /** Who was running when the launcher took the machine down: they are to run again, whatever their exit code says. */
 async function heldGuests(home: string): Promise<ReadonlySet<string>> {
@@ -156,6 +156,7 @@ export async function reconcile(host: Host, { isStart }: { readonly isStart: boo
   const { db, config, driver, log, name, turns } = host
   const held = isStart ? await heldGuests(config.home) : new Set<string>()
   if (config.uplink !== null) await host.wires.ensureUplink(config.uplink)
+  await ensureTunnels(host)
   await host.wires.openTrunks(config.gateways === 'none')
   await ensureGateways(host)
   await enforce(host)

@@ -2,6 +2,7 @@
 import { messageOf } from '../core/errors.ts'
 import { gatewayDevice, type Vif } from '../core/network.ts'
 import { networkIds } from '../db/networks.ts'
+import { tunnelsBeside } from '../db/tunnels.ts'
 import { networksInUse, setPortStatus } from '../db/vifs.ts'
 import type { Namespace } from '../netns/index.ts'
 import { enforce } from './enforce.ts'
@@ -30,14 +31,22 @@ export async function ensureGateways(
   for (const network of await networksInUse(db, config.gateways === 'all' ? null : name)) {
     if (network.gateways.length === 0 || present.has(network.networkId)) continue
     present.add(network.networkId)
-    const { vlan, mtu, gateways, isApart } = network
+    const { vlan, vni, mtu, gateways, isApart } = network
     const device = gatewayDevice(network.networkId)
     try {
-      await wires.ensureGateway({ device, vlan, mtu, addresses: gateways }, { isApart })
+      await wires.ensureGateway({ device, vlan, vni, mtu, addresses: gateways }, { isApart })
     } catch (error) {
       log.warn({ networkId: network.networkId, device, reason: messageOf(error) }, 'gateway not on this host')
     }
   }
+}
+
+/** Networks in tunnels reach the hosts that are known now. */
+export async function ensureTunnels({ db, wires, config, name }: Host): Promise<void> {
+  const local = config.tunnelAddress
+  if (local === null) return
+  const [remotes, mtu] = await Promise.all([tunnelsBeside(db, name), wires.tunnelMtu(local)])
+  await wires.setTunnels({ local, remotes, mtu })
 }
 
 /** A network that is deleted takes its gateway along: the address is free for other uses of the host. */

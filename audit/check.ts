@@ -14,9 +14,10 @@ export interface Scene {
   readonly db: Db
   readonly driver: ComputeDriver
   readonly wires: Wires
-  readonly bridge: Bridge
-  /** what the switch does with the frames of each port, as it says itself */
-  readonly seenFlows: () => Promise<SeenFlows>
+  /** null where guests are plugged into Linux bridges */
+  readonly bridge: Bridge | null
+  /** what the switch does with the frames of each port, as it says itself; null where it is not Open vSwitch */
+  readonly seenFlows: (() => Promise<SeenFlows>) | null
   readonly namespaces: NamespaceSettings
   /** live servers of this host */
   readonly servers: readonly Server[]

@@ -8,6 +8,7 @@ import { serversMoving } from '../db/moves.ts'
 import { serversOnHost } from '../db/servers.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { Bridge } from '../netns/bridge.ts'
+import { bridgeSwitchOf } from '../netns/bridge-switch.ts'
 import { Wires } from '../netns/index.ts'
 import { firewallOf, OvsSwitch } from '../netns/ovs-switch.ts'
 import { audit, type Finding } from './audit.ts'
@@ -34,6 +35,18 @@ async function open(config: Config, db: Db): Promise<Omit<Scene, 'servers' | 'le
   })
   const { guestRootUid } = await driver.capacity()
   const namespaces = { directory: join(config.home, 'run', 'netns'), guestRootUid }
+  if (config.vifType === 'bridge') {
+    const { kind } = bridgeSwitchOf(config.namePrefix, config.switchNamespace, config)
+    return {
+      config,
+      db,
+      driver,
+      wires: new Wires(kind, namespaces, { spares: 0 }),
+      bridge: null,
+      namespaces,
+      seenFlows: null,
+    }
+  }
   const ovsSocket = required(config.ovsSocket, 'BERTH_OVS_SOCKET')
   const bridge = new Bridge(ovsSocket, config.bridge, config.namePrefix, { netnsPath: config.switchNamespace })
   const firewall = firewallOf(ovsSocket, config.bridge, { hostReachesGuests: config.hostReachesGuests })

@@ -74,6 +74,12 @@ export interface RateLimit {
   readonly burst: number
 }
 
+/** What tells a network from the others on the wire: a tag, or a number in tunnels, or neither. */
+export interface Segment {
+  readonly vlan: number | null
+  readonly vni?: number | null
+}
+
 /** A port as it is to stand on a host. The name of the host's end of the veth pair is `hostDevice(portId)`. */
 export interface Vif {
   readonly portId: string
@@ -83,8 +89,10 @@ export interface Vif {
   readonly addresses: readonly VifAddress[]
   readonly dns: readonly string[]
   readonly mtu: number
-  /** 802.1Q tag, or null for an untagged (flat) network */
+  /** 802.1Q tag, or null for an untagged (flat) network and for one in tunnels */
   readonly vlan: number | null
+  /** number of the network in the tunnels between hosts (VXLAN); null or not told = its frames are not in tunnels */
+  readonly vni?: number | null
   /** the name inside the guest: eth0, eth1, ... */
   readonly device: string
   /** whether port and network are administratively up: else nothing passes; yes unless told */

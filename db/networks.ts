@@ -73,16 +73,28 @@ export async function freeVlan(trx: Transaction): Promise<number> {
   return vlan
 }
 
-export type NewNetwork = Omit<NetworkRow, Kept | 'portSecurityEnabled' | 'qosPolicyId'> &
-  Partial<Pick<NetworkRow, 'portSecurityEnabled' | 'qosPolicyId'>>
+export type NewNetwork = Omit<NetworkRow, Kept | 'portSecurityEnabled' | 'qosPolicyId' | 'vni'> &
+  Partial<Pick<NetworkRow, 'portSecurityEnabled' | 'qosPolicyId' | 'vni'>>
 
-/** @throws NetworkError when the VLAN tag is taken */
+/** The lowest number of tunnels that no network has; the caller holds its transaction until the network is there. */
+export async function freeVni(trx: Transaction): Promise<number> {
+  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', ['vni'])
+  const { rows } = await trx.raw<{ rows: { vni: number }[] }>(
+    `select min(g.vni) as vni from (select 1 as vni union all select vni + 1 from networks where vni is not null) g
+     where not exists (select from networks n where n.vni = g.vni)`,
+  )
+  return rows[0]?.vni ?? 1
+}
+
+/** @throws NetworkError when the VLAN tag, or the number of tunnels, is taken */
 export async function insertNetwork(trx: Transaction, network: NewNetwork): Promise<NetworkRow> {
-  const [row] = await trx('networks').insert(network).onConflict('vlan').ignore().returning('*')
+  const [row] = await trx('networks').insert(network).onConflict().ignore().returning('*')
   if (!row)
     throw new NetworkError(
       'VlanIdInUse',
-      `Unable to create the network. The VLAN ${String(network.vlan)} on physical network is in use.`,
+      typeof network.vni === 'number'
+        ? `Unable to create the network. The tunnel ID ${network.vni} is in use.`
+        : `Unable to create the network. The VLAN ${String(network.vlan)} on physical network is in use.`,
     )
   return row
 }

@@ -15,6 +15,8 @@ export interface PortWithAddresses extends PortRow {
   readonly fixedIps: readonly FixedIp[]
   readonly securityGroupIds: readonly string[]
   readonly serverZone: string | null
+  /** what its host plugs it into; null = no host has it */
+  readonly vifType: string | null
 }
 
 export interface PortFilter {
@@ -47,7 +49,8 @@ const columns = `ports.*,
   coalesce((select json_agg(json_build_object('subnetId', a.subnet_id, 'address', host(a.address)) order by family(a.address), a.address)
             from addresses a where a.port_id = ports.id), '[]') as fixed_ips,
   array(select g.security_group_id::text from port_security_groups g where g.port_id = ports.id order by 1) as security_group_ids,
-  (select v.availability_zone from servers v where v.id = ports.server_id) as server_zone`
+  (select v.availability_zone from servers v where v.id = ports.server_id) as server_zone,
+  (select coalesce(h.traits->>'vifType', 'ovs') from hosts h where h.name = ports.host) as vif_type`
 
 export async function listPorts(
   db: Db,

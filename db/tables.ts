@@ -294,6 +294,7 @@ export interface NetworkRow {
   readonly revision: number
   readonly portSecurityEnabled: boolean
   readonly qosPolicyId: string | null
+  readonly vni: number | null
 }
 
 export interface PoolGroupMemberRow {

@@ -9,6 +9,7 @@ interface VifRow {
   readonly mac: string
   readonly mtu: number
   readonly vlan: number | null
+  readonly vni: number | null
   readonly addresses: readonly VifAddress[]
   readonly dns: readonly string[]
   readonly position: number
@@ -22,7 +23,7 @@ interface VifRow {
 }
 
 const selectVifs = `
-  select p.id as port_id, p.server_id, p.mac::text as mac, n.mtu, n.vlan,
+  select p.id as port_id, p.server_id, p.mac::text as mac, n.mtu, n.vlan, n.vni,
          coalesce(json_agg(json_build_object('address', host(a.address), 'prefixLength', masklen(s.cidr), 'gateway', host(s.gateway),
            'routes', s.host_routes) order by family(a.address), a.address) filter (where a.address is not null), '[]') as addresses,
          coalesce((select json_agg(distinct d) from addresses x join subnets y on y.id = x.subnet_id, unnest(y.dns_servers) d
@@ -66,17 +67,18 @@ function limitOf(row: VifRow, direction: Direction): RateLimit | null {
 }
 
 function toVif(row: VifRow): Vif {
-  const { portId, serverId, mac, mtu, vlan, addresses, dns, position } = row
+  const { portId, serverId, mac, mtu, vlan, vni, addresses, dns, position } = row
   const { isUp, groupIds, allowedAddressPairs: addressPairs } = row
   const security = row.portSecurityEnabled ? { groupIds, addressPairs } : null
   const limits = { inbound: limitOf(row, 'inbound'), outbound: limitOf(row, 'outbound') }
-  return { portId, serverId, mac, mtu, vlan, addresses, dns, device: `eth${position}`, isUp, security, ...limits }
+  return { portId, serverId, mac, mtu, vlan, vni, addresses, dns, device: `eth${position}`, isUp, security, ...limits }
 }
 
 /** A network of a host's guests, with the gateway addresses that the host answers for. */
 export interface HostNetwork {
   readonly networkId: string
   readonly vlan: number | null
+  readonly vni: number | null
   readonly mtu: number
   readonly gateways: readonly { readonly address: string; readonly prefixLength: number }[]
   /** whether an older network has addresses that are also this one's: their gateways must not meet */
@@ -110,7 +112,7 @@ export async function vifsOnHost(db: Db, host: string): Promise<readonly Vif[]> 
 /** Every network that a server on this host has a port on. */
 export async function networksInUse(db: Db, host: string | null): Promise<readonly HostNetwork[]> {
   const { rows } = await db.raw<{ rows: HostNetwork[] }>(
-    `select n.id as network_id, n.vlan, n.mtu,
+    `select n.id as network_id, n.vlan, n.vni, n.mtu,
             coalesce((select json_agg(json_build_object('address', host(s.gateway), 'prefixLength', masklen(s.cidr)) order by s.id)
                       from subnets s where s.network_id = n.id and s.gateway is not null), '[]') as gateways,
             exists (select from subnets mine join subnets theirs on mine.cidr && theirs.cidr join networks o on o.id = theirs.network_id

@@ -29,6 +29,34 @@ export function cgroupVersion(): 1 | 2 {
   return existsSync('/sys/fs/cgroup/cgroup.controllers') ? 2 : 1
 }
 
+/** What the kernel can do for guests' wires. Devices of a kind that it has not are refused when they are made, not before. */
+function wires({ vifType, uplink, tunnelAddress }: Config): readonly Finding[] {
+  const hasBridge = existsSync('/proc/sys/net/bridge') || existsSync('/sys/module/br_netfilter')
+  const hasVlan = existsSync('/proc/net/vlan') || existsSync('/sys/module/8021q')
+  const hasVxlan = existsSync('/sys/module/vxlan')
+  const kinds = ['ovs', ...(hasBridge ? ['bridge'] : [])].join(' or ')
+  return [
+    ...(vifType === 'bridge' && !hasBridge
+      ? [
+          lack(
+            'kernel: no br_netfilter, which guards guests on Linux bridges; remedy: modprobe br_netfilter, or BERTH_VIF_TYPE=ovs',
+          ),
+        ]
+      : []),
+    ...(vifType === 'bridge' && uplink !== null && !hasVlan
+      ? [
+          lack(
+            'kernel: no 802.1Q, which VLANs of an uplink need on Linux bridges; remedy: modprobe 8021q, or BERTH_VIF_TYPE=ovs',
+          ),
+        ]
+      : []),
+    ...(tunnelAddress !== null && !hasVxlan
+      ? [lack('kernel: no VXLAN, which tunnels need; remedy: modprobe vxlan, or no BERTH_TUNNEL_ADDRESS')]
+      : []),
+    { level: 'note', text: `wires ${kinds}` },
+  ]
+}
+
 function kernel(): readonly Finding[] {
   const findings: Finding[] = []
   if (!has('/proc/filesystems', 'overlay'))
@@ -117,6 +145,7 @@ export async function preflight(
     ...root,
     ...debian,
     ...kernel(),
+    ...wires(config),
     ...memory(),
     ...(await disk(config.home)),
     ...(isRunning ? [] : await ports(config)),

@@ -6,10 +6,11 @@ import { execa } from 'execa'
 import type { Config } from '../core/config.ts'
 import { Unavailable } from '../core/errors.ts'
 import { Bridge } from '../netns/bridge.ts'
+import { removeBridges } from '../netns/remove-bridges.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
 import { down, driverOf, engineSocket, stopServices } from './down.ts'
 import { restoreSettings } from './host-settings.ts'
-import { hostsBeside } from './hosts.ts'
+import { hostsBeside, removeUnderlay } from './hosts.ts'
 import { imageCache, layoutOf } from './layout.ts'
 import { guestUser } from './parts/docker.ts'
 import { at, type Site } from './parts/part.ts'
@@ -27,6 +28,10 @@ async function removeGuests(site: Site): Promise<void> {
 
 /** Our bridge goes with its devices while its switch still runs: in the given Open vSwitch, or in ours. */
 async function removeBridge({ config, layout }: Site): Promise<void> {
+  if (config.switchNamespace === null) {
+    await removeBridges(config.namePrefix)
+    await removeUnderlay({ config, layout })
+  }
   const ours = join(layout.run, 'openvswitch', 'db.sock')
   const theirs = config.switchNamespace === null ? [config.ovsSocket ?? '/var/run/openvswitch/db.sock'] : []
   for (const socket of [ours, ...theirs]) {

@@ -287,7 +287,8 @@ create table networks (
   tags text[] not null default '{}'::text[],
   revision integer not null default 0,
   port_security_enabled boolean not null default true,
-  qos_policy_id uuid
+  qos_policy_id uuid,
+  vni integer
 );
 
 create table pool_group_members (
@@ -1160,6 +1161,8 @@ alter table login_failures add constraint login_failures_pkey PRIMARY KEY (who);
 
 alter table network_quotas add constraint network_quotas_pkey PRIMARY KEY (project_id, resource);
 
+alter table networks add constraint networks_one_segment CHECK (((vlan IS NULL) OR (vni IS NULL)));
+
 alter table networks add constraint networks_pkey PRIMARY KEY (id);
 
 alter table networks add constraint networks_qos_policy_id_fkey FOREIGN KEY (qos_policy_id) REFERENCES qos_policies(id);
@@ -1167,6 +1170,10 @@ alter table networks add constraint networks_qos_policy_id_fkey FOREIGN KEY (qos
 alter table networks add constraint networks_vlan_check CHECK (((vlan >= 1) AND (vlan <= 4094)));
 
 alter table networks add constraint networks_vlan_key UNIQUE (vlan);
+
+alter table networks add constraint networks_vni_check CHECK (((vni >= 1) AND (vni <= 16777215)));
+
+alter table networks add constraint networks_vni_key UNIQUE (vni);
 
 alter table pool_group_members add constraint pool_group_members_group_id_fkey FOREIGN KEY (group_id) REFERENCES pool_groups(id) ON DELETE CASCADE;
 

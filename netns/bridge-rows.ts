@@ -1,6 +1,15 @@
 /** Rows of Open vSwitch: a bridge, its ports, and what is said of them. Source: ovs-vswitchd.conf.db(5) */
 import { z } from 'zod'
+import type { Segment } from '../core/network.ts'
 import { ovsMap, shapes, type Operation } from './ovsdb.ts'
+
+/** The tag of all ports that are in tunnels: reserved by 802.1Q, so that no learning switch joins them to a network. */
+export const tunnelTag = 4095
+
+/** The tag that a port of this network has in the switch. */
+export function tagOf({ vlan, vni }: Segment): number | null {
+  return vni === undefined || vni === null ? vlan : tunnelTag
+}
 
 export type Datapath = 'system' | 'netdev'
 

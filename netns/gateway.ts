@@ -1,28 +1,35 @@
-/**
- * The host's own address in a guests' network: an internal port of the bridge, tagged with the network's VLAN; or, where subnets overlap, the
- * end of a veth pair in a namespace of its own.
- */
+/** The host's own address in a guests' network: a device that the network's switch has a port for; where subnets overlap, in a namespace of its own. */
 import { createHash } from 'node:crypto'
-import { closeSync, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Conflict, Unavailable } from '../core/errors.ts'
-import type { Bridge } from './bridge.ts'
-import { turnOffTxChecksum } from './ethtool.ts'
-import type { OvsDetails } from './vifs/ovs.ts'
 import { addressText, RtNetlink, type Link } from './rtnetlink.ts'
 
 export interface Gateway {
   /** interface name, 15 characters at most */
   readonly device: string
   readonly vlan: number | null
+  readonly vni?: number | null
   readonly mtu: number
   readonly addresses: readonly { readonly address: string; readonly prefixLength: number }[]
   /** of the namespace that the device stands in; none = that of the switch */
   readonly netnsPath?: string
 }
 
-/** In the external ids of its port. */
-const placeKey = 'berth-netns'
+/** How a kind of switch has the gateway's device on it. */
+export interface GatewayPort {
+  /** whose mark its devices bear */
+  readonly owner: string
+  /** where the device stands unless told; null = the host's own namespace */
+  readonly netnsPath: string | null
+  /** Whether the port is as it is to be, and the device in its place. */
+  isConnected(gateway: Gateway): Promise<boolean>
+  /** The device is made anew, with this MAC address and its MTU. */
+  connect(gateway: Gateway, mac: string): Promise<void>
+  /** Frames pass. */
+  open(gateway: Gateway, mac: string): Promise<void>
+  /** A missing one counts as removed. */
+  disconnect(device: string): Promise<void>
+}
 
 const appearMs = 5000
 
@@ -33,7 +40,7 @@ async function appeared(outside: RtNetlink, device: string): Promise<Link> {
     if (link) return link
     await sleep(5)
   }
-  throw new Unavailable(`Open vSwitch made no device ${device} within ${appearMs / 1000} s`)
+  throw new Unavailable(`the switch made no device ${device} within ${appearMs / 1000} s`)
 }
 
 /** The same after every restart of the switch, so that guests need not learn their gateway anew: locally administered, unicast. */
@@ -56,27 +63,6 @@ function hostPart(text: string): string {
   return text.split('/')[0] ?? text
 }
 
-function ids({ netnsPath }: Gateway): Readonly<Record<string, string>> {
-  return { 'berth-role': 'gateway', ...(netnsPath === undefined ? {} : { [placeKey]: netnsPath }) }
-}
-
-async function clear(bridge: Bridge, device: string): Promise<void> {
-  await bridge.remove(device)
-  using outside = new RtNetlink(bridge.netnsPath)
-  await outside.deleteLink(device)
-}
-
-async function connect(bridge: Bridge, { device, vlan, mtu, ...place }: Gateway, mac: string): Promise<void> {
-  await clear(bridge, device)
-  await bridge.add({ device, vlan, internal: { mac, mtu }, externalIds: ids({ device, vlan, mtu, ...place }) })
-}
-
-/** Whether the port is as it is to be, in the place where it is to be. */
-async function isThere(bridge: Bridge, { device, vlan, netnsPath }: Gateway): Promise<boolean> {
-  const port = await bridge.port(device)
-  return port?.vlan === vlan && (port.ofport ?? -1) > 0 && port.externalIds[placeKey] === netnsPath
-}
-
 async function furnish(
   there: RtNetlink,
   { index, isUp }: Pick<Link, 'index' | 'isUp'>,
@@ -89,74 +75,23 @@ async function furnish(
   for (const text of here) if (!wanted.includes(text) && !isLinkLocal(text)) await there.removeAddress(index, text)
 }
 
-/** A pair of devices of one name: one on the bridge, one in the namespace. */
-async function connectApart(
-  { bridge, datapath }: Pick<OvsDetails, 'bridge' | 'datapath'>,
-  gateway: Gateway,
-  { netnsPath, mac }: { readonly netnsPath: string; readonly mac: string },
-): Promise<void> {
-  const { device, vlan, mtu } = gateway
-  await clear(bridge, device)
-  using outside = new RtNetlink(bridge.netnsPath)
-  using inside = new RtNetlink(netnsPath)
-  await inside.deleteLink(device)
-  const descriptor = openSync(netnsPath, 'r')
-  try {
-    await outside.createVeth({ host: device, guest: device, guestMac: mac, mtu }, descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-  if (datapath === 'netdev') {
-    turnOffTxChecksum(device, bridge.netnsPath)
-    turnOffTxChecksum(device, netnsPath)
-  }
-  await inside.loopbackUp()
-  await bridge.add({ device, vlan, externalIds: ids(gateway) })
-}
-
-async function ensureApart(details: OvsDetails, gateway: Gateway, netnsPath: string): Promise<void> {
-  const { bridge, firewall } = details
-  const { device, vlan, mtu } = gateway
-  const mac = gatewayMac(bridge.owner, device)
-  using inside = new RtNetlink(netnsPath)
-  const link = await inside.link(device)
-  const isConnected = link?.mac === mac && link.mtu === mtu && (await isThere(bridge, gateway))
-  if (!isConnected) await connectApart(details, gateway, { netnsPath, mac })
-  const ofport = (await bridge.port(device))?.ofport ?? -1
-  if (ofport > 0) await firewall.addHostPort({ device, ofport, vlan, mac })
-  await furnish(inside, await appeared(inside, device), gateway)
-}
-
 /**
  * The host answers for these addresses when this returns. Twice is as once.
  *
  * @throws Conflict when another device beside it holds one of them
  */
-export async function ensureGateway(details: OvsDetails, gateway: Gateway): Promise<void> {
-  if (gateway.netnsPath !== undefined) {
-    await ensureApart(details, gateway, gateway.netnsPath)
-    return
-  }
-  const { bridge, datapath, firewall } = details
-  const { device, vlan, mtu } = gateway
-  using outside = new RtNetlink(bridge.netnsPath)
-  const mac = gatewayMac(bridge.owner, device)
-  const [link, present] = [await outside.link(device), await outside.addresses()]
+export async function ensureGateway(port: GatewayPort, gateway: Gateway): Promise<void> {
+  const { device, mtu, netnsPath = port.netnsPath } = gateway
+  const mac = gatewayMac(port.owner, device)
+  using there = new RtNetlink(netnsPath)
+  const [link, present] = [await there.link(device), await there.addresses()]
   refuseTaken(
     gateway,
     present.filter(({ index }) => index !== link?.index),
   )
-  const isConnected = link?.mac === mac && link.mtu === mtu && (await isThere(bridge, gateway))
-  if (!isConnected) await connect(bridge, gateway, mac)
-  const there = await appeared(outside, device)
-  const ofport = (await bridge.port(device))?.ofport ?? -1
-  if (ofport > 0) await firewall.addHostPort({ device, ofport, vlan, mac })
-  if ((!there.isUp || !isConnected) && datapath === 'netdev') turnOffTxChecksum(device, bridge.netnsPath)
-  await furnish(outside, there, gateway)
-}
-
-/** The host no longer answers for the gateway's addresses; a missing one counts as removed. */
-export async function removeGateway({ bridge, firewall }: OvsDetails, device: string): Promise<void> {
-  await clear(bridge, device)
-  await firewall.removeDevice(device)
+  const isConnected = link?.mac === mac && link.mtu === mtu && (await port.isConnected(gateway))
+  if (!isConnected) await port.connect(gateway, mac)
+  const made = await appeared(there, device)
+  await port.open(gateway, mac)
+  await furnish(there, made, gateway)
 }

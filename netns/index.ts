@@ -1,7 +1,10 @@
 /** The wires of one host: what the agent asks of the kernel and of Open vSwitch. */
+import { isDeepStrictEqual } from 'node:util'
 import { Unavailable } from '../core/errors.ts'
+import { innerMtu } from '../core/tunnel-mtu.ts'
 import { hostDevice, type Policy, type Vif, type VifAddress } from '../core/network.ts'
 import { Bridge, type Datapath } from './bridge.ts'
+import { bridgeSwitchOf } from './bridge-switch.ts'
 import { countersOf, type VifCounters } from './counters.ts'
 import type { Gateway } from './gateway.ts'
 import {
@@ -20,6 +23,7 @@ import { addressText, RtNetlink, type Link } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import type { TracedPacket, TraceVerdict } from './trace.ts'
+import type { Tunnels } from './tunnel.ts'
 
 export { metadataAddress } from './flows/metadata.ts'
 export type { VifCounters } from './counters.ts'
@@ -31,6 +35,8 @@ export type { Answers } from './probe.ts'
 export type { PluggedPort } from './switch.ts'
 
 export interface WireSettings {
+  /** what guests are plugged into; unless told, Open vSwitch */
+  readonly vifType?: 'ovs' | 'bridge'
   /** path of ovsdb-server's socket */
   readonly ovsSocket: string
   readonly bridge: string
@@ -62,6 +68,7 @@ export class Wires {
   readonly #switch: Switch
   readonly #namespaces: NamespaceSettings
   readonly #spares: Spares
+  #tunnels: Tunnels | null = null
   readonly #turns = new Map<string, Promise<unknown>>()
   /** places from which wires are asked just now */
   readonly #lookouts = new Set<string>()
@@ -152,6 +159,22 @@ export class Wires {
     await this.#inTurn(device, () => this.#switch.ensureUplink(device))
   }
 
+  /** Networks in tunnels reach these other hosts, and no others; null = none. */
+  async setTunnels(tunnels: Tunnels | null): Promise<void> {
+    if (isDeepStrictEqual(tunnels, this.#tunnels)) return
+    await this.#switch.setTunnels(tunnels)
+    this.#tunnels = tunnels
+  }
+
+  /** Bytes of a frame that tunnels from this address carry. @throws Unavailable when no device of the host has it */
+  async tunnelMtu(local: string): Promise<number> {
+    using here = new RtNetlink(this.#switch.netnsPath)
+    const found = (await here.addresses()).find(({ text }) => text.split('/')[0] === local)
+    const link = (await here.links()).find(({ index }) => index === found?.index)
+    if (!link) throw new Unavailable(`tunnelAddress ${local}: no device of this host has it`)
+    return innerMtu(link.mtu, local)
+  }
+
   /**
    * Frames pass between this host and others.
    *
@@ -162,16 +185,16 @@ export class Wires {
   }
 
   /**
-   * What the switch would do with a packet from a plugged port, without sending one.
+   * What the switch would do with a packet from a plugged port, without sending one; null = its kind does not tell.
    *
    * @throws Unavailable when the port is not plugged here
    */
-  async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict> {
+  async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict | null> {
     return await this.#switch.trace(portId, packet)
   }
 
   /** The same of a packet that comes from another host, in the network of that tag. @throws Unavailable when no way leads there */
-  async traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict> {
+  async traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict | null> {
     return await this.#switch.traceArrival(packet, vlan)
   }
 
@@ -286,8 +309,26 @@ export class Wires {
   }
 }
 
-/** Opens the bridge, made when it is not there. */
-export async function openWires({
+/** Opens the switch, made when it is not there. */
+export async function openWires(settings: WireSettings): Promise<Wires> {
+  const wires = settings.vifType === 'bridge' ? await openBridges(settings) : await openOvs(settings)
+  using outside = new RtNetlink(settings.switchNamespace ?? null)
+  await outside.loopbackUp()
+  return wires
+}
+
+async function openBridges({
+  owner,
+  namespaces,
+  hostReachesGuests = true,
+  switchNamespace = null,
+}: WireSettings): Promise<Wires> {
+  const { kind, guard } = bridgeSwitchOf(owner, switchNamespace, { hostReachesGuests })
+  await guard.open()
+  return new Wires(kind, namespaces)
+}
+
+async function openOvs({
   ovsSocket,
   bridge: name,
   datapath,
@@ -300,7 +341,5 @@ export async function openWires({
   await bridge.ensure(datapath)
   const firewall = firewallOf(ovsSocket, name, { hostReachesGuests })
   await firewall.open()
-  using outside = new RtNetlink(bridge.netnsPath)
-  await outside.loopbackUp()
   return new Wires(new OvsSwitch({ bridge, datapath: await bridge.datapath(), firewall }), namespaces)
 }

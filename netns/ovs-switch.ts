@@ -3,23 +3,29 @@ import { dirname, join } from 'node:path'
 import { Unavailable } from '../core/errors.ts'
 import { hostDevice, type Policy, type Vif } from '../core/network.ts'
 import type { BridgePort } from './bridge.ts'
+import { tunnelTag } from './bridge-rows.ts'
 import { FlowTable } from './flows/flow-table.ts'
 import { Firewall } from './flows/firewall.ts'
 import { callerPort } from './flows/metadata.ts'
-import { ensureGateway, removeGateway, type Gateway } from './gateway.ts'
+import { ensureGateway, type Gateway } from './gateway.ts'
 import { openMetadata, type MetadataSite, type MetadataSockets } from './metadata.ts'
+import { ovsGateways } from './ovs-gateway.ts'
+import { OvsTunnels } from './ovs-tunnels.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import { trace, type TracedPacket, type TraceVerdict } from './trace.ts'
+import type { Tunnels } from './tunnel.ts'
 import { ensureUplink, trunkRole } from './uplink.ts'
 import { markedEnds } from './vifs/pair.ts'
 import { hold, ovs, type OvsDetails } from './vifs/ovs.ts'
 
 export class OvsSwitch implements Switch {
   readonly #details: OvsDetails
+  readonly #tunnels: OvsTunnels
   #metadata: MetadataSite | null = null
 
   constructor(details: OvsDetails) {
     this.#details = details
+    this.#tunnels = new OvsTunnels(details)
   }
 
   get netnsPath(): string | null {
@@ -27,7 +33,7 @@ export class OvsSwitch implements Switch {
   }
 
   async plug(vif: Vif, netnsPath: string): Promise<void> {
-    await ovs.plug(vif, this.#details, netnsPath)
+    await Promise.all([ovs.plug(vif, this.#details, netnsPath), this.#tunnels.ensure(vif.vni)])
   }
 
   async unplug(portId: string): Promise<void> {
@@ -65,10 +71,15 @@ export class OvsSwitch implements Switch {
     await ensureUplink(this.#details, device)
   }
 
+  async setTunnels(tunnels: Tunnels | null): Promise<void> {
+    await this.#tunnels.set(tunnels)
+  }
+
   async openTrunks(isTrusted: boolean): Promise<void> {
     for (const { device, ofport, externalIds } of await this.#details.bridge.ports())
       if (externalIds['berth-role'] === trunkRole && (ofport ?? -1) > 0)
         await this.#details.firewall.addTrunk(device, ofport ?? -1, isTrusted)
+    await this.#tunnels.trust(isTrusted)
   }
 
   async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict> {
@@ -86,14 +97,16 @@ export class OvsSwitch implements Switch {
 
   async settle(): Promise<void> {
     await this.#details.firewall.settle()
+    await this.#tunnels.sweep()
   }
 
   async ensureGateway(gateway: Gateway): Promise<void> {
-    await ensureGateway(this.#details, gateway)
+    await ensureGateway(ovsGateways(this.#details), gateway)
+    await this.#tunnels.ensure(gateway.vni)
   }
 
   async removeGateway(device: string): Promise<void> {
-    await removeGateway(this.#details, device)
+    await ovsGateways(this.#details).disconnect(device)
   }
 
   async listGateways(): Promise<readonly string[]> {
@@ -135,7 +148,16 @@ function toPluggedPort(
   const portId = externalIds['iface-id']
   if (portId === undefined || hostDevice(portId) !== device) return []
   const [serverId, mac] = [externalIds['vm-uuid'] ?? null, externalIds['attached-mac'] ?? null]
-  return [{ portId, serverId, device, vlan, mac, error: error ?? (devices.includes(portId) ? null : 'no device') }]
+  return [
+    {
+      portId,
+      serverId,
+      device,
+      vlan: vlan === tunnelTag ? null : vlan,
+      mac,
+      error: error ?? (devices.includes(portId) ? null : 'no device'),
+    },
+  ]
 }
 
 function strayPort(portId: string): PluggedPort {

@@ -28,6 +28,10 @@ export interface Link {
   readonly peerIndex: number | null
   /** a text that the maker left on it, or null */
   readonly alias: string | null
+  /** index of the bridge that it is a port of, or null */
+  readonly master: number | null
+  /** the kind of its root queueing discipline */
+  readonly qdisc: string
 }
 
 export interface VethEnds {
@@ -143,6 +147,11 @@ export class RtNetlink implements Disposable {
     await request(`link ${index} address`, this.#socket.setLink({ index }, { address: macBytes(mac) }, { timeout }))
   }
 
+  /** A device becomes a port of a Linux bridge. */
+  async setMaster(index: number, master: number): Promise<void> {
+    await request(`link ${index} master`, this.#socket.setLink({ index }, { master }, { timeout }))
+  }
+
   /** The kernel does not take an alias with a new link: it is set afterwards. */
   async setAlias(name: string, alias: string): Promise<void> {
     await request(`link ${name} alias`, this.#socket.setLink({}, { ifname: name, ifalias: alias }, { timeout }))
@@ -240,5 +249,7 @@ function toLink({ data, attrs }: Awaited<ReturnType<RtNetlinkSocket['getLinks']>
     isUp: data.flags?.up === true,
     peerIndex: attrs.link === undefined ? null : attrs.link.readUInt32LE(),
     alias: attrs.ifalias ?? null,
+    master: attrs.master ?? null,
+    qdisc: attrs.qdisc ?? '',
   }
 }

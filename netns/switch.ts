@@ -2,6 +2,7 @@
 import type { Policy, Vif } from '../core/network.ts'
 import type { Gateway } from './gateway.ts'
 import type { MetadataSockets } from './metadata.ts'
+import type { Tunnels } from './tunnel.ts'
 import type { TracedPacket, TraceVerdict } from './trace.ts'
 
 /** A port of ours that stands on this host, whole or not. */
@@ -31,10 +32,12 @@ export interface Switch {
   /** @returns what holds a plugged vif, and no other, to what it may do now; with the namespace of its guest, where there is one */
   holder(): Promise<(vif: Vif, netnsPath: string | null) => Promise<void>>
   ensureUplink(device: string): Promise<void>
+  setTunnels(tunnels: Tunnels | null): Promise<void>
   openTrunks(isTrusted: boolean): Promise<void>
-  trace(portId: string, packet: TracedPacket): Promise<TraceVerdict>
+  /** null = this kind does not tell */
+  trace(portId: string, packet: TracedPacket): Promise<TraceVerdict | null>
   /** The same of a packet that comes from another host, in the network of that tag. */
-  traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict>
+  traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict | null>
   settle(): Promise<void>
   ensureGateway(gateway: Gateway): Promise<void>
   removeGateway(device: string): Promise<void>

@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import { Invalid } from '../../core/errors.ts'
+import { innerMtu } from '../../core/tunnel-mtu.ts'
 import { z } from 'zod'
 import type { Transaction } from '../../db/connect.ts'
+import { tunnelMtu } from '../../db/tunnels.ts'
 import { withinNetworkQuota } from '../../db/network-quotas.ts'
 import {
   deleteNetwork,
   freeVlan,
+  freeVni,
   getNetwork,
   insertNetwork,
   listNetworks,
   updateNetwork,
   type NetworkWithSubnets,
+  type NewNetwork,
 } from '../../db/networks.ts'
 import { defaultQosPolicy } from '../../db/qos.ts'
 import { dropRanges } from '../../ipam/ranges.ts'
@@ -29,9 +34,9 @@ type Json = Readonly<Record<string, unknown>>
 
 function networkView(network: NetworkWithSubnets, { caller }: Call): Json {
   const provider = {
-    'provider:network_type': network.vlan === null ? 'flat' : 'vlan',
-    'provider:physical_network': 'physnet1',
-    'provider:segmentation_id': network.vlan,
+    'provider:network_type': network.vni === null ? (network.vlan === null ? 'flat' : 'vlan') : 'vxlan',
+    'provider:physical_network': network.vni === null ? 'physnet1' : null,
+    'provider:segmentation_id': network.vni ?? network.vlan,
   }
   return {
     id: network.id,
@@ -94,9 +99,9 @@ const wantedNetwork = z.strictObject({
   port_security_enabled: flag.default(true),
   qos_policy_id: z.string().nullable().optional(),
   'router:external': z.literal(false).optional(),
-  'provider:network_type': z.enum(['vlan', 'flat']).optional(),
+  'provider:network_type': z.enum(['vlan', 'flat', 'vxlan']).optional(),
   'provider:physical_network': z.string().optional(),
-  'provider:segmentation_id': whole(z.int().min(1).max(4094)).optional(),
+  'provider:segmentation_id': whole(z.int().min(1).max(16_777_215)).optional(),
   availability_zone_hints: z.array(z.string()).max(0).optional(),
 })
 type Wanted = z.output<typeof wantedNetwork>
@@ -111,9 +116,35 @@ function checkRights({ caller }: Call, wanted: Wanted): void {
     allow(caller, 'create_network:provider:segmentation_id')
 }
 
+const lastTag = 4094
+
+/** @throws Invalid when the type has no such number */
+async function segmentOf(trx: Transaction, wanted: Wanted): Promise<Pick<NewNetwork, 'vlan' | 'vni'>> {
+  const number = wanted['provider:segmentation_id']
+  switch (wanted['provider:network_type'] ?? 'vlan') {
+    case 'vxlan':
+      return { vlan: null, vni: number ?? (await freeVni(trx)) }
+    case 'flat':
+      if (number !== undefined) throw new Invalid('provider:segmentation_id: a flat network has none')
+      return { vlan: null, vni: null }
+    case 'vlan':
+      if (number !== undefined && number > lastTag)
+        throw new Invalid(`provider:segmentation_id: ${number} is no VLAN tag: 1 to ${lastTag} are`)
+      return { vlan: number ?? (await freeVlan(trx)), vni: null }
+  }
+}
+
+/** In tunnels as much as every host carries inside of them. @throws Invalid when more is wanted */
+async function mtuOf({ db, config }: Call, { mtu }: Wanted, { vni }: Pick<NewNetwork, 'vni'>): Promise<number> {
+  if (typeof vni !== 'number') return mtu ?? config.networkMtu
+  const most = (await tunnelMtu(db)) ?? innerMtu(config.networkMtu, null)
+  if (mtu !== undefined && mtu > most) throw new Invalid(`mtu: tunnels between the hosts carry ${most} at most`)
+  return mtu ?? most
+}
+
 async function make(trx: Transaction, call: Call, wanted: Wanted): Promise<string> {
   checkRights(call, wanted)
-  const isFlat = wanted['provider:network_type'] === 'flat'
+  const segment = await segmentOf(trx, wanted)
   const projectId = ownerOf(call, wanted)
   const usual = { asked: wanted.qos_policy_id, present: await defaultQosPolicy(trx, projectId) }
   const qosPolicyId = await qosPolicyOf(trx, usual, viewerOf(call.caller))
@@ -122,8 +153,8 @@ async function make(trx: Transaction, call: Call, wanted: Wanted): Promise<strin
     projectId,
     name: wanted.name,
     description: wanted.description,
-    vlan: isFlat ? null : (wanted['provider:segmentation_id'] ?? (await freeVlan(trx))),
-    mtu: wanted.mtu ?? call.config.networkMtu,
+    ...segment,
+    mtu: await mtuOf(call, wanted, segment),
     shared: wanted.shared,
     adminStateUp: wanted.admin_state_up,
     portSecurityEnabled: wanted.port_security_enabled,

@@ -85,7 +85,7 @@ async function askSwitch(
   call: Call,
   host: string,
   { from, to, asked, arrives }: Way & { readonly arrives: boolean },
-): Promise<z.output<typeof wireVerdict>> {
+): Promise<z.output<typeof wireVerdict> | null> {
   const query = new URLSearchParams({
     to: to.id,
     family: `${asked.family}`,
@@ -94,10 +94,14 @@ async function askSwitch(
     arrives: `${arrives}`,
   })
   const path = `/ports/${from.id}/trace?${query.toString()}`
-  return wireVerdict.parse(JSON.parse(await askAgent(call.db, host, { path, what: `The switch of host ${host}` })))
+  const text = await askAgent(call.db, host, { path, what: `The switch of host ${host}` })
+  return wireVerdict.nullable().parse(JSON.parse(text))
 }
 
-/** The switches themselves say what they would do: the sender's, and the receiver's when that is on another host. */
+/**
+ * The switches themselves say what they would do: the sender's, and the receiver's when that is on another host. Linux bridges say
+ * nothing.
+ */
 async function switched(call: Call, way: Way): Promise<readonly Step[]> {
   const [here, there] = [way.from.host, way.to.host]
   if (here === null || there === null) return []
@@ -107,10 +111,11 @@ async function switched(call: Call, way: Way): Promise<readonly Step[]> {
     reason: passes ? `the switch of ${host} ${onward}` : `the switch of ${host} drops it in its table ${stage}`,
   })
   const sent = await askSwitch(call, here, { ...way, arrives: false })
-  if (here === there) return [step(sent, here, 'delivers it')]
-  const leaving = step(sent, here, `sends it on to ${there}`)
-  if (!sent.passes) return [leaving]
-  return [leaving, step(await askSwitch(call, there, { ...way, arrives: true }), there, 'delivers it')]
+  if (here === there) return sent === null ? [] : [step(sent, here, 'delivers it')]
+  const leaving = sent === null ? [] : [step(sent, here, `sends it on to ${there}`)]
+  if (sent?.passes === false) return leaving
+  const arriving = await askSwitch(call, there, { ...way, arrives: true })
+  return arriving === null ? leaving : [...leaving, step(arriving, there, 'delivers it')]
 }
 
 async function stepsOf(call: Call, from: PortWithAddresses, to: PortWithAddresses): Promise<readonly Step[]> {

@@ -5,11 +5,11 @@ import { seconds } from './times.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-function binding({ host, portSecurityEnabled }: PortWithAddresses): Json {
+function binding({ host, vifType, portSecurityEnabled }: PortWithAddresses): Json {
   return {
     'binding:host_id': host ?? '',
     'binding:vnic_type': 'normal',
-    'binding:vif_type': host === null ? 'unbound' : 'ovs',
+    'binding:vif_type': host === null ? 'unbound' : (vifType ?? 'ovs'),
     'binding:vif_details': host === null ? {} : { port_filter: portSecurityEnabled, connectivity: 'l2' },
     'binding:profile': {},
   }

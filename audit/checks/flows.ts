@@ -25,6 +25,7 @@ export const flows: Check = {
   name: 'flows',
   holds: 'the flows of Open vSwitch are those of its ports: each sends into its network, and has what is for its MAC',
   async run({ bridge, seenFlows }) {
+    if (bridge === null || seenFlows === null) return []
     const seen = await seenFlows()
     const [ports, numbers] = [await bridge.ports(), new Set(await bridge.numbers())]
     const stray = [...seen.entrances.keys()].filter((ofport) => !numbers.has(ofport))

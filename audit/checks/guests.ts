@@ -44,7 +44,8 @@ async function withoutServer({ db, config, driver }: Scene, guest: Guest): Promi
   if (server.deletedAt !== null) {
     const [told, remedy] = [`${text} belongs to a deleted server`, 'the container is removed']
     // The driver removes what it named itself.
-    if (!name.startsWith(`berth-${serverId}`)) return [{ text: told, advice: 'its name is not of our making: docker rm it' }]
+    if (!name.startsWith(`berth-${serverId}`))
+      return [{ text: told, advice: 'its name is not of our making: docker rm it' }]
     return [{ text: told, remedy, repair: () => driver.remove(serverId) }]
   }
   if (server.host === config.hostName || server.taskState !== null || server.vmState === 'resized') return []

@@ -4,6 +4,7 @@ export const limits: Check = {
   name: 'limits',
   holds: 'each row of ours that limits what a port of Open vSwitch sends (QoS, Queue) is of a port that is there',
   async run({ bridge }) {
+    if (bridge === null) return []
     const limited = await bridge.limited()
     const present = new Set((await bridge.ports()).map(({ device }) => device))
     return limited

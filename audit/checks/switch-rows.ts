@@ -7,12 +7,14 @@ export const switchRows: Check = {
   holds:
     'each row of ours in Open vSwitch is a port of a guest, the gateway of a network or a trunk to another host, and has its device',
   async run({ bridge, db, wires }) {
+    if (bridge === null) return []
     const gateways = new Set((await networkIds(db)).map(gatewayDevice))
     const rows = (await bridge.ports()).filter(({ externalIds }) => externalIds['berth-role'] !== 'metadata')
     const stray = rows.filter(({ device, externalIds }) =>
       externalIds['berth-role'] === 'gateway'
         ? !gateways.has(device)
         : externalIds['berth-role'] !== 'trunk' &&
+          externalIds['berth-role'] !== 'tunnel' &&
           (externalIds['iface-id'] === undefined || hostDevice(externalIds['iface-id']) !== device),
     )
     return [

@@ -2,6 +2,12 @@ import { z } from 'zod'
 
 /** Wires and addresses. */
 export const network = {
+  vifType: z
+    .enum(['ovs', 'bridge'])
+    .default('ovs')
+    .describe(
+      'what guests of this host are plugged into: Open vSwitch, or a Linux bridge per network with nftables, which is faster where the kernel lacks the datapath of Open vSwitch',
+    ),
   ovsSocket: z
     .string()
     .nullable()
@@ -31,6 +37,13 @@ export const network = {
     .default(null)
     .describe(
       'a NIC or bond that becomes a trunk of the integration bridge, all VLANs tagged; it is to carry nothing else',
+    ),
+  tunnelAddress: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      "address of this host at which other hosts reach the tunnels (VXLAN) of guests' networks; null = networks of type vxlan end at this host",
     ),
   gateways: z
     .enum(['guests', 'all', 'none'])

@@ -1,5 +1,6 @@
 /** Flows that are there whatever the ports: between the tables, and what no guest may send. */
-import { flow, load, registers, tables as t, to, zone, type Flows } from './flow.ts'
+import { tunnelTag } from '../bridge-rows.ts'
+import { flow, isOverlay, load, registers, tables as t, to, zone, type Flows } from './flow.ts'
 
 const families = ['ip', 'ipv6'] as const
 /** Router solicitation, neighbour solicitation and advertisement, and what tells switches of multicast listeners. */
@@ -57,8 +58,11 @@ export const baseFlows: Flows = new Map([
   }),
   // To many at once a frame goes past the tables of each receiver: only what finds neighbours does.
   ...neighbourTypes.map((type) => flow(t.deliver, 60, `icmp6,icmp_type=${type},${group}`, 'NORMAL')),
+  ...neighbourTypes.map((type) => flow(t.deliver, 61, `${isOverlay},icmp6,icmp_type=${type},${group}`, to(t.flood))),
   flow(t.deliver, 50, `ip,${group}`),
   flow(t.deliver, 50, `ipv6,${group}`),
+  // A learning switch would carry it to every network without a tag, and out by the trunks.
+  flow(t.deliver, 10, isOverlay, to(t.flood)),
   flow(t.deliver, 0, '', 'NORMAL'),
   flow(t.ingress, 100, 'arp', `output:${registers.port}`),
   ...neighbourTypes.map((type) => flow(t.ingress, 110, `icmp6,icmp_type=${type}`, `output:${registers.port}`)),
@@ -79,6 +83,8 @@ export const baseFlows: Flows = new Map([
 export function trunkFlows(ofport: number, isTrusted: boolean): Flows {
   const marks = isTrusted ? [load(1, registers.fromHost)] : []
   return new Map([
+    // The tag of ports that are in tunnels, inside this switch only.
+    flow(t.classify, 95, `in_port=${ofport},dl_vlan=${tunnelTag}`),
     flow(
       t.classify,
       90,

@@ -1,11 +1,12 @@
 /** What passes at the ports of one bridge: who may send as whom, and which groups let whom talk. */
 import { isDeepStrictEqual } from 'node:util'
-import type { Policy, RateLimit, Vif } from '../../core/network.ts'
+import type { Policy, RateLimit, Segment, Vif } from '../../core/network.ts'
 import { baseFlows, trunkFlows } from './base.ts'
 import type { FlowTable } from './flow-table.ts'
-import { flow, load, registers, tables as t, tagOf, to, type Flows } from './flow.ts'
+import { flow, load, networkOf, registers, tables as t, to, type Flows } from './flow.ts'
 import { groupFlows, memberFlows } from './group.ts'
 import { callerFlows, metadataFlows, type MetadataPlace } from './metadata.ts'
+import { overlayFlows } from './overlay.ts'
 import { deliverFlows, portFlows } from './port.ts'
 import { seenFlows, type SeenFlows } from './seen.ts'
 
@@ -15,10 +16,9 @@ interface Guarded {
 }
 
 /** An internal port of the host in a network. */
-export interface HostPort {
+export interface HostPort extends Segment {
   readonly device: string
   readonly ofport: number
-  readonly vlan: number | null
   readonly mac: string
 }
 
@@ -34,6 +34,8 @@ export class Firewall {
   readonly #flows: FlowTable
   readonly #hostReachesGuests: boolean
   readonly #ports = new Map<string, Guarded>()
+  readonly #hostPorts = new Map<string, HostPort>()
+  readonly #tunnels = new Map<number, { readonly ofport: number; readonly isTrusted: boolean }>()
   #policy = emptyPolicy
   #lastNumber = firstNumber - 1
   #metadata: MetadataPlace | null = null
@@ -70,7 +72,9 @@ export class Firewall {
     if (before?.ofport !== ofport && before?.vif.outbound) await this.#flows.setMeter(before.ofport, null)
     this.#ports.set(vif.portId, { vif, ofport })
     if (vif.outbound) await this.#flows.setMeter(ofport, meterOf(vif.outbound))
-    await this.#flows.set(new Map([[unitOf(vif.portId), this.#flowsOf({ vif, ofport })]]))
+    await this.#flows.set(
+      new Map([[unitOf(vif.portId), this.#flowsOf({ vif, ofport })], ...this.#overlays(vif.vni, before?.vif.vni)]),
+    )
     // A flow that names a meter goes with it: the flow first.
     if (!vif.outbound && before?.vif.outbound && before.ofport === ofport) await this.#flows.setMeter(ofport, null)
   }
@@ -79,7 +83,7 @@ export class Firewall {
   async release(portId: string): Promise<void> {
     const before = this.#ports.get(portId)
     this.#ports.delete(portId)
-    await this.#flows.set(new Map([[unitOf(portId), null]]))
+    await this.#flows.set(new Map<string, Flows | null>([[unitOf(portId), null], ...this.#overlays(before?.vif.vni)]))
     if (before) await this.#flows.forgetConnections(before.ofport)
     if (before?.vif.outbound) await this.#flows.setMeter(before.ofport, null)
   }
@@ -99,19 +103,21 @@ export class Firewall {
     await this.#flows.set(changes)
   }
 
-  async addHostPort({ device, ofport, vlan, mac }: HostPort): Promise<void> {
+  async addHostPort(port: HostPort): Promise<void> {
+    const { device, ofport, mac } = port
+    this.#hostPorts.set(device, port)
     const flows = new Map([
       flow(
         t.classify,
         100,
         `in_port=${ofport},vlan_tci=0x0000`,
-        load(tagOf(vlan), registers.vlan),
+        load(networkOf(port), registers.vlan),
         load(1, registers.fromHost),
         to(t.deliver),
       ),
-      ...deliverFlows(vlan, mac, [`output:${ofport}`]),
+      ...deliverFlows(port, mac, [`output:${ofport}`]),
     ])
-    await this.#flows.set(new Map([[`host ${device}`, flows]]))
+    await this.#flows.set(new Map([[`host ${device}`, flows], ...this.#overlays(port.vni)]))
   }
 
   /** Guests reach the metadata service there; to be called before there are ports. */
@@ -131,17 +137,46 @@ export class Firewall {
   }
 
   async removeDevice(device: string): Promise<void> {
+    const vni = this.#hostPorts.get(device)?.vni
+    this.#hostPorts.delete(device)
     await this.#flows.set(
-      new Map([
-        [`host ${device}`, null],
-        [`trunk ${device}`, null],
-      ]),
+      new Map<string, Flows | null>([[`host ${device}`, null], [`trunk ${device}`, null], ...this.#overlays(vni)]),
     )
   }
 
   /** As the switch has them now, whoever wrote them. */
   async seen(): Promise<SeenFlows> {
     return seenFlows(await this.#flows.dump())
+  }
+
+  /** Frames of that network go to other hosts, and come from them, by this port; null = by none. */
+  async setTunnel(vni: number, tunnel: { readonly ofport: number; readonly isTrusted: boolean } | null): Promise<void> {
+    if (tunnel === null) this.#tunnels.delete(vni)
+    else this.#tunnels.set(vni, tunnel)
+    await this.#flows.set(new Map(this.#overlays(vni)))
+  }
+
+  /** Numbers of the networks in tunnels that something here is on. */
+  overlays(): ReadonlySet<number> {
+    const segments = [...[...this.#ports.values()].map(({ vif }) => vif), ...this.#hostPorts.values()]
+    return new Set(segments.flatMap(({ vni }) => vni ?? []))
+  }
+
+  #overlays(...vnis: readonly (number | null | undefined)[]): readonly (readonly [string, Flows])[] {
+    const known = new Set(vnis.flatMap((vni) => vni ?? []))
+    return [...known].map((vni) => {
+      const guests = [...this.#ports.values()].filter(({ vif }) => vif.vni === vni && vif.isUp !== false)
+      const hosts = [...this.#hostPorts.values()].filter((port) => port.vni === vni)
+      const tunnel = this.#tunnels.get(vni)
+      const ports = {
+        tunnel: tunnel?.ofport ?? null,
+        isTrusted: tunnel?.isTrusted ?? false,
+        local: [...guests, ...hosts].map(({ ofport }) => ofport),
+        free: guests.filter(({ vif }) => vif.security === null).map(({ ofport }) => ofport),
+      }
+      const isEmpty = ports.local.length === 0 && ports.tunnel === null
+      return [`overlay ${vni}`, isEmpty ? new Map() : overlayFlows(vni, ports)]
+    })
   }
 
   /** The switch has no other flows than these: to be called when all ports of the host are known. */

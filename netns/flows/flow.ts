@@ -1,4 +1,5 @@
 /** Words of the flow tables: see docs/networking.md for the picture. */
+import type { Segment } from '../../core/network.ts'
 
 /** Match -> actions, in the words of ovs-ofctl(8). Two flows of one match are one. */
 export type Flows = ReadonlyMap<string, string>
@@ -17,6 +18,8 @@ export const tables = {
   egressCommit: 28,
   /** who has this MAC address */
   deliver: 30,
+  /** of a network in tunnels: what no port here has */
+  flood: 31,
   ingress: 40,
   ingressState: 41,
   ingressGroup: 44,
@@ -48,9 +51,13 @@ export function shortId(uuid: string): string {
   return `0x${uuid.replaceAll('-', '').slice(0, 16)}`
 }
 
-/** Our 802.1Q tag as the register has it: 0 = untagged. */
-export function tagOf(vlan: number | null): number {
-  return vlan ?? 0
+/** Set in the register of every network that goes in tunnels: no tag has it. */
+const overlay = 0x1000000
+export const isOverlay = `reg6=0x${overlay.toString(16)}/0x${overlay.toString(16)}`
+
+/** The network as the register has it: its 802.1Q tag, 0 = untagged, or its number in tunnels. */
+export function networkOf({ vlan, vni }: Segment): number {
+  return vni === undefined || vni === null ? (vlan ?? 0) : overlay + vni
 }
 
 export function to(table: number): string {

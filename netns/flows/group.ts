@@ -1,40 +1,10 @@
 /** The flows of security groups: shared by all ports that have them, so that a changed rule changes as many flows as it has. */
 import type { GroupRule, SecurityGroup } from '../../core/network.ts'
 import { flow, load, registers, shortId, tables as t, to, type Flows } from './flow.ts'
+import { icmpNames, numberOf, withPorts } from '../protocol.ts'
 import { portMasks } from './port-range.ts'
 
 type Entry = readonly [string, string]
-
-/** Source: IANA's protocol numbers, under the names that Neutron takes. */
-const numbers: Readonly<Record<string, number>> = {
-  ah: 51,
-  dccp: 33,
-  egp: 8,
-  esp: 50,
-  gre: 47,
-  igmp: 2,
-  ipip: 4,
-  ospf: 89,
-  pgm: 113,
-  rsvp: 46,
-  udplite: 136,
-  vrrp: 112,
-  'ipv6-encap': 41,
-  'ipv6-frag': 44,
-  'ipv6-nonxt': 59,
-  'ipv6-opts': 60,
-  'ipv6-route': 43,
-}
-
-const withPorts: Readonly<Record<string, 'tcp' | 'udp' | 'sctp'>> = {
-  tcp: 'tcp',
-  '6': 'tcp',
-  udp: 'udp',
-  '17': 'udp',
-  sctp: 'sctp',
-  '132': 'sctp',
-}
-const icmpNames = ['icmp', 'icmpv6', 'ipv6-icmp', '1', '58']
 
 function icmpMatch({ family, portMin, portMax }: GroupRule): string {
   const type = portMin === null ? '' : `,icmp_type=${portMin}`
@@ -54,8 +24,8 @@ export function protocolMatches(rule: GroupRule): readonly string[] {
     if (portMin === null && portMax === null) return [match]
     return portMasks(portMin ?? 1, portMax ?? 65535).map((mask) => `${match},tp_dst=${mask}`)
   }
-  const number = numbers[protocol] ?? Number(protocol)
-  return Number.isInteger(number) ? [`${ip},nw_proto=${number}`] : []
+  const number = numberOf(protocol)
+  return number === null ? [] : [`${ip},nw_proto=${number}`]
 }
 
 function remoteField({ family, direction }: Pick<GroupRule, 'family' | 'direction'>): string {

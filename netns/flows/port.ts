@@ -1,15 +1,9 @@
 /** The flows of one guest's port. */
-import ipaddr from 'ipaddr.js'
-import type { Policy, PortSecurity, Vif } from '../../core/network.ts'
-import { flow, load, registers, shortId, tables as t, tagOf, to, type Flows } from './flow.ts'
+import type { Policy, PortSecurity, Segment, Vif } from '../../core/network.ts'
+import { sendersOf, type Sender } from '../sender.ts'
+import { flow, load, registers, shortId, tables as t, networkOf, to, type Flows } from './flow.ts'
 
 type Entry = readonly [string, string]
-
-/** A sender that a port may be: MAC address, and address or prefix. */
-interface Sender {
-  readonly mac: string
-  readonly address: string
-}
 
 export interface PortPlace {
   readonly ofport: number
@@ -17,23 +11,8 @@ export interface PortPlace {
   readonly meter: number | null
 }
 
-/** The address that Linux gives itself on a link. Source: RFC 4291, appendix A */
-export function linkLocal(mac: string): string {
-  const bytes = mac.split(':').map((part) => Number.parseInt(part, 16))
-  const [first = 0, second = 0, third = 0, ...rest] = bytes
-  const tail = [first ^ 2, second, third, 0xff, 0xfe, ...rest]
-  return ipaddr.fromByteArray([0xfe, 0x80, 0, 0, 0, 0, 0, 0, ...tail]).toString()
-}
-
 function isV6(address: string): boolean {
   return address.includes(':')
-}
-
-function sendersOf({ mac, addresses }: Vif, { addressPairs }: PortSecurity): readonly Sender[] {
-  const own = addresses.map(({ address }) => ({ mac, address }))
-  const pairs = addressPairs.map((pair) => ({ mac: pair.mac ?? mac, address: pair.address }))
-  const macs = [...new Set([...own, ...pairs].map((sender) => sender.mac)), mac]
-  return [...own, ...pairs, ...macs.map((one) => ({ mac: one, address: linkLocal(one) }))]
 }
 
 function arpFlows(from: string, { mac, address }: Sender): readonly Entry[] {
@@ -91,8 +70,9 @@ function asked(policy: Policy, { groupIds }: PortSecurity, direction: 'ingress' 
 }
 
 /** Into the port: from a frame without a tag, and from one that came by a trunk and loses its tag here. */
-export function deliverFlows(vlan: number | null, mac: string, actions: readonly string[]): readonly Entry[] {
-  const here = `reg6=${tagOf(vlan)},dl_dst=${mac}`
+export function deliverFlows(segment: Segment, mac: string, actions: readonly string[]): readonly Entry[] {
+  const { vlan } = segment
+  const here = `reg6=${networkOf(segment)},dl_dst=${mac}`
   return [
     flow(t.deliver, 100, `${here},vlan_tci=0x0000`, ...actions),
     ...(vlan === null ? [] : [flow(t.deliver, 100, `${here},dl_vlan=${vlan}`, 'strip_vlan', ...actions)]),
@@ -126,16 +106,16 @@ export function portFlows(
   { ofport, meter }: PortPlace,
   { policy, hostReachesGuests }: { readonly policy: Policy; readonly hostReachesGuests: boolean },
 ): Flows {
-  const { vlan, mac, security } = vif
+  const { mac, security } = vif
   const limited = meter === null ? [] : [`meter:${meter}`]
-  const marked = [...limited, load(tagOf(vlan), registers.vlan)]
+  const marked = [...limited, load(networkOf(vif), registers.vlan)]
   // A tag that the guest puts on a frame itself would carry it to another network: such frames match nothing.
   const from = `in_port=${ofport},vlan_tci=0x0000`
-  if (vif.isUp === false) return new Map([flow(t.classify, 100, from), ...deliverFlows(vlan, mac, [])])
+  if (vif.isUp === false) return new Map([flow(t.classify, 100, from), ...deliverFlows(vif, mac, [])])
   if (security === null)
     return new Map([
       flow(t.classify, 100, from, ...marked, to(t.deliver)),
-      ...deliverFlows(vlan, mac, [`output:${ofport}`]),
+      ...deliverFlows(vif, mac, [`output:${ofport}`]),
     ])
   const senders = sendersOf(vif, security)
   const inside = [load(ofport, registers.port), load(ofport, registers.zone), to(t.ingress)]
@@ -143,7 +123,7 @@ export function portFlows(
     flow(t.classify, 100, from, ...marked, load(ofport, registers.zone), to(t.sender)),
     ...senders.flatMap((sender) => senderFlows(ofport, sender)),
     flow(t.egressState, 50, `in_port=${ofport}`, ...asked(policy, security, 'egress')),
-    ...[...new Set(senders.map((sender) => sender.mac))].flatMap((one) => deliverFlows(vlan, one, inside)),
+    ...[...new Set(senders.map((sender) => sender.mac))].flatMap((one) => deliverFlows(vif, one, inside)),
     ...(hostReachesGuests ? hostFlows(vif, ofport) : []),
     flow(t.ingressState, 50, `reg7=${ofport}`, ...asked(policy, security, 'ingress')),
   ])

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { hostDevice, type Vif } from '../../core/network.ts'
 import { Bridge, type Datapath } from '../bridge.ts'
+import { tagOf } from '../bridge-rows.ts'
 import { announce } from '../announce.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
 import { Unavailable } from '../../core/errors.ts'
@@ -21,7 +22,7 @@ async function isOnBridge(vif: Vif, bridge: Bridge): Promise<boolean> {
   const port = await bridge.port(hostDevice(vif.portId))
   return (
     port !== null &&
-    port.vlan === vif.vlan &&
+    port.vlan === tagOf(vif) &&
     (port.ofport ?? -1) > 0 &&
     port.error === null &&
     port.externalIds['attached-mac'] === vif.mac
@@ -71,7 +72,7 @@ async function connect(
 ): Promise<void> {
   const device = hostDevice(vif.portId)
   await guarding
-  await bridge.add({ device, vlan: vif.vlan, externalIds: externalIds(vif), ofport })
+  await bridge.add({ device, vlan: tagOf(vif), externalIds: externalIds(vif), ofport })
   const given = (await bridge.port(device))?.ofport ?? ofport
   if (given !== ofport) await firewall.guard(vif, given)
   if (vif.inbound) await bridge.setLimit(device, vif.inbound)

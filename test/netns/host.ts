@@ -79,11 +79,13 @@ export class TestHost {
     this.#env = { OVS_RUNDIR: directory, OVS_DBDIR: directory, OVS_LOGDIR: directory, OVS_SYSCONFDIR: directory }
   }
 
-  static async start(): Promise<TestHost> {
+  /** @param hasSwitch whether Open vSwitch runs there */
+  static async start({ hasSwitch = true }: { readonly hasSwitch?: boolean } = {}): Promise<TestHost> {
     const directory = await mkdtemp(join(tmpdir(), 'berth-netns-'))
     const host = new TestHost(directory, new PrivateNetwork())
     try {
       await execa('ip', ['link', 'set', 'lo', 'up'])
+      if (!hasSwitch) return host
       const schema = '/usr/share/openvswitch/vswitch.ovsschema'
       await execa('ovsdb-tool', ['create', join(directory, 'conf.db'), schema], { timeout: 10_000 })
       await host.startDatabase()

@@ -1,5 +1,5 @@
 /** Rates are measured as iperf3's users know them, over one TCP connection. */
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import { hostDevice, type RateLimit, type Vif } from '../../core/network.ts'
 import { FlowSite, guest, openGroup, policy } from './flows/site.ts'
@@ -8,13 +8,6 @@ import { inNamespace, until } from './host.ts'
 let site: FlowSite
 const open = openGroup()
 const python = '/usr/bin/python3'
-
-beforeAll(async () => {
-  site = await FlowSite.start()
-  await site.wires.enforce(policy([open]), [])
-})
-afterEach(() => site.clear())
-afterAll(() => site.stop())
 
 const sinkScript = `
 import socket, time
@@ -58,46 +51,87 @@ async function expectWithinTenPercent(from: string, to: string, limit: RateLimit
 const slow: RateLimit = { rate: 20_000, burst: 2000 }
 const fast: RateLimit = { rate: 40_000, burst: 4000 }
 
-test('what a guest sends keeps to its limit, and to a new one at once', async () => {
-  const { vif, paths } = await plugLimited({ outbound: slow })
-  const [one = '', two = ''] = paths
-  await expectWithinTenPercent(one, two, slow)
-  await site.wires.enforce(policy([open]), [{ ...vif, outbound: fast }])
-  await expectWithinTenPercent(one, two, fast)
+describe.each(['ovs', 'bridge'] as const)('%s', (vifType) => {
+  beforeAll(async () => {
+    site = await FlowSite.start(vifType)
+    await site.wires.enforce(policy([open]), [])
+  })
+  afterEach(() => site.clear())
+  afterAll(() => site.stop())
+
+  test('what a guest sends keeps to its limit, and to a new one at once', async () => {
+    const { vif, paths } = await plugLimited({ outbound: slow })
+    const [one = '', two = ''] = paths
+    await expectWithinTenPercent(one, two, slow)
+    await site.wires.enforce(policy([open]), [{ ...vif, outbound: fast }])
+    await expectWithinTenPercent(one, two, fast)
+  })
+
+  test('what a guest gets keeps to its limit, and to a new one at once', async () => {
+    const receiving = guest(2, [open], { inbound: slow })
+    const [from = '', to = ''] = await site.plug(guest(1, [open]), receiving)
+    await expectWithinTenPercent(from, to, slow)
+    await site.wires.enforce(policy([open]), [{ ...receiving, inbound: fast }])
+    await expectWithinTenPercent(from, to, fast)
+  })
 })
 
-test('a guest whose root takes its limit away is held to it by the switch', async () => {
-  const { paths } = await plugLimited({ outbound: slow })
-  const [one = '', two = ''] = paths
-  await inNamespace(one, 'tc', 'qdisc', 'delete', 'dev', 'eth0', 'root')
-  expect(await rate(one, two)).toBeLessThan(slow.rate * 1.3)
+describe('ovs alone', () => {
+  beforeAll(async () => {
+    site = await FlowSite.start('ovs')
+    await site.wires.enforce(policy([open]), [])
+  })
+  afterEach(() => site.clear())
+  afterAll(() => site.stop())
+
+  test('a guest whose root takes its limit away is held to it by the switch', async () => {
+    const { paths } = await plugLimited({ outbound: slow })
+    const [one = '', two = ''] = paths
+    await inNamespace(one, 'tc', 'qdisc', 'delete', 'dev', 'eth0', 'root')
+    expect(await rate(one, two)).toBeLessThan(slow.rate * 1.3)
+  })
+
+  test('limits leave with their port, and when they are lifted', async () => {
+    const limits = { inbound: slow, outbound: slow }
+    const { vif, paths } = await plugLimited(limits)
+    const left = async (): Promise<string> =>
+      [
+        await site.host.vsctl('--columns=_uuid', 'list', 'QoS'),
+        await site.host.vsctl('--columns=_uuid', 'list', 'Queue'),
+        (await site.host.ofctl('dump-meters', 'br-test', '-O', 'OpenFlow14')).split('\n').slice(1).join('\n'),
+        (await inNamespace(paths[0] ?? '', 'tc', 'qdisc', 'show', 'dev', 'eth0')).includes('tbf') ? 'tbf' : '',
+      ].join('')
+    expect(await left()).toContain('tbf')
+    await site.wires.enforce(policy([open]), [{ ...vif, inbound: null, outbound: null }])
+    expect(await left()).toBe('')
+    await site.wires.enforce(policy([open]), [vif])
+    expect(await left()).toContain('tbf')
+    await site.wires.unplug(vif.portId)
+    await until(async () => (await site.host.vsctl('--columns=_uuid', 'list', 'QoS')) === '')
+    expect(await site.host.vsctl('list-ports', 'br-test')).not.toContain(hostDevice(vif.portId))
+    expect(await site.host.vsctl('--columns=_uuid', 'list', 'Queue')).toBe('')
+  })
 })
 
-test('what a guest gets keeps to its limit, and to a new one at once', async () => {
-  const receiving = guest(2, [open], { inbound: slow })
-  const [from = '', to = ''] = await site.plug(guest(1, [open]), receiving)
-  await expectWithinTenPercent(from, to, slow)
-  await site.wires.enforce(policy([open]), [{ ...receiving, inbound: fast }])
-  await expectWithinTenPercent(from, to, fast)
-})
+describe('bridge alone', () => {
+  beforeAll(async () => {
+    site = await FlowSite.start('bridge')
+    await site.wires.enforce(policy([open]), [])
+  })
+  afterEach(() => site.clear())
+  afterAll(() => site.stop())
 
-test('limits leave with their port, and when they are lifted', async () => {
-  const limits = { inbound: slow, outbound: slow }
-  const { vif, paths } = await plugLimited(limits)
-  const left = async (): Promise<string> =>
-    [
-      await site.host.vsctl('--columns=_uuid', 'list', 'QoS'),
-      await site.host.vsctl('--columns=_uuid', 'list', 'Queue'),
-      (await site.host.ofctl('dump-meters', 'br-test', '-O', 'OpenFlow14')).split('\n').slice(1).join('\n'),
-      (await inNamespace(paths[0] ?? '', 'tc', 'qdisc', 'show', 'dev', 'eth0')).includes('tbf') ? 'tbf' : '',
-    ].join('')
-  expect(await left()).toContain('tbf')
-  await site.wires.enforce(policy([open]), [{ ...vif, inbound: null, outbound: null }])
-  expect(await left()).toBe('')
-  await site.wires.enforce(policy([open]), [vif])
-  expect(await left()).toContain('tbf')
-  await site.wires.unplug(vif.portId)
-  await until(async () => (await site.host.vsctl('--columns=_uuid', 'list', 'QoS')) === '')
-  expect(await site.host.vsctl('list-ports', 'br-test')).not.toContain(hostDevice(vif.portId))
-  expect(await site.host.vsctl('--columns=_uuid', 'list', 'Queue')).toBe('')
+  test('limits leave with their port, and when they are lifted', async () => {
+    const { vif, paths } = await plugLimited({ inbound: slow, outbound: slow })
+    const left = async (): Promise<string> => (await execa('tc', ['qdisc', 'show'])).stdout
+    expect((await left()).match(/tbf/g)).toHaveLength(2)
+    expect(await inNamespace(paths[0] ?? '', 'tc', 'qdisc', 'show', 'dev', 'eth0')).not.toContain('tbf')
+    await site.wires.enforce(policy([open]), [{ ...vif, inbound: null, outbound: null }])
+    expect(await left()).not.toMatch(/tbf|ingress/)
+    await site.wires.enforce(policy([open]), [vif])
+    expect((await left()).match(/tbf/g)).toHaveLength(2)
+    await site.wires.unplug(vif.portId)
+    expect(await left()).not.toContain('tbf')
+    expect((await execa('ip', ['-o', 'link', 'show', 'type', 'ifb'])).stdout).toBe('')
+  })
 })

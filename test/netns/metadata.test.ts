@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import type { Vif } from '../../core/network.ts'
 import { FlowSite, group, guest, openGroup, policy } from './flows/site.ts'
@@ -40,17 +40,6 @@ async function end(): Promise<void> {
   await site.wires.closeMetadata()
 }
 
-beforeAll(async () => {
-  site = await FlowSite.start()
-  server = await serve()
-  await site.wires.enforce(policy([open]), [])
-})
-afterEach(() => site.clear())
-afterAll(async () => {
-  await end()
-  await site.stop()
-})
-
 const askScript = `
 import sys, urllib.request
 print(urllib.request.urlopen('http://169.254.169.254/', timeout=3).read().decode())
@@ -80,50 +69,63 @@ async function plugOne(vif: Vif): Promise<string> {
   return path
 }
 
-test('two guests of one address, on networks of their own, are each known', async () => {
-  const [one, two] = [guest(1, [open]), guest(1, [open], { vlan: 200 })]
-  const paths = await site.plug(one, two)
-  expect(await Promise.all(paths.map(calledAs))).toEqual([one.portId, two.portId])
-})
+describe.each(['ovs', 'bridge'] as const)('%s', (vifType) => {
+  beforeAll(async () => {
+    site = await FlowSite.start(vifType)
+    server = await serve()
+    await site.wires.enforce(policy([open]), [])
+  })
+  afterEach(() => site.clear())
+  afterAll(async () => {
+    await end()
+    await site.stop()
+  })
 
-test('who asks for a name, by UDP or TCP, is known as well', async () => {
-  const [one, two] = [guest(1, [group()]), guest(1, [group()], { vlan: 200 })]
-  const paths = await site.plug(one, two)
-  const said = await Promise.all(paths.map((path) => inNamespace(path, '/usr/bin/python3', '-c', nameScript)))
-  expect(said).toEqual([`${one.portId}\n${one.portId}`, `${two.portId}\n${two.portId}`])
-})
+  test('two guests of one address, on networks of their own, are each known', async () => {
+    const [one, two] = [guest(1, [open]), guest(1, [open], { vlan: 200 })]
+    const paths = await site.plug(one, two)
+    expect(await Promise.all(paths.map(calledAs))).toEqual([one.portId, two.portId])
+  })
 
-test('a guest without a gateway and without a group that lets anything pass is answered', async () => {
-  const vif = guest(1, [group()])
-  const isolated = { ...vif, addresses: vif.addresses.map((one) => ({ ...one, gateway: null })) }
-  expect(await calledAs(await plugOne(isolated))).toBe(isolated.portId)
-})
+  test('who asks for a name, by UDP or TCP, is known as well', async () => {
+    const [one, two] = [guest(1, [group()]), guest(1, [group()], { vlan: 200 })]
+    const paths = await site.plug(one, two)
+    const said = await Promise.all(paths.map((path) => inNamespace(path, '/usr/bin/python3', '-c', nameScript)))
+    expect(said).toEqual([`${one.portId}\n${one.portId}`, `${two.portId}\n${two.portId}`])
+  })
 
-test('a guest that takes the address of another is not answered in its name', async () => {
-  const [one, two] = [guest(1, [open]), guest(2, [open])]
-  const [, path = ''] = await site.plug(one, two)
-  await inNamespace(path, 'ip', 'address', 'delete', '10.9.0.2/24', 'dev', 'eth0')
-  await inNamespace(path, 'ip', 'address', 'add', '10.9.0.1/24', 'dev', 'eth0')
-  await inNamespace(path, 'ip', 'route', 'replace', '169.254.169.254/32', 'dev', 'eth0', 'src', '10.9.0.1')
-  expect(await calledAs(path)).toBeNull()
-})
+  test('a guest without a gateway and without a group that lets anything pass is answered', async () => {
+    const vif = guest(1, [group()])
+    const isolated = { ...vif, addresses: vif.addresses.map((one) => ({ ...one, gateway: null })) }
+    expect(await calledAs(await plugOne(isolated))).toBe(isolated.portId)
+  })
 
-test('guests do not reach each other, nor anything of the host, through the service', async () => {
-  const [one, two] = [guest(1, [open]), guest(2, [open], { vlan: 200 })]
-  const [path = ''] = await site.plug(one, two)
-  expect(await calledAs(path)).toBe(one.portId)
-  expect(await pings(path, '169.254.169.254')).toBe(0)
-  await inNamespace(path, 'ip', 'route', 'add', '10.0.0.0/16', 'via', '169.254.169.254', 'dev', 'eth0', 'onlink')
-  expect(await pings(path, '10.0.0.101')).toBe(0)
-})
+  test('a guest that takes the address of another is not answered in its name', async () => {
+    const [one, two] = [guest(1, [open]), guest(2, [open])]
+    const [, path = ''] = await site.plug(one, two)
+    await inNamespace(path, 'ip', 'address', 'delete', '10.9.0.2/24', 'dev', 'eth0')
+    await inNamespace(path, 'ip', 'address', 'add', '10.9.0.1/24', 'dev', 'eth0')
+    await inNamespace(path, 'ip', 'route', 'replace', '169.254.169.254/32', 'dev', 'eth0', 'src', '10.9.0.1')
+    expect(await calledAs(path)).toBeNull()
+  })
 
-test('the service is there again for guests that stand, after the process that served it is gone', async () => {
-  const vif = guest(1, [open])
-  const path = await plugOne(vif)
-  expect(await calledAs(path)).toBe(vif.portId)
-  await end()
-  expect(await calledAs(path)).toBeNull()
-  server = await serve()
-  await site.wires.enforce(policy([open]), [vif])
-  await until(async () => (await calledAs(path)) === vif.portId)
+  test('guests do not reach each other, nor anything of the host, through the service', async () => {
+    const [one, two] = [guest(1, [open]), guest(2, [open], { vlan: 200 })]
+    const [path = ''] = await site.plug(one, two)
+    expect(await calledAs(path)).toBe(one.portId)
+    expect(await pings(path, '169.254.169.254')).toBe(0)
+    await inNamespace(path, 'ip', 'route', 'add', '10.0.0.0/16', 'via', '169.254.169.254', 'dev', 'eth0', 'onlink')
+    expect(await pings(path, '10.0.0.101')).toBe(0)
+  })
+
+  test('the service is there again for guests that stand, after the process that served it is gone', async () => {
+    const vif = guest(1, [open])
+    const path = await plugOne(vif)
+    expect(await calledAs(path)).toBe(vif.portId)
+    await end()
+    expect(await calledAs(path)).toBeNull()
+    server = await serve()
+    await site.wires.enforce(policy([open]), [vif])
+    await until(async () => (await calledAs(path)) === vif.portId)
+  })
 })

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterEach(() => site.clear())
 afterAll(() => site.stop())
 
-async function trace(from: Vif, to: Vif, what: Partial<TracedPacket> = {}): Promise<TraceVerdict> {
+async function trace(from: Vif, to: Vif, what: Partial<TracedPacket> = {}): Promise<TraceVerdict | null> {
   const end = ({ mac, addresses }: Vif): TracedPacket['from'] => ({ mac, address: addresses[0]?.address ?? '' })
   return await site.wires.trace(from.portId, { protocol: 'icmp', port: 0, from: end(from), to: end(to), ...what })
 }

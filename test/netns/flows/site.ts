@@ -49,11 +49,11 @@ export class FlowSite {
     this.wires = wires
   }
 
-  static async start(): Promise<FlowSite> {
-    const host = await TestHost.start()
+  static async start(vifType: 'ovs' | 'bridge' = 'ovs'): Promise<FlowSite> {
+    const host = await TestHost.start({ hasSwitch: vifType === 'ovs' })
     const namespaces = { directory: host.namespaces, guestRootUid: 0 }
     const settings = { ovsSocket: host.socket, bridge: 'br-test', datapath: 'netdev', owner: 'test' } as const
-    return new FlowSite(host, await openWires({ ...settings, namespaces }))
+    return new FlowSite(host, await openWires({ ...settings, vifType, namespaces }))
   }
 
   /** @returns the paths of their namespaces */

@@ -1,0 +1,244 @@
+/** The rules of one host's bridges, as they are wanted and as they are in the kernel. The only user of nft. */
+import { execa } from 'execa'
+import { messageOf, Unavailable } from '../../core/errors.ts'
+import { listingOf, type Elements } from './listing.ts'
+import { baseLines, sets, type SetWords } from './tables.ts'
+
+const timeoutMs = 20_000
+
+/** An element of a set or a map. */
+export interface Element {
+  readonly set: string
+  /** in the words of nft(8), without quotes */
+  readonly key: string
+  /** '' in a set that is no map */
+  readonly value: string
+}
+
+/** What belongs to one port, group or device. */
+export interface Unit {
+  readonly elements: readonly Element[]
+  /** chains of family inet, and their rules */
+  readonly chains?: ReadonlyMap<string, readonly string[]>
+  /** sets of family inet, and their types; their names have a dash */
+  readonly sets?: ReadonlyMap<string, string>
+}
+
+export const nothing: Unit = { elements: [] }
+
+interface Change {
+  readonly units: ReadonlyMap<string, Unit | null>
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+type Touched = ReadonlyMap<string, ReadonlySet<string>>
+
+export class RuleTable {
+  readonly #owner: string
+  readonly #netnsPath: string | null
+  readonly #units = new Map<string, Unit>()
+  #present: Elements = new Map()
+  #chains: ReadonlySet<string> = new Set()
+  #sets: ReadonlySet<string> = new Set()
+  #queue: Change[] = []
+  #running: Promise<void> | null = null
+
+  /** @param netnsPath the namespace that the bridges stand in; null = the host's own */
+  constructor(owner: string, netnsPath: string | null) {
+    this.#owner = owner
+    this.#netnsPath = netnsPath
+  }
+
+  /** Both tables are there, with the elements that they had. */
+  async open(): Promise<void> {
+    await this.#nft(['-f', '-'], baseLines(this.#owner))
+    await this.#read()
+  }
+
+  /** Values that keys of a map have in the kernel. */
+  present(set: string): ReadonlyMap<string, string> {
+    return this.#present.get(set) ?? new Map<string, string>()
+  }
+
+  /**
+   * These units are what is given, null = nothing, when this returns; others are not touched. All changes that wait are one transaction
+   * of the kernel's: no packet sees a part of it.
+   */
+  async set(units: ReadonlyMap<string, Unit | null>): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#queue.push({ units, resolve, reject })
+      void this.#drain()
+    })
+  }
+
+  /** The kernel has all units, and nothing else in our tables: what another agent left, or somebody changed by hand, is gone. */
+  async settle(): Promise<void> {
+    await this.#running
+    this.#running = this.#restore()
+    try {
+      await this.#running
+    } finally {
+      this.#running = null
+    }
+    await this.#drain()
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#running) return
+    this.#running = this.#work()
+    await this.#running
+    this.#running = null
+  }
+
+  async #work(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue
+      this.#queue = []
+      try {
+        await this.#apply(batch.map(({ units }) => units))
+        for (const { resolve } of batch) resolve()
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+  }
+
+  async #apply(changes: readonly ReadonlyMap<string, Unit | null>[]): Promise<void> {
+    const touched = new Map<string, Set<string>>()
+    const touch = (unit: Unit | undefined): void => {
+      for (const { set, key } of unit?.elements ?? []) touched.set(set, (touched.get(set) ?? new Set()).add(key))
+    }
+    const renewed = new Set<string>()
+    for (const [name, unit] of changes.flatMap((one) => [...one])) {
+      touch(this.#units.get(name))
+      touch(unit ?? undefined)
+      if (!sameRules(this.#units.get(name), unit ?? undefined)) renewed.add(name)
+      if (unit) this.#units.set(name, unit)
+      else this.#units.delete(name)
+    }
+    try {
+      await this.#commit(touched, renewed)
+    } catch {
+      // The kernel has not what we think: somebody else was there.
+      await this.#restore()
+    }
+  }
+
+  async #restore(): Promise<void> {
+    await this.open()
+    const touched = new Map([...this.#present].map(([set, keys]) => [set, new Set(keys.keys())]))
+    for (const { elements } of this.#units.values())
+      for (const { set, key } of elements) touched.set(set, (touched.get(set) ?? new Set()).add(key))
+    await this.#commit(touched, new Set(this.#units.keys()))
+  }
+
+  /** @param renewed units whose chains are written anew */
+  async #commit(touched: Touched, renewed: ReadonlySet<string>): Promise<void> {
+    const chains = new Set([...this.#units.values()].flatMap((unit) => [...(unit.chains?.keys() ?? [])]))
+    const dynamic = new Map([...this.#units.values()].flatMap((unit) => [...(unit.sets ?? [])]))
+    const here = `inet ${this.#owner}`
+    const goneChains = [...this.#chains].filter((name) => !chains.has(name))
+    const goneSets = [...this.#sets].filter((name) => !dynamic.has(name))
+    const wanted = this.#wanted(touched)
+    const written = [...renewed].flatMap((name) => [...(this.#units.get(name)?.chains ?? [])])
+    const lines = [
+      ...[...dynamic]
+        .filter(([name]) => !this.#sets.has(name))
+        .map(([name, type]) => `add set ${here} ${name} { ${type} }`),
+      ...[...chains].filter((name) => !this.#chains.has(name)).map((name) => `add chain ${here} ${name}`),
+      ...goneChains.map((name) => `flush chain ${here} ${name}`),
+      ...written.flatMap(([name, rules]) => [
+        `flush chain ${here} ${name}`,
+        ...rules.map((rule) => `add rule ${here} ${name} ${rule}`),
+      ]),
+      ...[...touched].flatMap(([set, keys]) => this.#elementLines(set, keys, wanted.get(set) ?? new Map(), dynamic)),
+      ...goneChains.map((name) => `delete chain ${here} ${name}`),
+      ...goneSets.map((name) => `delete set ${here} ${name}`),
+    ]
+    if (lines.length > 0) await this.#nft(['-f', '-'], lines)
+    for (const [set, keys] of wanted) {
+      const known = this.#present.get(set) ?? new Map<string, string>()
+      for (const key of touched.get(set) ?? []) known.delete(key)
+      for (const [key, value] of keys) known.set(key, value)
+      this.#present.set(set, known)
+    }
+    for (const name of goneSets) this.#present.delete(name)
+    this.#chains = chains
+    this.#sets = new Set(dynamic.keys())
+  }
+
+  /** What is wanted of the touched sets: of those with prefixes all. */
+  #wanted(touched: Touched): Elements {
+    const wanted: Elements = new Map([...touched.keys()].map((set) => [set, new Map<string, string>()]))
+    for (const { elements } of this.#units.values())
+      for (const { set, key, value } of elements) {
+        if (touched.get(set)?.has(key) === true || (touched.has(set) && this.#isInterval(set)))
+          wanted.get(set)?.set(key, value)
+      }
+    return wanted
+  }
+
+  #isInterval(set: string): boolean {
+    return (
+      wordsOf(set)?.isInterval ?? [...this.#units.values()].some((unit) => unit.sets?.get(set)?.includes('interval'))
+    )
+  }
+
+  #elementLines(
+    set: string,
+    keys: ReadonlySet<string>,
+    wanted: ReadonlyMap<string, string>,
+    dynamic: ReadonlyMap<string, string>,
+  ): readonly string[] {
+    const words = wordsOf(set)
+    if (!words && !dynamic.has(set)) return []
+    const place = `element ${words?.family ?? 'inet'} ${this.#owner} ${set}`
+    const quoted = (key: string): string => (words?.isOfDevices === true ? key.replace(/^\S+/, '"$&"') : key)
+    const add = (entries: readonly (readonly [string, string])[]): readonly string[] =>
+      entries.length === 0
+        ? []
+        : [
+            `add ${place} { ${entries.map(([key, value]) => `${quoted(key)}${value === '' ? '' : ` : ${value}`}`).join(', ')} }`,
+          ]
+    if (this.#isInterval(set))
+      return [`flush set ${words?.family ?? 'inet'} ${this.#owner} ${set}`, ...add([...wanted])]
+    const present = this.#present.get(set) ?? new Map<string, string>()
+    const changed = [...wanted].filter(([key, value]) => present.get(key) !== value)
+    const gone = [...keys].filter((key) => present.has(key) && present.get(key) !== wanted.get(key))
+    return [...(gone.length === 0 ? [] : [`delete ${place} { ${gone.map(quoted).join(', ')} }`]), ...add(changed)]
+  }
+
+  async #read(): Promise<void> {
+    const texts = await Promise.all(
+      ['bridge', 'inet'].map((family) => this.#nft(['-j', 'list', 'table', family, this.#owner], [])),
+    )
+    const { elements, chains, sets: known } = listingOf(texts, this.#owner)
+    this.#present = elements
+    this.#chains = chains
+    this.#sets = known
+  }
+
+  async #nft(words: readonly string[], lines: readonly string[]): Promise<string> {
+    const inside = this.#netnsPath === null ? [] : ['nsenter', `--net=${this.#netnsPath}`]
+    const [command = 'nft', ...args] = [...inside, 'nft', ...words]
+    const input = lines.map((line) => `${line}\n`).join('')
+    try {
+      const { failed, stdout, stderr } = await execa(command, args, { input, reject: false, timeout: timeoutMs })
+      if (failed) throw new Unavailable(`nftables did not take rules: ${stderr}`)
+      return stdout
+    } catch (error) {
+      if (error instanceof Unavailable) throw error
+      throw new Unavailable(`nft: ${messageOf(error)}`, { cause: error })
+    }
+  }
+}
+
+function wordsOf(set: string): SetWords | null {
+  return Object.entries(sets).find(([name]) => name === set)?.[1] ?? null
+}
+
+function sameRules(one: Unit | undefined, other: Unit | undefined): boolean {
+  const text = (unit: Unit | undefined): string => JSON.stringify([...(unit?.chains ?? []), ...(unit?.sets ?? [])])
+  return text(one) === text(other)
+}
