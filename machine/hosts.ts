@@ -142,6 +142,9 @@ async function layUnderlay(first: Site, host: Site, netnsPath: string): Promise<
     }
   }
   await here.batch('ip', [`link set ${near} master ${name} up`])
+  // The kernel would leave checksums to a wire that is none.
+  turnOffTxChecksum(near, null)
+  turnOffTxChecksum(underlay, netnsPath)
   const far = new LinuxBridges(first.config.namePrefix, netnsPath)
   await far.batch('ip', [`address replace ${address}/24 dev ${underlay}`, `link set ${underlay} up`])
 }

@@ -21,6 +21,7 @@ const nobodysMac = '02:00:00:00:ff:fe'
 export class MetadataHome {
   readonly #namespace = openUnnamed()
   readonly sockets: MetadataSockets
+  /** the next hop on each bridge */
   readonly #hops = new Map<string, string>()
 
   constructor() {
@@ -54,10 +55,12 @@ export class MetadataHome {
   }
 
   /** What the service answers to the caller of this number leaves by the device of its bridge. */
-  async leadBack(bridge: string, number: number): Promise<void> {
-    const hop = this.#hops.get(bridge)
-    if (hop === undefined) return
-    const [device = '', gateway = ''] = hop.split(' ')
+  async leadBack(
+    { device, bridge }: { readonly device: string; readonly bridge: string },
+    number: number,
+  ): Promise<void> {
+    const gateway = this.#hops.get(bridge)
+    if (gateway === undefined) return
     using inside = new RtNetlink(this.#path)
     const link = await inside.link(device)
     if (link) await inside.addLinkRoute(link.index, { destination: `${callerAddress(number)}/32`, gateway })
@@ -70,14 +73,19 @@ export class MetadataHome {
   async #furnish(inside: RtNetlink, device: string, bridge: string): Promise<void> {
     const link = await inside.link(device)
     if (!link) throw new Unavailable(`${device} was not made`)
-    const count = this.#hops.size + 1
-    const hop = this.#hops.get(bridge)?.split(' ')[1] ?? `100.64.${count >> 8}.${count & 255}`
+    const hop = this.#hopOf(bridge)
     await inside.loopbackUp()
     await inside.addAddress(link.index, { address: metadataAddress, prefixLength: 32 })
     await inside.setUp(link.index)
     await inside.addLinkRoute(link.index, { destination: `${hop}/32` })
     const neighbour = ['neighbour', 'replace', hop, 'lladdr', nobodysMac, 'nud', 'permanent', 'dev', device]
     await execa('nsenter', [`--net=${this.#path}`, 'ip', ...neighbour], { timeout: timeoutMs })
-    this.#hops.set(bridge, `${device} ${hop}`)
+  }
+
+  #hopOf(bridge: string): string {
+    const count = this.#hops.size + 1
+    const hop = this.#hops.get(bridge) ?? `100.64.${count >> 8}.${count & 255}`
+    this.#hops.set(bridge, hop)
+    return hop
   }
 }

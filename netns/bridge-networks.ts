@@ -57,7 +57,8 @@ export class BridgeNetworks {
 
   /** What the metadata service answers to this port finds its way. */
   async leadBack(segment: Segment, number: number): Promise<void> {
-    await this.#metadata?.leadBack(this.bridges.nameOf(segment), number)
+    const bridge = this.bridges.nameOf(segment)
+    await this.#metadata?.leadBack({ device: this.bridges.companion('m', bridge), bridge }, number)
   }
 
   /** Bridges without a guest or a gateway go. */
@@ -78,9 +79,10 @@ export class BridgeNetworks {
   }
 
   async #joinTunnel(name: string, vni: number): Promise<void> {
-    if (this.#tunnels === null) return
+    const tunnels = this.#tunnels
+    if (tunnels === null) return
     const device = this.bridges.companion('t', name)
-    await ensureTunnel(this.bridges, { device, vni }, this.#tunnels)
+    await this.bridges.inTurn(device, () => ensureTunnel(this.bridges, { device, vni }, tunnels))
     await this.#guard.addDevice(device, this.#role)
     await this.bridges.attach(device, name)
   }
@@ -88,15 +90,18 @@ export class BridgeNetworks {
   /** @throws Unavailable where the kernel has no 802.1Q */
   async #joinUplink(name: string, vlan: number | null, uplink: string): Promise<void> {
     const device = vlan === null ? uplink : this.bridges.companion('u', name)
-    using here = new RtNetlink(this.bridges.netnsPath)
-    if (!(await here.link(device))) {
-      if (vlan === null) throw new Unavailable(`uplink ${uplink}: there is no such device`)
-      await this.bridges.batch('ip', [
-        `link add link ${uplink} name ${device} type vlan id ${vlan}`,
-        `link set ${device} alias "${this.bridges.owner} companion"`,
-      ])
-    }
+    await this.bridges.inTurn(device, () => this.#ensureUplink(device, vlan, uplink))
     await this.#guard.addDevice(device, this.#role)
     await this.bridges.attach(device, name)
+  }
+
+  async #ensureUplink(device: string, vlan: number | null, uplink: string): Promise<void> {
+    using here = new RtNetlink(this.bridges.netnsPath)
+    if (await here.link(device)) return
+    if (vlan === null) throw new Unavailable(`uplink ${uplink}: there is no such device`)
+    await this.bridges.batch('ip', [
+      `link add link ${uplink} name ${device} type vlan id ${vlan}`,
+      `link set ${device} alias "${this.bridges.owner} companion"`,
+    ])
   }
 }
