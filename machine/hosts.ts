@@ -9,7 +9,6 @@ import { configFile, loadConfig, type Config } from '../core/config.ts'
 import { Invalid } from '../core/errors.ts'
 import { Bridge, type Datapath } from '../netns/bridge.ts'
 import { turnOffTxChecksum } from '../netns/ethtool.ts'
-import { LinuxBridges } from '../netns/linux-bridges.ts'
 import { ensureNamespace, removeNamespace } from '../netns/namespace.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
 import { layoutOf } from './layout.ts'
@@ -21,8 +20,6 @@ const mostHosts = 9
 /** Frames between the hosts are as large as any network's. */
 const trunkMtu = 9216
 const uplink = 'uplink'
-const underlay = 'underlay'
-const underlayMtu = 1500
 
 function hostsDirectory({ layout }: Site): string {
   return join(layout.home, 'hosts')
@@ -56,8 +53,6 @@ function settingsOf(site: Site, parts: Parts, index: number): Partial<Config> {
     lxcfsDir: parts.lxcfs.where,
     switchNamespace: join(home, 'run', 'switch', 'net'),
     gateways: 'none',
-    vifType: config.vifType,
-    tunnelAddress: tunnelAddressOf(site, index),
     region: config.region,
     failpointDirectory: config.failpointDirectory,
     logLevel: config.logLevel,
@@ -101,52 +96,6 @@ export function sharing({ config, layout }: Site, count: number): Site {
 /** The namespace that the host's switch stands in, made when it is not there. */
 export async function ensureSwitchNamespace({ layout }: Site): Promise<void> {
   await ensureNamespace({ directory: join(layout.run, 'switch'), guestRootUid: 0 }, 'net')
-}
-
-/** Where tunnels between the hosts of this machine end: one subnet, apart from that of another cloud on it. */
-export function tunnelAddressOf({ config }: Site, index: number): string {
-  const third = createHash('sha256').update(config.home).digest()[0] ?? 0
-  return `198.18.${third}.${index}`
-}
-
-/** The bridge of the first host that all hosts of the machine are on. */
-function underlayOf({ config }: Pick<Site, 'config'>): string {
-  return `${config.namePrefix.slice(0, 9)}-under`
-}
-
-/** To be called when no other host is left. */
-export async function removeUnderlay(first: Site): Promise<void> {
-  using here = new RtNetlink(null)
-  await here.deleteLink(underlayOf(first))
-}
-
-/** A switch of the first host's that carries tunnels, and nothing else. */
-async function layUnderlay(first: Site, host: Site, netnsPath: string): Promise<void> {
-  const address = host.config.tunnelAddress
-  if (address === null) return
-  const name = underlayOf(first)
-  const here = new LinuxBridges(first.config.namePrefix, null)
-  using links = new RtNetlink(null)
-  using there = new RtNetlink(netnsPath)
-  const near = `${host.config.namePrefix}-un`
-  if (!(await links.link(name))) await here.batch('ip', [`link add ${name} type bridge`])
-  await here.batch('ip', [`address replace ${tunnelAddressOf(first, 1)}/24 dev ${name}`, `link set ${name} up`])
-  if (!(await there.link(underlay))) {
-    await links.deleteLink(near)
-    const descriptor = openSync(netnsPath, 'r')
-    try {
-      const ends = { host: near, guest: underlay, guestMac: macOf(`${host.layout.home} under`), mtu: underlayMtu }
-      await links.createVeth(ends, descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
-  }
-  await here.batch('ip', [`link set ${near} master ${name} up`])
-  // The kernel would leave checksums to a wire that is none.
-  turnOffTxChecksum(near, null)
-  turnOffTxChecksum(underlay, netnsPath)
-  const far = new LinuxBridges(first.config.namePrefix, netnsPath)
-  await far.batch('ip', [`address replace ${address}/24 dev ${underlay}`, `link set ${underlay} up`])
 }
 
 /** The end of the cable at the first host. */
@@ -204,7 +153,6 @@ export async function connectHost(first: Switch, host: Switch & { readonly index
   const netnsPath = host.site.config.switchNamespace
   if (netnsPath === null) throw new Invalid(`${host.site.config.hostName} has no switch of its own`)
   await layCable(host.site, netnsPath)
-  await layUnderlay(first.site, host.site, netnsPath)
   const near = new Bridge(first.ovsSocket, first.site.config.bridge, first.site.config.namePrefix)
   const far = new Bridge(host.ovsSocket, host.site.config.bridge, host.site.config.namePrefix, { netnsPath })
   try {

@@ -10,7 +10,7 @@ import { removeBridges } from '../netns/remove-bridges.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
 import { down, driverOf, engineSocket, stopServices } from './down.ts'
 import { restoreSettings } from './host-settings.ts'
-import { hostsBeside, removeUnderlay } from './hosts.ts'
+import { hostsBeside } from './hosts.ts'
 import { imageCache, layoutOf } from './layout.ts'
 import { guestUser } from './parts/docker.ts'
 import { at, type Site } from './parts/part.ts'
@@ -28,10 +28,7 @@ async function removeGuests(site: Site): Promise<void> {
 
 /** Our bridge goes with its devices while its switch still runs: in the given Open vSwitch, or in ours. */
 async function removeBridge({ config, layout }: Site): Promise<void> {
-  if (config.switchNamespace === null) {
-    await removeBridges(config.namePrefix)
-    await removeUnderlay({ config, layout })
-  }
+  if (config.switchNamespace === null) await removeBridges(config.namePrefix)
   const ours = join(layout.run, 'openvswitch', 'db.sock')
   const theirs = config.switchNamespace === null ? [config.ovsSocket ?? '/var/run/openvswitch/db.sock'] : []
   for (const socket of [ours, ...theirs]) {

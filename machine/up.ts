@@ -20,7 +20,6 @@ import {
   makeHosts,
   sharing,
   tellHosts,
-  tunnelAddressOf,
 } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { removeHosts } from './remove-hosts.ts'
@@ -195,9 +194,7 @@ async function upFirst(site: Site, hosts: number | null): Promise<void> {
   // Of several hosts on one machine the first answers for every gateway.
   const gateways = beside.length > 0 && site.config.gateways === 'guests' ? 'all' : site.config.gateways
   const started = await startHosts(site, parts, beside)
-  const tunnelAddress =
-    beside.length > 0 ? (site.config.tunnelAddress ?? tunnelAddressOf(site, 1)) : site.config.tunnelAddress
-  const shared = sharing({ ...site, config: { ...site.config, gateways, tunnelAddress } }, beside.length + 1)
+  const shared = sharing({ ...site, config: { ...site.config, gateways } }, beside.length + 1)
   await startServices(site, environmentOf(shared, parts, password))
   for (const [host, theirs] of started)
     await startServices(host, environmentOf(sharing(host, beside.length + 1), theirs, null))

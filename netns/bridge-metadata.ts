@@ -2,7 +2,7 @@
  * The metadata service at the bridges of a host: one namespace without a name, with a device on every bridge. Callers come under
  * addresses that tell their ports; the way back to each is a route. It ends with its process.
  */
-import { closeSync } from 'node:fs'
+import { closeSync, readlinkSync } from 'node:fs'
 import { execa } from 'execa'
 import { Unavailable } from '../core/errors.ts'
 import { callerAddress, metadataAddress } from './flows/metadata.ts'
@@ -23,6 +23,8 @@ export class MetadataHome {
   readonly sockets: MetadataSockets
   /** the next hop on each bridge */
   readonly #hops = new Map<string, string>()
+  /** the next hop of each port's way back */
+  readonly #led = new Map<number, string>()
 
   constructor() {
     try {
@@ -34,7 +36,7 @@ export class MetadataHome {
   }
 
   get #path(): string {
-    return `/proc/${process.pid}/fd/${this.#namespace}`
+    return `/proc/${readlinkSync('/proc/self')}/fd/${this.#namespace}`
   }
 
   /** Guests of this bridge reach the service. */
@@ -50,6 +52,7 @@ export class MetadataHome {
       await outside.createVeth({ host: device, guest: device, guestMac: serviceMac, mtu }, this.#namespace)
       await outside.setAlias(device, `${bridges.owner} companion`)
       await this.#furnish(inside, device, bridge)
+      for (const [number, gateway] of this.#led) if (gateway === this.#hops.get(bridge)) this.#led.delete(number)
     })
     await bridges.attach(device, bridge)
   }
@@ -60,10 +63,12 @@ export class MetadataHome {
     number: number,
   ): Promise<void> {
     const gateway = this.#hops.get(bridge)
-    if (gateway === undefined) return
+    if (gateway === undefined || this.#led.get(number) === gateway) return
     using inside = new RtNetlink(this.#path)
     const link = await inside.link(device)
-    if (link) await inside.addLinkRoute(link.index, { destination: `${callerAddress(number)}/32`, gateway })
+    if (!link) return
+    await inside.addLinkRoute(link.index, { destination: `${callerAddress(number)}/32`, gateway })
+    this.#led.set(number, gateway)
   }
 
   close(): void {

@@ -57,7 +57,11 @@ export class BridgeSwitch implements Switch {
     const { guard, networks } = this.#details
     const here = new Set((await markedEnds(networks.bridges)).map(({ portId }) => portId))
     return async (vif) => {
-      if (!here.has(vif.portId) || guard.isGuarded(vif, networks.bridges.nameOf(vif))) return
+      if (!here.has(vif.portId)) return
+      if (guard.isGuarded(vif, networks.bridges.nameOf(vif))) {
+        await networks.leadBack(vif, guard.numberOf(vif.portId))
+        return
+      }
       await hold(vif, this.#details)
     }
   }

@@ -95,7 +95,7 @@ export class LinuxBridges {
   /** Runs lines of `ip`, `tc` or `bridge` in the namespace of the bridges. @throws Unavailable at the first that fails */
   async batch(command: 'ip' | 'tc' | 'bridge', lines: readonly string[]): Promise<void> {
     const inside = this.netnsPath === null ? [] : ['nsenter', `--net=${this.netnsPath}`]
-    const [program = command, ...args] = [...inside, command, '-batch', '-']
+    const [program, ...args] = [...inside, command, '-batch', '-']
     try {
       const input = lines.map((line) => `${line}\n`).join('')
       await execa(program, args, { input, timeout: timeoutMs })

@@ -21,7 +21,7 @@ const entries = z.array(z.object({ mac: z.string(), dst: z.string().optional() }
 
 async function floodedTo(bridges: Pick<LinuxBridges, 'netnsPath'>, device: string): Promise<readonly string[]> {
   const inside = bridges.netnsPath === null ? [] : ['nsenter', `--net=${bridges.netnsPath}`]
-  const [program = 'bridge', ...args] = [...inside, 'bridge', '-j', 'fdb', 'show', 'dev', device]
+  const [program, ...args] = [...inside, 'bridge', '-j', 'fdb', 'show', 'dev', device]
   const { stdout } = await execa(program, args, { timeout: timeoutMs })
   return entries.parse(JSON.parse(stdout || '[]')).flatMap(({ mac, dst }) => (mac === everybody && dst ? [dst] : []))
 }

@@ -4,7 +4,7 @@ import { hostDevice, type Policy, type Vif } from '../../core/network.ts'
 import { callerAddress } from '../flows/metadata.ts'
 import { groupUnit, memberUnit, profileUnit, remoteGroupIds } from './group.ts'
 import { portUnit } from './port.ts'
-import { RuleTable, type Unit } from './rule-table.ts'
+import type { RuleTable, Unit } from './rule-table.ts'
 import { marks } from './tables.ts'
 
 interface Guarded {

@@ -41,6 +41,8 @@ export class RuleTable {
   #present: Elements = new Map()
   #chains: ReadonlySet<string> = new Set()
   #sets: ReadonlySet<string> = new Set()
+  /** until then what an agent before left is not touched: its guests are not known here yet */
+  #isSettled = false
   #queue: Change[] = []
   #running: Promise<void> | null = null
 
@@ -75,6 +77,7 @@ export class RuleTable {
   /** The kernel has all units, and nothing else in our tables: what another agent left, or somebody changed by hand, is gone. */
   async settle(): Promise<void> {
     await this.#running
+    this.#isSettled = true
     this.#running = this.#restore()
     try {
       await this.#running
@@ -127,7 +130,8 @@ export class RuleTable {
 
   async #restore(): Promise<void> {
     await this.open()
-    const touched = new Map([...this.#present].map(([set, keys]) => [set, new Set(keys.keys())]))
+    const known = this.#isSettled ? this.#present : new Map<string, Map<string, string>>()
+    const touched = new Map([...known].map(([set, keys]) => [set, new Set(keys.keys())]))
     for (const { elements } of this.#units.values())
       for (const { set, key } of elements) touched.set(set, (touched.get(set) ?? new Set()).add(key))
     await this.#commit(touched, new Set(this.#units.keys()))
@@ -138,8 +142,8 @@ export class RuleTable {
     const chains = new Set([...this.#units.values()].flatMap((unit) => [...(unit.chains?.keys() ?? [])]))
     const dynamic = new Map([...this.#units.values()].flatMap((unit) => [...(unit.sets ?? [])]))
     const here = `inet ${this.#owner}`
-    const goneChains = [...this.#chains].filter((name) => !chains.has(name))
-    const goneSets = [...this.#sets].filter((name) => !dynamic.has(name))
+    const goneChains = this.#isSettled ? [...this.#chains].filter((name) => !chains.has(name)) : []
+    const goneSets = this.#isSettled ? [...this.#sets].filter((name) => !dynamic.has(name)) : []
     const wanted = this.#wanted(touched)
     const written = [...renewed].flatMap((name) => [...(this.#units.get(name)?.chains ?? [])])
     const lines = [
@@ -164,8 +168,8 @@ export class RuleTable {
       this.#present.set(set, known)
     }
     for (const name of goneSets) this.#present.delete(name)
-    this.#chains = chains
-    this.#sets = new Set(dynamic.keys())
+    this.#chains = new Set([...chains, ...(this.#isSettled ? [] : this.#chains)])
+    this.#sets = new Set([...dynamic.keys(), ...(this.#isSettled ? [] : this.#sets)])
   }
 
   /** What is wanted of the touched sets: of those with prefixes all. */

@@ -35,6 +35,7 @@ async function link(vif: Vif, { networks: { bridges } }: BridgeDetails, netnsPat
 
 /** A vif that stands already is held to what it may send, whom it may talk to, and its limits, as they are now. */
 export async function hold(vif: Vif, { networks, guard }: BridgeDetails): Promise<void> {
+  await networks.join(vif)
   await guard.guard(vif, networks.bridges.nameOf(vif))
   await networks.leadBack(vif, guard.numberOf(vif.portId))
   await limit(networks.bridges, hostDevice(vif.portId), vif)
