@@ -50,7 +50,8 @@ export async function networkQuotasOf(db: Db, projectId: string): Promise<Networ
 
 /** Projects whose quotas were set. */
 export async function projectsWithNetworkQuotas(db: Db): Promise<readonly string[]> {
-  return await db('network_quotas').distinct('projectId').orderBy('projectId').pluck('projectId')
+  const rows = await db('network_quotas').distinct('projectId').orderBy('projectId')
+  return rows.map(({ projectId }) => projectId)
 }
 
 export async function setNetworkQuotas(
