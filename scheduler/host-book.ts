@@ -3,6 +3,7 @@ import type { Db } from '../db/connect.ts'
 import { hostsWithImage } from '../db/host-images.ts'
 import { hostsWithUse, type HostUse } from '../db/hosts.ts'
 import { addressesByRack, subnetsOf } from '../db/racks.ts'
+import { Silence } from './silence.ts'
 
 /** How old what the book says may be: a host that went is then still offered, and its claim or its agent refuses. */
 const freshMs = 1000
@@ -42,6 +43,7 @@ function sumOf(maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string
  */
 export class HostBook {
   readonly #db: Db
+  readonly #silence = new Silence()
   #reading: Promise<Reading> | null = null
   #begunAt = -Infinity
 
@@ -50,7 +52,9 @@ export class HostBook {
   }
 
   async #read(at: number): Promise<Reading> {
-    const hosts = await hostsWithUse(this.#db)
+    const rows = await hostsWithUse(this.#db)
+    const heardAt = performance.now()
+    const hosts = rows.map((host) => ({ ...host, silentSeconds: this.#silence.of(host, heardAt) }))
     return { at, hosts: new Map(hosts.map((host) => [host.name, host])), images: new Map(), subnets: new Map() }
   }
 

@@ -33,9 +33,10 @@ const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 8, log
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', `${processName('scheduler', config)}.ready`), String(process.pid))
 await schedulerLives(db, name)
-/** Jobs of a scheduler that died are taken over as soon as its neighbours next say that they live. */
+/** Jobs of a scheduler that died are taken over as soon as its neighbours next say that they live; the book hears who lives. */
 async function beat(): Promise<void> {
   await schedulerLives(db, name)
+  await site.book.page({ isFresh: true })
   for (const text of await freeFromTheDead(db)) log.warn({ text }, 'job taken over')
 }
 const heart = setInterval(() => {
