@@ -15,6 +15,8 @@ const created = z.union([
       adminPass: text,
     }),
   }),
+  // Of a request that came before, by its Idempotency-Key: the password is told once.
+  z.strictObject({ server: z.strictObject({ id: z.uuid(), links }) }),
   z.strictObject({ reservation_id: z.string().regex(/^r-[0-9a-z]+$/) }),
 ])
 
