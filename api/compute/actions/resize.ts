@@ -91,17 +91,18 @@ export const resize: Action = async (call, server) => {
     checkSize(row.flavor, found)
     await checkImage(trx, call, row, found)
     const wanted = snapshotOf(found)
-    await withinProject(trx, row, wanted)
     if (disk !== undefined) await updateServer(trx, row.id, { diskConfig: disk })
     const payload = { serverId: row.id, requestId }
     if (await staysHere(trx, row, wanted)) {
       await recordResize(trx, row, { old: row.flavor, new: wanted, userId: caller.userId })
       await enqueue(trx, 'server.resize', payload, row.host)
-      return
+    } else {
+      await recordMove(trx, row, { type: 'resize', wish: null, userId: caller.userId, newFlavor: wanted })
+      await advance(trx, row.id, 'resize_prep', 'resize_migrating')
+      await enqueue(trx, 'schedule.move', payload)
     }
-    await recordMove(trx, row, { type: 'resize', wish: null, userId: caller.userId, newFlavor: wanted })
-    await advance(trx, row.id, 'resize_prep', 'resize_migrating')
-    await enqueue(trx, 'schedule.move', payload)
+    // Last: it counts what now stands.
+    await withinProject(trx, row, wanted)
   })
   return { status: 202 }
 }
