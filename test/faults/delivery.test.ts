@@ -41,10 +41,11 @@ async function hostOf(serverId: string): Promise<string> {
 async function settled(): Promise<void> {
   await until(
     async () => {
-      const { rows } = await db.raw<{ rows: { count: number }[] }>(
-        'select count(*)::int as count from graphile_worker._private_jobs',
+      const { rows } = await db.raw<{ rows: { job: string }[] }>(
+        'select task_identifier || coalesce($$: $$ || last_error, $$$$) as job from graphile_worker.jobs',
       )
-      return rows[0]?.count === 0
+      if (rows.length > 0) throw new Error(`still to do: ${rows.map(({ job }) => job).join(', ')}`)
+      return true
     },
     { timeoutMs: 60_000, what: 'the queue to be empty' },
   )
