@@ -186,7 +186,7 @@ export async function changeHost(db: Db, name: string, wish: HostWish): Promise<
   if ((await db('hosts').where({ name }).update(wish)) === 0) throw new NotFound('Host', name)
 }
 
-/** The host is known no more, until its agent says otherwise. @throws Conflict when servers stand on it; NotFound */
+/** The host is known no more, until its agent says otherwise; nobody is left for its jobs. @throws Conflict when servers stand on it; NotFound */
 export async function deleteHost(trx: Transaction, name: string): Promise<void> {
   await trx('hosts').where({ name }).forUpdate().select('name')
   const server = await trx('servers').where({ host: name }).whereNull('deletedAt').first('id')
@@ -196,6 +196,11 @@ export async function deleteHost(trx: Transaction, name: string): Promise<void> 
       'Unable to delete compute service that is hosting instances. Migrate or delete the instances first.',
     )
   if ((await trx('hosts').where({ name }).delete()) === 0) throw new NotFound('Host', name)
+  await trx.raw(
+    `delete from graphile_worker._private_jobs j using graphile_worker._private_tasks t
+     where t.id = j.task_id and starts_with(t.identifier, ?)`,
+    [`${name}/`],
+  )
 }
 
 /** What the servers of one project take on a host. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { z } from 'zod'
 import { schedulerLives } from '../../../db/schedulers.ts'
+import { enqueue } from '../../../jobs/enqueue.ts'
 import { addHost, boot, faultIn, place, startApi, type TestApi } from '../fixture.ts'
 
 let api: TestApi
@@ -194,9 +195,16 @@ test('from 2.53 a service is changed, and forgotten, by its id', async () => {
   expect((await put({})).status).toBe(400)
   expect((await put({ status: 'enabled', disabled_reason: 'x' })).status).toBe(400)
   const remove = (of: string) => api.admin(`DELETE ${root}/os-services/${of}`, { version: '2.53' })
+  const payload = { serverId: server, requestId: 'req-late' }
+  for (const host of ['host-3', 'host-33'])
+    await api.db.transaction((trx) => enqueue(trx, 'server.leave', payload, host))
   expect([(await remove(id)).status, (await remove(id)).status, (await remove('x')).status]).toEqual([204, 404, 400])
   const busy = (await api.db('hosts').where({ name: 'host-1' }).first())?.id ?? ''
   expect((await remove(busy)).status).toBe(409)
+  const { rows } = await api.db.raw<{ rows: { task: string }[] }>(
+    `select task_identifier as task from graphile_worker.jobs where task_identifier like 'host-3%'`,
+  )
+  expect(rows).toEqual([{ task: 'host-33/server.leave' }])
 })
 
 test('hosts, until 2.43, tell what each project takes', async () => {
