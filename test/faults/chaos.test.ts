@@ -33,9 +33,14 @@ beforeAll(async () => {
   db = await databaseOf(cloud)
   guest = await witness(user, 'witness')
 }, 600_000)
+/** Also between two storms: what the first one made is not in the record of the next. */
+async function clear(prefix: string): Promise<void> {
+  const present = async () => (await user.list()).filter(({ name }) => name.startsWith(prefix))
+  for (const { id } of await present()) await user.change(id, 'delete')
+  await until(async () => (await present()).length === 0, { timeoutMs: 60_000 })
+}
 afterAll(async () => {
-  for (const { id } of await user.list()) await user.change(id, 'delete')
-  await until(async () => (await user.list()).length === 0, { timeoutMs: 60_000 })
+  await clear('')
   expect(await cloud.audit()).toEqual([])
   await db.destroy()
 }, 180_000)
@@ -127,6 +132,7 @@ test.each(seeds)(
   async (seed) => {
     process.stdout.write(`chaos: ./berth test chaos --seed ${seed} --minutes ${minutes}\n`)
     const path = join(cloud.site.layout.home, `chaos-${seed}.jsonl`)
+    await clear('chaos-')
     const client = new Client(user, path)
     const faults = await storm(seed, client)
     const started = performance.now()
