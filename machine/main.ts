@@ -70,7 +70,7 @@ program
     if (keepGuests && isPurge) throw new Invalid('--keep-guests and --purge exclude each other')
     if (isPurge) {
       const { purge } = await import('./purge.ts')
-      await purge(loadConfig(), { cache: true })
+      await purge(loadConfig())
       return
     }
     const { down } = await import('./down.ts')

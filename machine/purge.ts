@@ -4,6 +4,7 @@ import { readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import type { Config } from '../core/config.ts'
+import { usualHome } from '../core/settings/cloud.ts'
 import { Unavailable } from '../core/errors.ts'
 import { Bridge } from '../netns/bridge.ts'
 import { removeBridges } from '../netns/remove-bridges.ts'
@@ -90,10 +91,10 @@ async function forgetIds(path: string, user: string): Promise<void> {
   await writeFile(path, lines.filter((line) => !line.startsWith(`${user}:`)).join('\n'))
 }
 
-/** @param cache whether the built guest images, which other homes of this machine share, go too */
-export async function purge(config: Config, { cache }: { readonly cache: boolean }): Promise<void> {
+/** The built guest images, which all homes of this machine share, go with the usual one. */
+export async function purge(config: Config): Promise<void> {
   const site: Site = { config, layout: layoutOf(config.home) }
-  for (const host of hostsBeside(site)) await purge(host.config, { cache: false })
+  for (const host of hostsBeside(site)) await purge(host.config)
   await stopServices(site)
   await step(at(site, 'containers'), async () => {
     await removeGuests(site)
@@ -110,6 +111,6 @@ export async function purge(config: Config, { cache }: { readonly cache: boolean
     await removeUser(guestUser(site))
     await removeUser(postgresUser(site))
     await rm(config.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
-    if (cache) await rm(dirname(imageCache), { recursive: true, force: true })
+    if (config.home === usualHome) await rm(dirname(imageCache), { recursive: true, force: true })
   })
 }

@@ -20,7 +20,7 @@ export async function removeHosts(site: Site, parts: Parts, count: number): Prom
     for (const host of surplus.toReversed()) {
       await step(`remove ${host.config.hostName}`, () => db.transaction((trx) => deleteHost(trx, host.config.hostName)))
       await disconnectHost({ site, ovsSocket: parts.openvswitch.where }, host)
-      await purge(host.config, { cache: false })
+      await purge(host.config)
     }
   } finally {
     await db.destroy()

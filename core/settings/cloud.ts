@@ -16,12 +16,15 @@ const identity = z
   )
   .default({ keystone: null, cacheSeconds: 60 })
 
+/** Where a machine's own cloud lives; others beside it are given homes of their own. */
+export const usualHome = '/var/lib/berth'
+
 /** What a cloud is called, where clients find it and how they log in. */
 export const cloud = {
   home: z
     .string()
     .startsWith('/')
-    .default('/var/lib/berth')
+    .default(usualHome)
     .describe('directory: all state of this cloud, removed by down --purge'),
   region: z
     .string()

@@ -26,7 +26,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await purge(site.config, { cache: false })
+  await purge(site.config)
 })
 
 async function supervised(part: string): Promise<number | null> {
@@ -99,7 +99,7 @@ test('Open vSwitch starts over the sockets of a killed one', async () => {
 test('after a purge nothing is left of a home', async () => {
   const pids = [...((await keptParts(site)) ?? [])].map(([, pid]) => pid)
   expect(pids.length).toBeGreaterThan(3)
-  await purge(site.config, { cache: false })
+  await purge(site.config)
   expect(pids.filter((pid) => identify(pid))).toEqual([])
   const mounts = await readFile('/proc/mounts', 'utf8')
   expect(mounts.split('\n').filter((line) => line.includes(site.layout.home))).toEqual([])
