@@ -36,7 +36,7 @@ import {
 } from './disks.ts'
 import { callGuest, createContainer, inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { holdDisk } from './disk-speed.ts'
-import { followExits } from './events.ts'
+import { followLives } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
 import { putFiles } from './files.ts'
 import { untilFrozen } from './freeze.ts'
@@ -47,6 +47,7 @@ import { Lxcfs, type Mounts } from './lxcfs.ts'
 import { forbidSwap, reclaimMemory } from './memory.ts'
 import { statsOf } from './stats.ts'
 import { LayerDisk } from './layer-disk.ts'
+import { lastLines, OpenLines, runningIds } from './open-line.ts'
 import { layersOf } from './upper.ts'
 import { hasOciSpec, writeOciSpec } from './oci-spec.ts'
 import { hasEnded, hasPoweredOff } from './power-off.ts'
@@ -80,6 +81,7 @@ export class DockerDriver implements ComputeDriver {
   readonly #container: ContainerSettings
   readonly #lxcfs: Lxcfs
   readonly #images: Images
+  readonly #openLines = new OpenLines()
   /** the host's id of the guests' root: fixed as long as the engine has its data */
   #rootUid: number | null = null
 
@@ -325,12 +327,13 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async consoleLog(serverId: string, lines: number | null): Promise<string> {
-    if (!(await this.#find(serverId)) || lines === 0) return ''
+    const found = await this.#find(serverId)
+    if (!found || lines === 0) return ''
     const tail = lines === null ? {} : { tail: lines }
     const log = await callGuest(this.#engine, serverId, (container) =>
       container.logs({ stdout: true, stderr: true, follow: false, ...tail }),
     )
-    return log.toString('utf8').replaceAll('\r\n', '\n')
+    return lastLines(`${log.toString('utf8')}${this.#openLines.of(found.Id)}`.replaceAll('\r\n', '\n'), lines)
   }
 
   async sweep(): Promise<readonly string[]> {
@@ -354,7 +357,11 @@ export class DockerDriver implements ComputeDriver {
 
   async watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void> {
     const patient = new Docker({ socketPath: this.#settings.socketPath })
-    await followExits(patient, guestLabel, { onExit, signal })
+    const onStart = (guestId: string): void => void this.#openLines.follow(patient.getContainer(guestId), signal)
+    const watched = followLives(patient, guestLabel, { onStart, onExit, signal })
+    const running = await runningIds(patient, guestLabel)
+    running.forEach(onStart)
+    await watched
   }
 
   async #putFiles(container: Docker.Container, { files }: GuestSpec): Promise<void> {

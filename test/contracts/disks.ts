@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { extract } from 'tar-stream'
 import type { Captured, Fate, GuestSpec } from '../../driver/driver.ts'
-import { specFor, type DriverSite } from './driver.ts'
+import { specFor, type DriverSite } from './guests.ts'
 
 const graceSeconds = 20
 const greeting = ['cat', '/etc/greeting']

@@ -1,93 +1,18 @@
 /** What every driver promises. Apply it in the driver's own test file. */
 import { randomUUID } from 'node:crypto'
-import { afterEach, expect, test } from '@jest/globals'
-import type { ComputeDriver, Guest, GuestExit, GuestSpec } from '../../driver/driver.ts'
-import { until } from '../world/until.ts'
-
-export interface DriverSite {
-  readonly driver: ComputeDriver
-  /** references of images: one that boots, one without an init, one that is nowhere */
-  readonly bootable: string
-  readonly initless: string
-  readonly missing: string
-  /** the namespaces that a guest of this server is to be born into */
-  readonly namespaces: (serverId: string) => Promise<Pick<GuestSpec, 'netnsPath' | 'usernsPath'>>
-}
+import { expect, test } from '@jest/globals'
+import type { GuestExit } from '../../driver/driver.ts'
+import { contractGuests, greeting, type DriverSite } from './guests.ts'
+import { keepsLimits } from './limits.ts'
 
 const graceSeconds = 20
-const greeting = 'Grüße aus dem Hafen\n'
-
-/** A small guest with one file of its own. */
-export async function specFor(
-  { driver, bootable, namespaces }: DriverSite,
-  change: Partial<GuestSpec> = {},
-): Promise<GuestSpec> {
-  const serverId = change.serverId ?? randomUUID()
-  return {
-    serverId,
-    hostname: 'quay',
-    image: await driver.ensureImage(bootable),
-    vcpus: 1,
-    cpuset: null,
-    memoryMiB: 256,
-    pidsLimit: 256,
-    diskGiB: null,
-    ...(await namespaces(serverId)),
-    dns: [],
-    hosts: [{ address: '127.0.1.1', names: ['quay'] }],
-    files: [{ path: '/etc/greeting', mode: 0o644, content: greeting, owner: 'root' }],
-    ...change,
-  }
-}
 
 /** @param site is asked in each test: it may exist only when the tests run */
 export function keepsTheDriverContract(site: () => DriverSite): void {
-  const made: string[] = []
+  const guests = contractGuests(site)
+  const { specOf, created, running, booted, exitsDuring } = guests
 
-  async function specOf(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
-    const spec = await specFor(site(), change)
-    made.push(spec.serverId)
-    return spec
-  }
-  async function created(change: Partial<GuestSpec> = {}): Promise<Guest & { readonly serverId: string }> {
-    const spec = await specOf(change)
-    return { ...(await site().driver.create(spec)), serverId: spec.serverId }
-  }
-  async function running(): Promise<string> {
-    const { serverId } = await created()
-    await site().driver.start(serverId)
-    return serverId
-  }
-  /** Its init listens to its administrator: sshd is among the last things that it starts. */
-  async function booted(): Promise<string> {
-    const serverId = await running()
-    await bootOf(serverId)
-    return serverId
-  }
-  async function bootOf(serverId: string): Promise<void> {
-    const isUp = async (): Promise<boolean> =>
-      (await site().driver.exec(serverId, ['pgrep', '-x', 'sshd'], 5000)).exitCode === 0
-    await until(isUp, { timeoutMs: 30_000, what: 'the boot of a guest' })
-  }
-  /** What the watcher is told of this guest while `work` goes on, up to its first end. */
-  async function exitsDuring(serverId: string, work: () => Promise<unknown>): Promise<readonly GuestExit[]> {
-    const exits: GuestExit[] = []
-    const watch = new AbortController()
-    const watched = site().driver.watchExits((exit) => exits.push(exit), watch.signal)
-    try {
-      await work()
-      await until(() => exits.some((exit) => exit.serverId === serverId), { timeoutMs: 30_000, what: 'an exit' })
-    } finally {
-      watch.abort()
-      await watched
-    }
-    return exits.filter((exit) => exit.serverId === serverId)
-  }
-
-  afterEach(async () => {
-    for (const serverId of made.splice(0)) await site().driver.remove(serverId)
-    expect((await site().driver.list()).filter(({ serverId }) => serverId !== null)).toEqual([])
-  })
+  keepsLimits(site, guests)
 
   test('an image keeps its id when it is asked for again', async () => {
     const { driver, bootable } = site()
@@ -269,61 +194,6 @@ export function keepsTheDriverContract(site: () => DriverSite): void {
     const serverId = await running()
     const input = 'root:geheim\nmia:naïve\n'
     expect(await site().driver.exec(serverId, ['cat'], 5000, input)).toEqual({ exitCode: 0, output: input })
-  })
-
-  test('limits of a guest are changed, running or not', async () => {
-    const { driver } = site()
-    const { serverId } = await created()
-    await driver.setLimits(serverId, { vcpus: 1, cpuset: null, memoryMiB: 384, pidsLimit: 300 })
-    expect(await driver.inspect(serverId)).toMatchObject({ memoryMiB: 384, cpuset: null })
-    await driver.start(serverId)
-    await driver.setLimits(serverId, { vcpus: 1, cpuset: '0', memoryMiB: 512, pidsLimit: 400 })
-    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running', memoryMiB: 512, cpuset: '0' })
-  })
-
-  test('the speed of a disk is held only while its guest runs', async () => {
-    const { driver } = site()
-    const speeds = { readBytes: 50_000_000, writeBytes: null, readRequests: null, writeRequests: 5000 }
-    const { serverId } = await created()
-    await expect(driver.setDiskSpeeds(serverId, speeds)).rejects.toMatchObject({ kind: 'conflict' })
-    await expect(driver.setDiskSpeeds(randomUUID(), speeds)).rejects.toMatchObject({ kind: 'not-found' })
-    await driver.start(serverId)
-    await driver.setDiskSpeeds(serverId, speeds)
-    await driver.setDiskSpeeds(serverId, speeds)
-    expect(await driver.inspect(serverId)).toMatchObject({ state: 'running' })
-  })
-
-  test('a running guest has used CPU, memory and time; one that is off has no figures', async () => {
-    const { driver } = site()
-    const serverId = await booted()
-    const stats = await driver.stats(serverId)
-    expect(stats).toMatchObject({ memoryLimitMiB: 256 })
-    expect(stats?.cpuNanoseconds).toBeGreaterThan(0)
-    expect(stats?.memoryUsedMiB).toBeGreaterThan(0)
-    expect(stats?.memoryUsedMiB).toBeLessThanOrEqual(256)
-    expect(stats?.uptimeSeconds).toBeLessThan(300)
-    await driver.pause(serverId)
-    expect(await driver.stats(serverId)).not.toBeNull()
-    await driver.stop(serverId, 0)
-    expect(await driver.stats(serverId)).toBeNull()
-    expect(await driver.stats(randomUUID())).toBeNull()
-  })
-
-  test('the console of a guest is empty before it boots, and shows its last lines after', async () => {
-    const { driver } = site()
-    const { serverId } = await created()
-    expect(await driver.consoleLog(serverId, null)).toBe('')
-    await driver.start(serverId)
-    const whole = await until(
-      async () => {
-        const text = await driver.consoleLog(serverId, null)
-        return text.includes('GNU/Linux') && text.includes('quay') ? text : null
-      },
-      { timeoutMs: 30_000, what: 'a log-in screen on the console' },
-    )
-    expect(whole.split('\n').length).toBeGreaterThan(2)
-    expect(await driver.consoleLog(serverId, 0)).toBe('')
-    expect((await driver.consoleLog(serverId, 1)).replace(/\n$/, '').split('\n')).toHaveLength(1)
   })
 
   test('a watcher hears nothing more once it is told to stop', async () => {

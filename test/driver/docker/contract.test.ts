@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe } from '@jest/globals'
 import { flavours } from '../../../images/build.ts'
 import { registry } from '../../world/index.ts'
 import { keepsDisks } from '../../contracts/disks.ts'
-import { keepsTheDriverContract, type DriverSite } from '../../contracts/driver.ts'
+import { keepsTheDriverContract } from '../../contracts/driver.ts'
+import type { DriverSite } from '../../contracts/guests.ts'
 import { DockerSite } from './site.ts'
 
 const opening = 120_000

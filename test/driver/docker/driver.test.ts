@@ -1,52 +1,20 @@
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import Docker from 'dockerode'
+import { expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import { messageOf } from '../../../core/errors.ts'
 import { DockerDriver } from '../../../driver/docker/driver.ts'
-import type { GuestExit, GuestSpec } from '../../../driver/driver.ts'
+import type { GuestExit } from '../../../driver/driver.ts'
 import { until } from '../../world/index.ts'
-import { DockerSite } from './site.ts'
+import { openGuests } from './guests.ts'
 
-let site: DockerSite
-let docker: Docker
-let image: string
-const made: string[] = []
-
-beforeAll(async () => {
-  site = await DockerSite.open()
-  docker = new Docker({ socketPath: site.engine.socketPath })
-  image = await site.driver.ensureImage(await site.image('debian-12-small'))
-}, 120_000)
-afterEach(async () => {
-  for (const serverId of made.splice(0)) await site.driver.remove(serverId)
-})
-afterAll(() => site.close())
-
-async function specOf(change: Partial<GuestSpec> = {}): Promise<GuestSpec> {
-  const serverId = randomUUID()
-  made.push(serverId)
-  const files = [{ path: '/root/.ssh/authorized_keys', mode: 0o600, content: 'key', owner: 'root' }] as const
-  const namespace = await site.namespace(serverId)
-  const size = { vcpus: 1, cpuset: null, memoryMiB: 256, pidsLimit: 200, diskGiB: null }
-  return { serverId, hostname: 'quay', image, ...size, ...namespace, dns: [], hosts: [], files, ...change }
-}
-
-function containerOf({ serverId }: GuestSpec): Docker.Container {
-  return docker.getContainer(`berth-${serverId}`)
-}
-
-async function groupValue(spec: GuestSpec, file: string): Promise<string> {
-  const { Id } = await containerOf(spec).inspect()
-  const [hierarchy, ...name] = file.split('/')
-  return (await readFile(join('/sys/fs/cgroup', hierarchy ?? '', site.engine.cgroupParent, Id, ...name), 'utf8')).trim()
-}
+const opened = openGuests()
 
 test('a guest that a killed agent left half made is made anew', async () => {
-  const spec = await specOf()
+  const guests = opened()
+  const { site } = guests
+  const spec = await guests.specOf()
   const { guestId } = await site.driver.create(spec)
   await rm(join(site.engine.ociDirectory, guestId))
   const again = await site.driver.create(spec)
@@ -56,7 +24,9 @@ test('a guest that a killed agent left half made is made anew', async () => {
 })
 
 test('a create that fails, or is found half made, leaves the disk that stands aside', async () => {
-  const spec = await specOf()
+  const guests = opened()
+  const { site } = guests
+  const spec = await guests.specOf()
   await site.driver.create(spec)
   await site.driver.setAside(spec.serverId)
   const files = [{ path: '/etc/passwd/below', mode: 0o600, content: 'no directory', owner: 'root' }] as const
@@ -71,7 +41,9 @@ test('a create that fails, or is found half made, leaves the disk that stands as
 })
 
 test('a guest sees the disk of the one that stands aside, also after their host has forgotten its mounts', async () => {
-  const spec = await specOf()
+  const guests = opened()
+  const { site } = guests
+  const spec = await guests.specOf()
   await site.driver.create(spec)
   await site.driver.setAside(spec.serverId)
   await site.driver.create({ ...spec, files: [], asideAt: '/mnt' })
@@ -88,10 +60,12 @@ test('a guest sees the disk of the one that stands aside, also after their host 
 })
 
 test('what a broken-off removal left is swept away, and a guest that is there keeps its own', async () => {
-  const [gone, kept] = [await specOf(), await specOf()]
+  const guests = opened()
+  const { site } = guests
+  const [gone, kept] = [await guests.specOf(), await guests.specOf()]
   const { guestId } = await site.driver.create(gone)
   const { guestId: keptId } = await site.driver.create(kept)
-  await containerOf(gone).remove()
+  await guests.containerOf(gone).remove()
   // A killed engine forgets a container before its groups are gone.
   const group = join('/sys/fs/cgroup', 'pids', site.engine.cgroupParent, 'f'.repeat(64))
   await mkdir(join(group, 'init'), { recursive: true })
@@ -101,34 +75,10 @@ test('what a broken-off removal left is swept away, and a guest that is there ke
   expect(await site.driver.sweep()).toEqual([])
 })
 
-test("an ephemeral disk is the guest's own, ends where it ends, stays through restarts and goes with its guest", async () => {
-  const spec = await specOf({ disks: { rootGiB: 3, ephemeralGiB: 1 } })
-  const inGuest = (command: string): Promise<{ readonly output: string }> =>
-    site.driver.exec(spec.serverId, ['sh', '-c', command], 20_000)
-  await site.driver.create(spec)
-  await site.driver.start(spec.serverId)
-  expect((await inGuest('stat -c "%U %a" /mnt; fallocate -l 2G /mnt/large 2>&1')).output).toMatch(
-    /^root 755\n.*No space left on device/s,
-  )
-  expect((await inGuest('cat /proc/partitions; ls /sys/block /sys/class/block')).output).not.toMatch(/loop|zram|sda/)
-  await inGuest('rm /mnt/large; echo kept > /mnt/file')
-  await site.driver.stop(spec.serverId, 0)
-  const { Mounts: mounts } = await containerOf(spec).inspect()
-  const disk = mounts.find(({ Destination }) => Destination === '/mnt')?.Source ?? ''
-  // As after a fall of the host.
-  await execa('umount', [disk])
-  await site.driver.start(spec.serverId)
-  expect((await inGuest('cat /mnt/file')).output).toBe('kept\n')
-  await site.driver.stop(spec.serverId, 0)
-  await site.driver.setLimits(spec.serverId, { ...spec, disks: { rootGiB: 3, ephemeralGiB: 3 } })
-  await site.driver.start(spec.serverId)
-  expect((await inGuest('fallocate -l 2G /mnt/large && cat /mnt/file')).output).toBe('kept\n')
-  await site.driver.remove(spec.serverId)
-  expect(existsSync(dirname(disk))).toBe(false)
-})
-
 test('directories of the image keep their owner and mode when files are put into them', async () => {
-  const spec = await specOf({
+  const guests = opened()
+  const { site } = guests
+  const spec = await guests.specOf({
     files: [
       { path: '/root/.ssh/authorized_keys', mode: 0o600, content: 'key', owner: 'root' },
       { path: '/home/debian/.ssh/authorized_keys', mode: 0o600, content: 'key', owner: 'debian' },
@@ -160,9 +110,13 @@ test('directories of the image keep their owner and mode when files are put into
 })
 
 test('a file whose way leads over a link of the image lands where the link points, inside the guest', async () => {
-  const spec = await specOf({ files: [{ path: '/var/run/../lock/x', mode: 0o644, content: 'x', owner: 'root' }] })
+  const guests = opened()
+  const { site } = guests
+  const spec = await guests.specOf({
+    files: [{ path: '/var/run/../lock/x', mode: 0o644, content: 'x', owner: 'root' }],
+  })
   await expect(site.driver.create(spec)).rejects.toMatchObject({ kind: 'invalid' })
-  const linked = await specOf({
+  const linked = await guests.specOf({
     files: [{ path: '/bin/greet', mode: 0o755, content: '#!/bin/sh\necho hi\n', owner: 'root' }],
   })
   await site.driver.create(linked)
@@ -170,87 +124,10 @@ test('a file whose way leads over a link of the image lands where the link point
   expect((await site.driver.exec(linked.serverId, ['/usr/bin/greet'], 5000)).output).toBe('hi\n')
 })
 
-test('limits are the kernel’s, from the start and when they change', async () => {
-  const spec = await specOf()
-  await site.driver.create(spec)
-  await site.driver.start(spec.serverId)
-  const limits = (): Promise<string[]> =>
-    Promise.all(
-      [
-        'memory/memory.limit_in_bytes',
-        'memory/memory.memsw.limit_in_bytes',
-        'pids/pids.max',
-        'cpu/cpu.cfs_quota_us',
-      ].map((file) => groupValue(spec, file)),
-    )
-  expect(await limits()).toEqual([`${256 * 1024 ** 2}`, `${256 * 1024 ** 2}`, '200', '100000'])
-  await site.driver.setLimits(spec.serverId, { vcpus: 2, cpuset: null, memoryMiB: 512, pidsLimit: 300 })
-  expect(await limits()).toEqual([`${512 * 1024 ** 2}`, `${512 * 1024 ** 2}`, '300', '200000'])
-})
-
-test('a guest has its share of CPU time and no more, from the start and when it changes', async () => {
-  const spec = await specOf({ cpu: { shares: 512, periodMicroseconds: 50_000, quotaMicroseconds: 20_000 } })
-  await site.driver.create(spec)
-  await site.driver.start(spec.serverId)
-  const limits = (): Promise<string[]> =>
-    Promise.all(['shares', 'cfs_period_us', 'cfs_quota_us'].map((file) => groupValue(spec, `cpu/cpu.${file}`)))
-  expect(await limits()).toEqual(['512', '50000', '20000'])
-  const burn = ['sh', '-c', 'timeout 1 sh -c "while :; do :; done"']
-  const used = async (): Promise<number> => Number(await groupValue(spec, 'cpuacct/cpuacct.usage'))
-  const before = await used()
-  await site.driver.exec(spec.serverId, burn, 20_000)
-  expect(((await used()) - before) / 1e9).toBeLessThan(0.6)
-  await site.driver.setLimits(spec.serverId, { vcpus: 1, cpuset: null, memoryMiB: 256, pidsLimit: 200 })
-  expect(await limits()).toEqual(['1024', '100000', '100000'])
-})
-
-const free = { readBytes: null, writeBytes: null, readRequests: null, writeRequests: null }
-
-test('a guest writes as fast as it may, until it is let go', async () => {
-  const spec = await specOf()
-  await site.driver.create(spec)
-  await expect(site.driver.setDiskSpeeds(spec.serverId, free)).rejects.toMatchObject({ kind: 'conflict' })
-  await site.driver.start(spec.serverId)
-  const seconds = async (): Promise<number> => {
-    const started = performance.now()
-    const command = ['dd', 'if=/dev/zero', 'of=/root/written', 'bs=256k', 'count=32', 'oflag=direct']
-    expect(await site.driver.exec(spec.serverId, command, 60_000)).toMatchObject({ exitCode: 0 })
-    return (performance.now() - started) / 1000
-  }
-  await site.driver.setDiskSpeeds(spec.serverId, { ...free, writeBytes: 2 * 1024 ** 2 })
-  const held = await seconds()
-  expect(held).toBeGreaterThan(3)
-  await site.driver.setDiskSpeeds(spec.serverId, free)
-  expect(await seconds()).toBeLessThan(held / 2)
-})
-
-test('a suspended guest gives its file pages back to the host, and its limits are as before when it is resumed', async () => {
-  const spec = await specOf()
-  await site.driver.create(spec)
-  await site.driver.start(spec.serverId)
-  const limit = `${256 * 1024 ** 2}`
-  await site.driver.exec(spec.serverId, ['dd', 'if=/dev/zero', 'of=/var/filler', 'bs=1M', 'count=96'], 30_000)
-  await site.driver.exec(spec.serverId, ['sync', '/var/filler'], 30_000)
-  const before = Number(await groupValue(spec, 'memory/memory.usage_in_bytes'))
-  expect(await site.driver.suspend(spec.serverId)).toBeGreaterThan(48)
-  expect(Number(await groupValue(spec, 'memory/memory.usage_in_bytes'))).toBeLessThan(before - 48 * 1024 ** 2)
-  expect(await groupValue(spec, 'freezer/freezer.state')).toBe('FROZEN')
-  await site.driver.resume(spec.serverId)
-  expect(await groupValue(spec, 'freezer/freezer.state')).toBe('THAWED')
-  expect(await groupValue(spec, 'memory/memory.memsw.limit_in_bytes')).toBe(limit)
-})
-
-test('fixed CPUs are fixed, and given back', async () => {
-  const spec = await specOf({ cpuset: '0' })
-  await site.driver.create(spec)
-  await site.driver.start(spec.serverId)
-  expect(await groupValue(spec, 'cpuset/cpuset.cpus')).toBe('0')
-  await site.driver.setLimits(spec.serverId, { vcpus: 1, cpuset: null, memoryMiB: 256, pidsLimit: 200 })
-  expect(await groupValue(spec, 'cpuset/cpuset.cpus')).toBe(`0-${(await site.driver.capacity()).vcpus - 1}`)
-})
-
 test('containers of others are listed without a server, and left', async () => {
-  const other = await docker.createContainer({ Image: image, name: 'of-another', Cmd: ['true'] })
+  const guests = opened()
+  const { site } = guests
+  const other = await guests.docker.createContainer({ Image: guests.image, name: 'of-another', Cmd: ['true'] })
   try {
     const found = (await site.driver.list()).find(({ guestId }) => guestId === other.id)
     expect(found).toMatchObject({ serverId: null, name: 'of-another', state: 'created' })
@@ -260,7 +137,9 @@ test('containers of others are listed without a server, and left', async () => {
 })
 
 test('a guest whose namespace is gone does not start, and says why', async () => {
-  const spec = await specOf({ netnsPath: '/nowhere/netns', usernsPath: null })
+  const guests = opened()
+  const { site } = guests
+  const spec = await guests.specOf({ netnsPath: '/nowhere/netns', usernsPath: null })
   await site.driver.create(spec)
   await expect(site.driver.start(spec.serverId)).rejects.toMatchObject({
     kind: 'unavailable',
@@ -269,14 +148,16 @@ test('a guest whose namespace is gone does not start, and says why', async () =>
 })
 
 test('a guest whose init ends at once does not count as started, and its last words are told', async () => {
-  const spec = await specOf()
+  const guests = opened()
+  const { site } = guests
+  const spec = await guests.specOf()
   await site.driver.create(spec)
-  const { HostConfig, Config } = await containerOf(spec).inspect()
-  await containerOf(spec).remove()
+  const { HostConfig, Config } = await guests.containerOf(spec).inspect()
+  await guests.containerOf(spec).remove()
   const Cmd = ['sh', '-c', 'echo no hands on deck; exit 3']
-  await docker.createContainer({
+  await guests.docker.createContainer({
     name: `berth-${spec.serverId}`,
-    Image: image,
+    Image: guests.image,
     Tty: true,
     Cmd,
     Labels: Config.Labels,
@@ -293,10 +174,10 @@ test('a guest whose init ends at once does not count as started, and its last wo
 })
 
 test('a quiet engine does not end the watch', async () => {
+  const guests = opened()
+  const { site } = guests
   const driver = new DockerDriver({ ...site.engine, lxcfsDir: null, callTimeoutMs: 300 })
-  const spec = await specOf()
-  await site.driver.create(spec)
-  await site.driver.start(spec.serverId)
+  const spec = await guests.running()
   const exits: GuestExit[] = []
   const watch = new AbortController()
   const watched = driver.watchExits((exit) => exits.push(exit), watch.signal)
@@ -310,6 +191,7 @@ test('a quiet engine does not end the watch', async () => {
 })
 
 test('the watch of an engine that is not there fails', async () => {
+  const { site } = opened()
   const driver = new DockerDriver({ ...site.engine, lxcfsDir: null, socketPath: join(site.directory, 'nobody.sock') })
   await expect(driver.watchExits(() => undefined, AbortSignal.timeout(5000))).rejects.toMatchObject({
     kind: 'unavailable',
