@@ -14,9 +14,13 @@ const expected: Readonly<Partial<Record<VmState, readonly (GuestState | 'none')[
   shelved_offloaded: ['none'],
 }
 
-/** A server may have a second container beside its own (a rescue), told by its name. */
+/** A server may have a second container that stands aside (a rescue), told by its name; it never runs. */
 function isMain({ name, serverId }: Guest): boolean {
   return name === `berth-${String(serverId)}`
+}
+
+function isLive({ state }: Guest): boolean {
+  return state !== 'stopped' && state !== 'created'
 }
 
 function compare(server: Server, guest: Guest | undefined): readonly Drift[] {
@@ -61,12 +65,12 @@ export const guests: Check = {
     const { servers, guests: present } = scene
     const main = new Map(present.filter(isMain).map((guest) => [guest.serverId, guest]))
     const known = new Set(servers.map(({ id }) => id))
-    const doubled = present.filter((one) => isMain(one) && main.get(one.serverId) !== one)
+    const doubled = present.filter((one) => !isMain(one) && known.has(one.serverId ?? '') && isLive(one))
     const others = present.filter(({ serverId }) => serverId === null || !known.has(serverId))
     return [
       ...servers.flatMap((server) => compare(server, main.get(server.id))),
-      ...doubled.map(({ serverId, guestId }) => ({
-        text: `server ${String(serverId)} has a second container, ${guestId.slice(0, 12)}`,
+      ...doubled.map(({ serverId, name, guestId, state }) => ({
+        text: `server ${String(serverId)} has a second container, ${name} (${guestId.slice(0, 12)}), which is ${state}`,
         advice: 'compare both, keep one',
       })),
       ...(await Promise.all(others.map((guest) => withoutServer(scene, guest)))).flat(),

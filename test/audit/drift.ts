@@ -8,7 +8,7 @@ import type { TestCloud } from '../world/index.ts'
 
 /** One second after the first look. */
 export async function look({ site }: TestCloud, repair: boolean): Promise<readonly Finding[]> {
-  return await findings(site, { repair, settle: '1' })
+  return await findings(site, { repair, settle: 1 })
 }
 
 const beatMs = 5000

@@ -151,6 +151,28 @@ test('a container of a deleted server is removed; one whose server no row knows 
   }
 }, 240_000)
 
+test('a second container of a server that runs beside its own is told of and left', async () => {
+  const own = `berth-${guest.id}`
+  const image = await engine('inspect', '--format', '{{.Image}}', own)
+  const words = ['--detach', '--network', 'none', '--name', `${own}-twin`, '--label', `${guestLabel}=${guest.id}`]
+  try {
+    await unswept(cloud, db, async () => {
+      const twin = await engine('run', ...words, '--entrypoint', 'sleep', image, '600')
+      expect((await look(cloud, true)).map(({ check, text, isMended }) => ({ check, text, isMended }))).toEqual([
+        {
+          check: 'guests',
+          text: `server ${guest.id} has a second container, ${own}-twin (${twin.slice(0, 12)}), which is running`,
+          isMended: false,
+        },
+      ])
+      expect(await engine('ps', '--quiet', '--no-trunc')).toContain(twin)
+    })
+  } finally {
+    await engine('rm', '--force', `${own}-twin`)
+  }
+  expect(await look(cloud, false)).toEqual([])
+}, 240_000)
+
 test('a guest that stands still, wires that are cut and flows that are gone are named, and all is well again', async () => {
   const bridge = await openBridge()
   const port = (await bridge.ports()).find(({ externalIds }) => externalIds['vm-uuid'] === guest.id)
