@@ -2,7 +2,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { messageOf } from '../core/errors.ts'
+import { hasCode, messageOf } from '../core/errors.ts'
 import type { Server } from '../core/server.ts'
 import { powerStates } from '../core/states.ts'
 import { hasLeft, openMove } from '../db/moves.ts'
@@ -26,7 +26,7 @@ async function heldGuests(home: string): Promise<ReadonlySet<string>> {
   try {
     return new Set(z.array(z.string()).parse(JSON.parse(await readFile(heldPath(home), 'utf8'))))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Set()
+    if (hasCode(error, 'ENOENT')) return new Set()
     throw error
   }
 }

@@ -3,24 +3,11 @@ import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { CloudError, Unavailable } from '../core/errors.ts'
 import type { ClientSettings } from '../core/client-settings.ts'
+import { reasonIn } from '../core/fault-text.ts'
 
 const usualMs = 60_000
 /** The most that the bytes of an image may take. */
 const transferMs = 3_600_000
-const message = z.object({ message: z.string() })
-/** Each service has its fault under a name of its own: error, NeutronError, badRequest, ... */
-const fault = z.record(z.string(), message)
-
-function reasonIn(text: string): string {
-  try {
-    const [said] = Object.values(fault.parse(JSON.parse(text)))
-    return said?.message ?? text
-  } catch {
-    // Not the envelope of this service: what it said is shown as it is.
-    return text.slice(0, 500)
-  }
-}
-
 const catalogue = z.object({
   token: z.object({
     catalog: z.array(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { Invalid } from './errors.ts'
+import { hasCode, Invalid, messageOf } from './errors.ts'
 import { cloud } from './settings/cloud.ts'
 import { guests } from './settings/guests.ts'
 import { images } from './settings/images.ts'
@@ -59,9 +59,16 @@ function readFile(path: string): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(parse(readFileSync(path, 'utf8')) ?? {})
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
-    throw new Invalid(`${path}: not a YAML mapping of settings`, { cause: error })
+    if (hasCode(error, 'ENOENT')) return {}
+    const [reason = ''] = messageOf(error).split('\n')
+    const why = error instanceof z.ZodError ? 'it is no mapping' : reason.replace(/:$/, '')
+    throw new Invalid(`${path}: not a YAML mapping of settings: ${why}`, { cause: error })
   }
+}
+
+/** A text that should have been a number is one to zod: NaN. */
+function isNoNumber(issue: z.core.$ZodIssue | undefined): boolean {
+  return issue?.code === 'invalid_type' && issue.expected === 'number'
 }
 
 /**
@@ -85,7 +92,7 @@ export function loadConfig(environment: Environment = process.env): Config {
   const unknown =
     issue?.code === 'unrecognized_keys'
       ? `unknown setting ${issue.keys.join(', ')}`
-      : `${name}: ${issue?.message ?? ''}`
+      : `${name}: ${isNoNumber(issue) ? 'a number is needed' : (issue?.message ?? '')}`
   throw new Invalid(`${source}: ${unknown}`)
 }
 

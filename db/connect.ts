@@ -1,5 +1,6 @@
 import knex, { type Knex } from 'knex'
 import pg from 'pg'
+import { hasCode } from '../core/errors.ts'
 
 /** Units keep their case: memory_mib is memoryMiB. */
 function camelCase(column: string): string {
@@ -106,7 +107,7 @@ const passingMessages =
 
 /** Whether a statement failed because the disk of the database is full: its message names the file. Source: PostgreSQL manual, appendix A */
 export function isDatabaseFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '53100'
+  return hasCode(error, '53100')
 }
 
 /** Whether a statement failed because the database is down, restarting or asleep: the same may succeed in a moment. */

@@ -1,6 +1,6 @@
 /** Lists of servers: filters, order and pages, all in one statement. */
 import type { Knex } from 'knex'
-import { Invalid } from '../core/errors.ts'
+import { hasCode, Invalid } from '../core/errors.ts'
 import type { Server } from '../core/server.ts'
 import { statusOf, taskStates, vmStates } from '../core/states.ts'
 import type { Db } from './connect.ts'
@@ -142,7 +142,7 @@ function after(query: Query, marker: string, sort: readonly Sort[]): void {
 }
 
 function isBadPattern(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '2201B'
+  return hasCode(error, '2201B')
 }
 
 /**

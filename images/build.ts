@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { Unavailable } from '../core/errors.ts'
+import { hasCode, Unavailable } from '../core/errors.ts'
 
 export const flavours = ['debian-12', 'debian-12-small'] as const
 export type Flavour = (typeof flavours)[number]
@@ -49,7 +49,7 @@ async function exists(path: string): Promise<boolean> {
     await stat(path)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (hasCode(error, 'ENOENT')) return false
     throw error
   }
 }

@@ -5,6 +5,7 @@ import { readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { z } from 'zod'
+import { hasCode } from '../core/errors.ts'
 import { Digest } from '../registry/digest.ts'
 
 const packed = z.object({ diffId: z.string(), digest: z.string(), size: z.number() })
@@ -24,7 +25,7 @@ async function known(path: string): Promise<Layer | null> {
   try {
     return { path, ...packed.parse(JSON.parse(await readFile(`${path}.json`, 'utf8'))) }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    if (hasCode(error, 'ENOENT')) return null
     throw error
   }
 }

@@ -11,7 +11,7 @@ export interface AuditWords {
   readonly repair?: boolean
   readonly json?: boolean
   /** seconds */
-  readonly settle?: string
+  readonly settle?: number
 }
 
 /** More than any look takes: an engine that does not answer is given up earlier. */

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { identityUrl, publicUrl, type Config } from '../core/config.ts'
 import { CloudError, NotFound, Unavailable } from '../core/errors.ts'
+import { reasonIn } from '../core/fault-text.ts'
 
 const server = z.object({
   id: z.string(),
@@ -51,7 +52,7 @@ export class Cloud {
     })
     const token = response.headers.get('x-subject-token')
     if (response.status !== 201 || token === null)
-      throw new Unavailable(`log-in at ${identityUrl(config)} failed: ${response.status} ${await response.text()}`)
+      throw new Unavailable(`log-in at ${identityUrl(config)} failed: ${reasonIn(await response.text())}`)
     return new Cloud(url, token)
   }
 
@@ -63,7 +64,7 @@ export class Cloud {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    if (!response.ok) throw new CloudError('unavailable', `${method} ${path}: ${response.status} ${text}`)
+    if (!response.ok) throw new CloudError('unavailable', `${method} ${path}: ${response.status} ${reasonIn(text)}`)
     return text === '' ? null : JSON.parse(text)
   }
 

@@ -1,5 +1,5 @@
 /** Takes the cloud down; guests that ran are remembered, and run again after the next up. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../core/config.ts'
@@ -95,6 +95,10 @@ async function endLeftovers({ layout }: Site): Promise<void> {
 }
 
 export async function down(config: Config, options: { readonly keepGuests: boolean }): Promise<void> {
+  if (!existsSync(config.home)) {
+    process.stdout.write(`There is no cloud at ${config.home}.\n`)
+    return
+  }
   const site: Site = { config, layout: layoutOf(config.home) }
   for (const host of hostsBeside(site)) await downHost(host, options)
   await downHost(site, options)
@@ -104,8 +108,8 @@ async function downHost(site: Site, { keepGuests }: { readonly keepGuests: boole
   const isSupervised = (await keptParts(site)) !== null
   await stopServices(site)
   if (keepGuests) {
-    if (isSupervised)
-      await step(at(site, 'other parts'), () => Promise.all(otherParts.map((name) => stopPart(site, name))))
+    if (!isSupervised) return
+    await step(at(site, 'other parts'), () => Promise.all(otherParts.map((name) => stopPart(site, name))))
     if (site.config.switchNamespace !== null) return
     process.stdout.write('\nGuests run on, with Docker, Open vSwitch and lxcfs. ./berth up takes them over.\n')
     return

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { identityUrl } from '../core/config.ts'
 import type { Site } from './parts/part.ts'
-import { adminPassword, sshKeyPath } from './secrets.ts'
+import { knownPassword, sshKeyPath } from './secrets.ts'
 
 /** The variables by which clients find this cloud, as its administrator. */
 export async function clientVariables(site: Site): Promise<Readonly<Record<string, string>>> {
@@ -12,7 +12,7 @@ export async function clientVariables(site: Site): Promise<Readonly<Record<strin
   return {
     OS_AUTH_URL: identityUrl(config),
     OS_USERNAME: 'admin',
-    OS_PASSWORD: await adminPassword(site),
+    OS_PASSWORD: await knownPassword(site),
     OS_PROJECT_NAME: 'admin',
     OS_USER_DOMAIN_NAME: 'Default',
     OS_PROJECT_DOMAIN_NAME: 'Default',
@@ -34,7 +34,7 @@ export async function writeCloudsYaml(site: Site): Promise<string> {
   const auth = {
     auth_url: identityUrl(config),
     username: 'admin',
-    password: await adminPassword(site),
+    password: await knownPassword(site),
     project_name: 'admin',
     user_domain_name: 'Default',
     project_domain_name: 'Default',

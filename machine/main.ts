@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command, Option, type CommanderError } from 'commander'
+import { Command, InvalidArgumentError, Option, type CommanderError } from 'commander'
 import { stringify } from 'yaml'
 import { hasClientSettings } from '../core/client-settings.ts'
 import { loadConfig, settings, variableOf } from '../core/config.ts'
@@ -14,6 +14,11 @@ import type { Site } from './parts/part.ts'
 function siteHere(): Site {
   const config = loadConfig()
   return { config, layout: layoutOf(config.home) }
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
+  return Number(text)
 }
 
 /** Hands the terminal to another program and ends as it does. */
@@ -56,10 +61,14 @@ program
   .command('up')
   .description('install what is missing, start everything, boot a first server')
   .option('--no-hello', 'boot no first server')
-  .option('--hosts <count>', 'make this machine that many compute hosts, each with an engine and a switch of its own')
-  .action(async ({ hello, hosts }: { hello: boolean; hosts?: string }) => {
+  .option(
+    '--hosts <count>',
+    'make this machine that many compute hosts, each with an engine and a switch of its own',
+    whole,
+  )
+  .action(async ({ hello, hosts }: { hello: boolean; hosts?: number }) => {
     const { up } = await import('./up.ts')
-    await up(loadConfig(), { hello, hosts: hosts === undefined ? null : Number(hosts) })
+    await up(loadConfig(), { hello, hosts: hosts ?? null })
   })
 program
   .command('down')
@@ -91,15 +100,15 @@ program
   .description('the log of a part: postgres, docker, ovs-vswitchd, registry, lxcfs, api, scheduler, agent, ...')
   .argument('<part>')
   .option('-f, --follow', 'go on as it grows')
-  .option('-n, --lines <count>', 'how many lines', '100')
-  .action(async (part: string, { follow = false, lines }: { follow?: boolean; lines: string }) => {
+  .option('-n, --lines <count>', 'how many lines', whole, 100)
+  .action(async (part: string, { follow = false, lines }: { follow?: boolean; lines: number }) => {
     const { logPath, logNames } = await import('./logs.ts')
     const path = logPath(siteHere(), part)
     if (path === null) {
       const known = logNames(siteHere())
       throw new Invalid(`no log of '${part}'; there are: ${known.join(', ') || 'none yet'}`)
     }
-    await become('tail', ['-n', lines, ...(follow ? ['-F'] : []), path])
+    await become('tail', ['-n', String(lines), ...(follow ? ['-F'] : []), path])
   })
 program
   .command('doctor')
@@ -113,8 +122,8 @@ program
   .description('every invariant of the cloud and of this host; exit code 1 when one does not hold')
   .option('--repair', 'mend what is safe to mend, and say what is not')
   .option('--json', 'for programs')
-  .option('--settle <seconds>', 'how long drift may take to settle by itself', '4')
-  .action(async (options: { repair?: boolean; json?: boolean; settle: string }) => {
+  .option('--settle <seconds>', 'how long drift may take to settle by itself', whole, 4)
+  .action(async (options: { repair?: boolean; json?: boolean; settle: number }) => {
     const { audit } = await import('./audit.ts')
     process.exitCode = await audit(siteHere(), options)
   })
@@ -171,13 +180,13 @@ program
   .argument('[command...]')
   .passThroughOptions()
   .action(async (name: string, command: readonly string[]) => {
-    const [{ Cloud }, { sshCommand }, { adminPassword }] = await Promise.all([
+    const [{ Cloud }, { sshCommand }, { knownPassword }] = await Promise.all([
       import('./cloud.ts'),
       import('./hello.ts'),
       import('./secrets.ts'),
     ])
     const site = siteHere()
-    const cloud = await Cloud.open(site.config, await adminPassword(site))
+    const cloud = await Cloud.open(site.config, await knownPassword(site))
     const [program, ...words] = await sshCommand(site, cloud, await cloud.serverNamed(name))
     await become(program, [...words, ...command])
   })
@@ -205,9 +214,11 @@ const suite = program
     '[paths...]',
     "files, folders or patterns; 'faults' = every fault, with a table; 'chaos' = a random run of faults",
   )
-  .option('--seed <number>', 'of the random run: the same faults in the same order')
-  .option('--minutes <number>', 'length of the random run')
-  .action(async (paths: readonly string[], options: { seed?: string; minutes?: string }) => {
+  .option('--seed <number>', 'of the random run: the same faults in the same order', whole)
+  .option('--minutes <number>', 'length of the random run', whole)
+  .action(async (paths: readonly string[], options: { seed?: number; minutes?: number }) => {
+    if ((options.seed ?? options.minutes) !== undefined && !paths.some((path) => /faults|chaos/.test(path)))
+      throw new Invalid('--seed and --minutes are of the random run: ./berth test chaos')
     const { test } = await import('./test.ts')
     process.exitCode = await test({ paths, ...options })
   })
@@ -217,16 +228,16 @@ suite
   .argument('[regex]', "names of Tempest's tests; none = all that is about servers, and the clients")
   .addOption(new Option('--smoke', 'what Tempest calls its smoke test, and the server actions').conflicts('clients'))
   .option('--clients', 'only openstack, nova and openstacksdk')
-  .option('--hosts <count>', 'of the cloud; from two on servers move between them', '1')
+  .option('--hosts <count>', 'of the cloud; from two on servers move between them', whole, 1)
   .option('--logs <directory>', 'keep the logs of the run there')
   .action(
     async (
       regex: string | undefined,
-      options: { smoke?: boolean; clients?: boolean; hosts: string; logs?: string },
+      options: { smoke?: boolean; clients?: boolean; hosts: number; logs?: string },
     ): Promise<void> => {
       const { conformance } = await import('./conformance.ts')
       const part = options.smoke ? 'smoke' : options.clients ? 'clients' : (regex ?? 'whole')
-      process.exitCode = await conformance({ part, hosts: Number(options.hosts), logs: options.logs })
+      process.exitCode = await conformance({ part, hosts: options.hosts, logs: options.logs })
     },
   )
 

@@ -138,11 +138,11 @@ export async function preflight(
   config: Config,
   { isRunning }: { readonly isRunning: boolean },
 ): Promise<readonly Finding[]> {
-  const root = process.getuid?.() === 0 ? [] : [lack('root: containers and networks need it; remedy: sudo ./berth up')]
+  // What else another user would find lacking is for the most part what he may not see.
+  if (process.getuid?.() !== 0) return [lack('root: containers and networks need it; remedy: sudo ./berth up')]
   const debian = existsSync('/usr/bin/apt-get') ? [] : [lack('Debian: no apt-get here; remedy: Debian 12 or newer')]
   const notes: Finding[] = [{ level: 'note', text: `cgroup version ${cgroupVersion()}` }]
   return [
-    ...root,
     ...debian,
     ...kernel(),
     ...wires(config),

@@ -1,6 +1,7 @@
 /** Each part: up or not, version, pid, where. */
 import { basename } from 'node:path'
 import { publicUrl } from '../core/config.ts'
+import { Forbidden } from '../core/errors.ts'
 import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
 import { processesOf } from './services.ts'
@@ -54,7 +55,10 @@ export async function statusOf(site: Site): Promise<readonly PartLine[]> {
 }
 
 async function partsOf(site: Site): Promise<readonly PartLine[]> {
-  const parts = await ask(site.layout.supervisorSocket, { op: 'status' }).catch(() => [])
+  const parts = await ask(site.layout.supervisorSocket, { op: 'status' }).catch((error: unknown) => {
+    if (error instanceof Forbidden) throw error
+    return []
+  })
   const byName = new Map(parts.map((part) => [part.name, part]))
   const theirs = given(site)
   const where = whereIs(site)

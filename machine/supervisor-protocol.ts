@@ -1,7 +1,7 @@
 /** What is said to the supervisor, and what it answers. */
 import { connect } from 'node:net'
 import { z } from 'zod'
-import { Unavailable } from '../core/errors.ts'
+import { Forbidden, hasCode, Unavailable } from '../core/errors.ts'
 
 const partSpec = z.object({
   name: z.string(),
@@ -31,12 +31,14 @@ export type Reply = z.output<typeof reply>
 
 const replyTimeoutMs = 120_000
 
-/** @throws Unavailable when no supervisor answers */
+/** @throws Unavailable when no supervisor answers, Forbidden when it does not answer this user */
 export async function ask(socketPath: string, wanted: Request): Promise<readonly PartStatus[]> {
   const line = await new Promise<string>((resolve, reject) => {
     const client = connect(socketPath)
     const fail = (error: Error): void => {
       client.destroy()
+      if (hasCode(error, 'EACCES'))
+        reject(new Forbidden(`${socketPath} is root's alone; remedy: the same as root`, { cause: error }))
       reject(new Unavailable(`the supervisor does not answer at ${socketPath}: ${error.message}`, { cause: error }))
     }
     let text = ''

@@ -1,6 +1,7 @@
 /** Guest images for a test run: built outside, where there is a network, and held inside, where a purge of a cloud cannot take them. */
 import { copyFile, link, mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { hasCode } from '../core/errors.ts'
 import { build, flavours } from '../images/build.ts'
 import { layerOf } from '../images/layer.ts'
 import { imageCache } from './layout.ts'
@@ -12,7 +13,7 @@ async function hold(path: string, directory: string): Promise<void> {
   try {
     await link(path, target)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error
+    if (!hasCode(error, 'EXDEV')) throw error
     await copyFile(path, target)
   }
 }

@@ -33,9 +33,9 @@ const results = z.object({
 export interface TestWords {
   readonly paths: readonly string[]
   /** of the random run; printed by it when not given */
-  readonly seed?: string
+  readonly seed?: number
   /** length of the random run */
-  readonly minutes?: string
+  readonly minutes?: number
 }
 
 /** What the tests in test/faults/ read of it. */
@@ -43,8 +43,8 @@ function environmentOf({ paths, seed, minutes }: TestWords, { layout }: Site): R
   return {
     BERTH_FAILPOINT_DIRECTORY: join(layout.home, 'tmp', 'failpoints'),
     ...(paths.some((word) => /^faults(\/|$)/.test(word)) ? { BERTH_TEST_FAULTS: 'full' } : {}),
-    ...(seed === undefined ? {} : { BERTH_TEST_SEED: seed }),
-    ...(minutes === undefined ? {} : { BERTH_TEST_MINUTES: minutes }),
+    ...(seed === undefined ? {} : { BERTH_TEST_SEED: String(seed) }),
+    ...(minutes === undefined ? {} : { BERTH_TEST_MINUTES: String(minutes) }),
   }
 }
 

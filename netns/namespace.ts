@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, writeF
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import koffi from 'koffi'
-import { CloudError, Unavailable } from '../core/errors.ts'
+import { CloudError, hasCode, Unavailable } from '../core/errors.ts'
 
 /** A guest's network namespace; `usernsPath` is the user namespace that owns it, null where guests share the host's users. */
 export interface Namespace {
@@ -66,7 +66,7 @@ export function isNamespace(path: string): boolean {
   try {
     return statfsSync(path).type === nsfsMagic
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (hasCode(error, 'ENOENT')) return false
     throw error
   }
 }

@@ -6,7 +6,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CloudError, messageOf, PartSilent, Unavailable } from '../../core/errors.ts'
+import { CloudError, hasCode, messageOf, PartSilent, Unavailable } from '../../core/errors.ts'
 import { changedSince, type DiskEntry, type DiskPart, type GuestDisk } from '../../driver/disk.ts'
 import type { MoveProgress } from './progress.ts'
 import { listingShape, type DistantDisk, type Listing } from './read-disk.ts'
@@ -37,7 +37,7 @@ export async function arrivedAt(path: string): Promise<Arrived | null> {
     const entries = listingShape.shape.entries.parse(JSON.parse(await readFile(path, 'utf8')))
     return new Map(entries.map((entry) => [entry.path, entry.stamp]))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    if (hasCode(error, 'ENOENT')) return null
     throw error
   }
 }

@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { Conflict, NotFound, Unsupported } from '../../core/errors.ts'
+import { Conflict, hasCode, NotFound, Unsupported } from '../../core/errors.ts'
 import { asideName, containerName } from './container.ts'
 import { inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { toCloudError, type Inspected } from './guest.ts'
@@ -33,7 +33,7 @@ async function unmountRoot(path: string): Promise<void> {
   try {
     await rmdir(path)
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+    if (!hasCode(error, 'ENOENT')) throw error
   }
 }
 

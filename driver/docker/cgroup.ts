@@ -1,6 +1,7 @@
 /** The control groups of a guest, as the kernel shows them to the host. Source: cgroups(7), cgroup-v1 and cgroup-v2 of the kernel. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hasCode } from '../../core/errors.ts'
 
 const root = '/sys/fs/cgroup'
 
@@ -36,7 +37,7 @@ export async function readGroupIfAny(group: Group, file: string): Promise<string
   try {
     return await readGroup(group, file)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    if (hasCode(error, 'ENOENT')) return ''
     throw error
   }
 }

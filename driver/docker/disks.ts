@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { hasCode } from '../../core/errors.ts'
 import type { GuestDisks } from '../driver.ts'
 import { blockPlaces, writeBlockTree, type BlockDevice } from './block-tree.ts'
 import { ephemeralFile, ephemeralRoot, growEphemeral, makeEphemeral, mountEphemeral } from './ephemeral.ts'
@@ -35,7 +36,7 @@ async function deviceOf(path: string): Promise<number | null> {
   try {
     return (await stat(path)).dev
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return null
+    if (hasCode(error, 'ENOENT', 'ESRCH')) return null
     throw error
   }
 }

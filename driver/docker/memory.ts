@@ -1,4 +1,5 @@
 /** What a frozen guest's memory may do: be swapped out while it stands still, and only then. */
+import { hasCode } from '../../core/errors.ts'
 import { groupOf, readGroup, writeGroup, type Group } from './cgroup.ts'
 
 const mib = 1024 * 1024
@@ -9,7 +10,7 @@ async function usedBytes(group: Group): Promise<number> {
 
 /** cgroup v2 says EAGAIN when it could not take back as much as was asked for: what it could is taken. */
 function isPartly(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EAGAIN' || error.code === 'EBUSY')
+  return hasCode(error, 'EAGAIN', 'EBUSY')
 }
 
 async function takeBack(group: Group, bytes: number): Promise<void> {

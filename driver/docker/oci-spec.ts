@@ -1,7 +1,7 @@
 /** What the runtime wrapper reads at a container's start: which namespaces the guest is born into. */
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Invalid } from '../../core/errors.ts'
+import { hasCode, Invalid } from '../../core/errors.ts'
 
 export interface OciSpec {
   readonly netns: string
@@ -45,7 +45,7 @@ export async function hasOciSpec(directory: string, containerId: string): Promis
     await access(pathOf(directory, containerId))
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    if (hasCode(error, 'ENOENT')) return false
     throw error
   }
 }

@@ -6,6 +6,7 @@
 import { chown, lstat, mkdir, writeFile, chmod } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { hasCode } from '../../core/errors.ts'
 import type { Inspected } from './guest.ts'
 
 export interface OwnedFile {
@@ -40,7 +41,7 @@ async function find(path: string): Promise<Awaited<ReturnType<typeof lstat>> | n
   try {
     return await lstat(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return null
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null
     throw error
   }
 }

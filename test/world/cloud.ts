@@ -20,7 +20,7 @@ export interface TestCloud {
 }
 
 /** The agent looks at its whole host every half minute. */
-const settleSeconds = '45'
+const settleSeconds = 45
 
 /**
  * Starts what does not run yet: api, scheduler and agent on the real parts, without a first server.
