@@ -19,7 +19,6 @@ export const failpoints = [
   /** a host is found */
   'scheduler.create.chosen',
   /** the place is promised and the host's job written, not committed */
-  'scheduler.create.written',
   'scheduler.create.committed',
   /** a server without a host is to go */
   'scheduler.delete.begun',

@@ -21,18 +21,32 @@ function isRow(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
-function camelRow(row: unknown): unknown {
-  if (!isRow(row)) return row
-  return Object.fromEntries(Object.entries(row).map(([column, value]) => [camelCase(column), value]))
+/** Remembers what it has turned: columns are few, and each row has all of them again. */
+function remembering(turn: (name: string) => string): (name: string) => string {
+  const known = new Map<string, string>()
+  return (name) => {
+    const turned = known.get(name) ?? turn(name)
+    known.set(name, turned)
+    return turned
+  }
 }
 
-function camelResult(result: unknown): unknown {
-  if (Array.isArray(result)) return result.map(camelRow)
-  if (typeof result === 'object' && result !== null && 'rows' in result && Array.isArray(result.rows)) {
-    result.rows = result.rows.map(camelRow)
-    return result
+function camelRows(): (result: unknown) => unknown {
+  const turn = remembering(camelCase)
+  const camelRow = (row: unknown): unknown => {
+    if (!isRow(row)) return row
+    const turned: Record<string, unknown> = {}
+    for (const column of Object.keys(row)) turned[turn(column)] = row[column]
+    return turned
   }
-  return camelRow(result)
+  return (result) => {
+    if (Array.isArray(result)) return result.map(camelRow)
+    if (typeof result === 'object' && result !== null && 'rows' in result && Array.isArray(result.rows)) {
+      result.rows = result.rows.map(camelRow)
+      return result
+    }
+    return camelRow(result)
+  }
 }
 
 /** Nothing we ask takes seconds: a server that is silent for longer is asleep. */
@@ -58,6 +72,7 @@ export function connect(
     answerMs = usualAnswerMs,
   }: { readonly size: number; readonly name: string; readonly answerMs?: number },
 ): Knex {
+  const snake = remembering(snakeCase)
   return knex({
     client: 'pg',
     connection: {
@@ -73,8 +88,8 @@ export function connect(
     },
     // One connection stays warm: opening one takes tens of milliseconds, which a request would wait for.
     pool: { min: 1, max: size, acquireTimeoutMillis: 15_000, idleTimeoutMillis: 10_000 },
-    wrapIdentifier: (value, wrap) => (value === '*' ? value : wrap(snakeCase(value))),
-    postProcessResponse: camelResult,
+    wrapIdentifier: (value, wrap) => (value === '*' ? value : wrap(snake(value))),
+    postProcessResponse: camelRows(),
   })
 }
 

@@ -110,8 +110,9 @@ export interface Claim {
   readonly diskGiB: number
 }
 
-/** What a host may still be promised must be at least this much. */
-const room = `h.used_vcpus + :vcpus <= (h.vcpus - h.reserved_vcpus) * h.cpu_ratio
+/** Of host `h`: it takes servers, and what it may still be promised is at least this much. */
+export const claimable = `h.name = :host and h.is_enabled and not h.is_forced_down
+       and h.used_vcpus + :vcpus <= (h.vcpus - h.reserved_vcpus) * h.cpu_ratio
        and h.used_memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio
        and h.used_disk_gib + :diskGiB <= (h.disk_gib - h.reserved_disk_gib) * h.disk_ratio`
 
@@ -125,7 +126,7 @@ export async function claim(trx: Transaction, wanted: Claim): Promise<boolean> {
   const { rowCount } = await trx.raw<{ rowCount: number }>(
     `insert into allocations (server_id, host, vcpus, memory_mib, disk_gib)
      select :serverId, h.name, :vcpus, :memoryMiB, :diskGiB from hosts h
-     where h.name = :host and h.is_enabled and not h.is_forced_down and ${room}
+     where ${claimable}
      for no key update of h
      on conflict (server_id, host) do nothing`,
     { ...wanted },

@@ -1,23 +1,60 @@
 /** Where servers stand: the host on the row, and on its ports. */
 import { Superseded } from '../core/errors.ts'
+import type { JobPayload } from '../core/jobs.ts'
 import type { Fault } from '../core/server.ts'
-import type { Transaction } from './connect.ts'
+import type { Db, Transaction } from './connect.ts'
+import { claimable, type Claim } from './hosts.ts'
 import { addFault } from './servers.ts'
 
-/** The server is to be built on this host. @throws Superseded when it is no longer waiting for one */
-export async function placeOn(trx: Transaction, serverId: string, host: string): Promise<void> {
-  const changed = await trx('servers')
-    .where({ id: serverId })
-    .whereRaw(`(vm_state, task_state) in (('building', 'scheduling'), ('shelved_offloaded', 'unshelving'))`)
-    .whereNull('deletedAt')
-    .update({
-      host,
-      taskState: 'spawning',
-      availabilityZone: trx.raw('coalesce((select zone from hosts where name = ?), availability_zone)', [host]),
-      updatedAt: trx.fn.now(),
-    })
-  if (changed === 0) throw new Superseded(serverId)
-  await trx('ports').where({ serverId }).update({ host, status: 'BUILD', updatedAt: trx.fn.now() })
+/** A place for a waiting server, and the job of the agent that is to build it there. */
+export interface Placing extends Claim {
+  /** as its agent knows it, such as 'compute-1/server.create' */
+  readonly task: string
+  readonly payload: JobPayload<'schedule'>
+}
+
+/** The rows of the server and of its host are locked, in this order; what is asked of them is asked again of the rows as they are then. */
+const placing = `
+  with waiting as (
+    select id from servers
+    where id = :serverId and deleted_at is null
+      and (vm_state, task_state) in (('building', 'scheduling'), ('shelved_offloaded', 'unshelving'))
+    for no key update
+  ), free as (
+    select h.name, h.zone from waiting, hosts h where ${claimable} for no key update of h
+  ), claimed as (
+    insert into allocations (server_id, host, vcpus, memory_mib, disk_gib)
+    select :serverId, name, :vcpus, :memoryMiB, :diskGiB from free
+    on conflict (server_id, host) do update set vcpus = :vcpus, memory_mib = :memoryMiB, disk_gib = :diskGiB
+    returning host
+  ), elsewhere as (
+    delete from allocations where server_id = :serverId and host <> (select host from claimed)
+  ), placed as (
+    update servers s set host = f.name, task_state = 'spawning', availability_zone = f.zone, updated_at = now()
+    from free f, claimed where s.id = :serverId
+    returning s.id
+  ), wired as (
+    update ports set host = :host, status = 'BUILD', updated_at = now() where server_id = (select id from placed)
+  ), job as (
+    select (graphile_worker.add_job(:task, :payload::json, max_attempts => 25)).id from placed
+  )
+  select (select count(*) from waiting)::int as waiting, (select count(id) from job)::int as placed`
+
+/**
+ * In one statement: a place on the host is promised to a server that waits for one, the host stands on the server and on its ports, and
+ * its agent has the job.
+ *
+ * @returns false when the place is not there any more: nothing was changed
+ * @throws  Superseded when the server no longer waits for a host
+ */
+export async function place(db: Db, { payload, ...wanted }: Placing): Promise<boolean> {
+  const { rows } = await db.raw<{ rows: { waiting: number; placed: number }[] }>(placing, {
+    ...wanted,
+    payload: JSON.stringify(payload),
+  })
+  const { waiting = 0, placed = 0 } = rows[0] ?? {}
+  if (waiting === 0) throw new Superseded(wanted.serverId)
+  return placed === 1
 }
 
 /** A host failed to build the server: its reason is kept and the server waits for another. @throws Superseded */

@@ -6,7 +6,7 @@ interface RackRow {
   readonly ports: number
 }
 
-function mapOf(rows: readonly RackRow[]): ReadonlyMap<string, number> {
+function mapOf(rows: readonly RackRow[]): Map<string, number> {
   return new Map(rows.map(({ rack, ports }) => [rack, ports]))
 }
 
@@ -18,7 +18,7 @@ export async function subnetsOf(db: Db, serverId: string): Promise<readonly stri
 }
 
 /** Of one subnet. */
-export async function addressesByRack(db: Db, subnetId: string): Promise<ReadonlyMap<string, number>> {
+export async function addressesByRack(db: Db, subnetId: string): Promise<Map<string, number>> {
   const { rows } = await db.raw<{ rows: RackRow[] }>(
     `select h.rack, count(*)::int as ports from addresses a join ports p on p.id = a.port_id join hosts h on h.name = p.host
      where a.subnet_id = ? and h.rack is not null group by h.rack`,

@@ -1,4 +1,4 @@
-import { Logger, run, type RunnerOptions, type Task } from 'graphile-worker'
+import { Logger, run, type Task } from 'graphile-worker'
 import pg from 'pg'
 import { jobs, type Handlers, type JobName, type JobPayload } from '../core/jobs.ts'
 import { messageOf } from '../core/errors.ts'
@@ -26,6 +26,8 @@ interface RunOptions {
   /** the session by whose end others learn that this process is gone */
   readonly lock: Pick<Lock, 'markAlive'>
   readonly concurrency: number
+  /** how many jobs are taken with one statement, to wait here for their turn; none = one by one */
+  readonly batch?: number
   readonly log: JobLog
   /** after each job that ended well: what it left open is closed */
   readonly onDone?: (payload: JobPayload<JobName>) => Promise<void>
@@ -67,21 +69,24 @@ function quietLogger(log: JobLog): Logger {
   })
 }
 
-/** No job is taken before the pool has marked itself alive: others would take it for one of the dead. */
-function aliveFirst(lock: Pick<Lock, 'markAlive'>): NonNullable<RunnerOptions['preset']> {
+/** Ends of jobs that come within so many milliseconds are written together. Whoever dies in between has them done twice, as always. */
+const endsTogetherMs = 5
+
+function batches(size: number): NonNullable<GraphileConfig.Preset['worker']> {
+  return { localQueue: { size }, completeJobBatchDelay: endsTogetherMs }
+}
+
+/** No job is begun before the pool has marked itself alive: others would take it for one of the dead. */
+function aliveFirst(lock: Pick<Lock, 'markAlive'>): GraphileConfig.Plugin {
   let marked: Promise<void> | null = null
   return {
-    plugins: [
-      {
-        name: 'alive-first',
-        version: '1.0.0',
-        worker: {
-          hooks: {
-            startWorker: (_context, { worker }) => (marked ??= lock.markAlive(worker.workerPool.id)),
-          },
-        },
+    name: 'alive-first',
+    version: '1.0.0',
+    worker: {
+      hooks: {
+        startWorker: (_context, { worker }) => (marked ??= lock.markAlive(worker.workerPool.id)),
       },
-    ],
+    },
   }
 }
 
@@ -93,7 +98,7 @@ function aliveFirst(lock: Pick<Lock, 'markAlive'>): NonNullable<RunnerOptions['p
  */
 export async function runJobs<N extends JobName>(
   handlers: Handlers<N>,
-  { databaseUrl, host, lock, concurrency, log, onDone }: RunOptions,
+  { databaseUrl, host, lock, concurrency, batch, log, onDone }: RunOptions,
 ): Promise<Running> {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
@@ -117,7 +122,7 @@ export async function runJobs<N extends JobName>(
     // Only for jobs put off after a failure: new ones are told by a notification.
     pollInterval: 2000,
     logger: quietLogger(log),
-    preset: aliveFirst(lock),
+    preset: { plugins: [aliveFirst(lock)], ...(batch === undefined ? {} : { worker: batches(batch) }) },
   })
   return {
     stop: async () => {

@@ -1,20 +1,21 @@
 /** Which hosts could take a server, which of them is best, and why the others could not. */
 import type { Config } from '../core/config.ts'
 import { weightsOf } from '../core/scheduling.ts'
-import type { HostUse } from '../db/hosts.ts'
+import type { HostPlace } from '../db/host-places.ts'
 import { filtersOf, groupFiltersOf } from './filters/index.ts'
 import type { Filter, Question } from './question.ts'
 import { scalesOf, type Part } from './weighers/index.ts'
 
 export interface Fitting {
-  readonly host: HostUse
+  readonly host: HostPlace
   readonly points: number
-  readonly parts: readonly Part[]
 }
 
 export interface Choice {
   /** best first */
   readonly fitting: readonly Fitting[]
+  /** of which the points of one that fits are the sum */
+  readonly partsOf: (host: HostPlace) => readonly Part[]
   /** host -> why not */
   readonly reasons: Readonly<Record<string, string>>
 }
@@ -22,48 +23,52 @@ export interface Choice {
 /** What chooses: the settings of the scheduler. */
 export type Rules = Pick<Config, 'schedulerFilters' | 'schedulerWeighers'>
 
-function refusalOf(asked: readonly Filter[], host: HostUse, question: Question): string | null {
-  for (const filter of asked) {
-    const reason = filter(host, question)
-    if (reason !== null) return reason
+/** @returns for a host, the first reason against it */
+function refusals(filters: readonly Filter[], question: Question): (host: HostPlace) => string | null {
+  const asked = filters.map((filter) => filter(question))
+  return (host) => {
+    for (const ask of asked) {
+      const reason = ask(host)
+      if (reason !== null) return reason
+    }
+    return null
   }
-  return null
+}
+
+const fnv = { offset: 0x811c9dc5, prime: 0x01000193 } as const
+
+/** Source: FNV-1a of 32 bits. */
+function digest(text: string, from: number): number {
+  let hash = from
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), fnv.prime)
+  return hash
 }
 
 /**
  * Equals are ordered differently for each server, so that two schedulers do not both go for the same host. Asked of every host for every
- * server, so it is to cost next to nothing. Source: FNV-1a of 32 bits.
+ * server, so it is to cost next to nothing: the part that all hosts share is reckoned once.
  */
-function lot({ server }: Question, { name }: HostUse): number {
-  const text = `${server.lot} ${name}`
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
-  return hash >>> 0
+function lots({ server }: Question): (host: HostPlace) => number {
+  const own = digest(`${server.lot} `, fnv.offset)
+  return ({ name }) => digest(name, own) >>> 0
 }
 
-export function choose(hosts: readonly HostUse[], question: Question, rules: Rules): Choice {
-  const asked = filtersOf(rules.schedulerFilters)
+export function choose(hosts: readonly HostPlace[], question: Question, rules: Rules): Choice {
+  const refusalOf = refusals(filtersOf(rules.schedulerFilters), question)
   const reasons: Record<string, string> = { ...question.server.failedHosts }
   const passed = hosts.filter((host) => {
-    const reason = refusalOf(asked, host, question)
+    const reason = refusalOf(host)
     if (reason !== null) reasons[host.name] = reason
     return reason === null
   })
-  const weigh = scalesOf(weightsOf(rules.schedulerWeighers), passed, question)
-  const weighed = passed.map((host) => {
-    const parts = weigh(host)
-    const points = parts.reduce((sum, part) => sum + part.points, 0)
-    return { fitting: { host, parts, points }, lot: lot(question, host) }
-  })
-  return {
-    fitting: weighed
-      .toSorted((a, b) => b.fitting.points - a.fitting.points || a.lot - b.lot)
-      .map(({ fitting }) => fitting),
-    reasons,
-  }
+  const scales = scalesOf(weightsOf(rules.schedulerWeighers), passed, question)
+  const lotOf = lots(question)
+  const fitting = passed.map((host) => ({ host, points: scales.points(host), lot: lotOf(host) }))
+  fitting.sort((a, b) => b.points - a.points || a.lot - b.lot)
+  return { fitting, partsOf: (host) => scales.parts(host), reasons }
 }
 
 /** Whether what is asked of groups still holds. */
-export function suitsGroup(host: HostUse, question: Question, rules: Rules): boolean {
-  return refusalOf(groupFiltersOf(rules.schedulerFilters), host, question) === null
+export function suitsGroup(host: HostPlace, question: Question, rules: Rules): boolean {
+  return refusals(groupFiltersOf(rules.schedulerFilters), question)(host) === null
 }

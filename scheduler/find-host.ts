@@ -2,7 +2,7 @@
 import { NoValidHost } from '../core/errors.ts'
 import type { Server } from '../core/server.ts'
 import type { Db, Transaction } from '../db/connect.ts'
-import type { HostUse } from '../db/hosts.ts'
+import type { HostPlace } from '../db/host-places.ts'
 import { lockServerGroup } from '../db/server-groups.ts'
 import { choose, suitsGroup } from './choose.ts'
 import { neighboursOf } from './neighbours.ts'
@@ -12,21 +12,35 @@ import type { Site } from './site.ts'
 /** Hosts that are tried before the book is read anew: who loses so often reads an old page. */
 const triesPerPage = 4
 
-/** What is asked of hosts on behalf of a server; `wish` differs from the server where it must not go back to where it is. */
-async function questionFor({ db, book, config }: Site, server: Server, wish: Partial<Wish>): Promise<Question> {
-  const weighs = (name: string): boolean =>
+function looksAt({ config }: Site, name: string): boolean {
+  return (
     config.schedulerWeighers.some((text) => text.startsWith(`${name}=`)) ||
     config.schedulerFilters.some((filter) => filter === name)
+  )
+}
+
+/** What is asked of hosts on behalf of a server; `wish` differs from the server where it must not go back to where it is. */
+async function questionFor(
+  site: Site,
+  server: Server,
+  { wish, subnets }: { readonly wish: Partial<Wish>; readonly subnets: readonly string[] },
+): Promise<Question> {
+  const { db, book } = site
   const [neighbours, imageHosts, portsByRack] = await Promise.all([
     neighboursOf(db, server),
-    weighs('image-present') ? book.imageHosts(server.imageReference) : new Set<string>(),
-    weighs('subnet-balance') ? book.portsByRack(server.id) : new Map<string, number>(),
+    looksAt(site, 'image-present') ? book.imageHosts(server.imageReference) : new Set<string>(),
+    book.portsByRack(subnets),
   ])
   return { server: { ...server, lot: server.id, ...wish }, neighbours, imageHosts, portsByRack }
 }
 
 /** Others of the group may have found places in the meantime; from now on they wait for this transaction. */
-export async function stillSuits(trx: Transaction, { config }: Site, server: Server, host: HostUse): Promise<boolean> {
+export async function stillSuits(
+  trx: Transaction,
+  { config }: Site,
+  server: Server,
+  host: HostPlace,
+): Promise<boolean> {
   if (server.serverGroupId === null) return true
   await lockServerGroup(trx, server.serverGroupId)
   const question = await questionOfGroup(trx, server)
@@ -47,16 +61,17 @@ async function questionOfGroup(db: Db, server: Server): Promise<Question> {
 export async function findHost(
   site: Site,
   server: Server,
-  { wish = {}, take }: { readonly wish?: Partial<Wish>; readonly take: (host: HostUse) => Promise<boolean> },
+  { wish = {}, take }: { readonly wish?: Partial<Wish>; readonly take: (host: HostPlace) => Promise<boolean> },
 ): Promise<void> {
   const lost: Record<string, string> = {}
+  const subnets = looksAt(site, 'subnet-balance') ? await site.book.subnetsOf(server.id) : []
   for (let isFresh = false; ; isFresh = true) {
     const page = await site.book.page({ isFresh })
-    const { fitting, reasons } = choose(page.hosts, await questionFor(site, server, wish), site.config)
+    const { fitting, reasons } = choose(page.hosts, await questionFor(site, server, { wish, subnets }), site.config)
     const left = fitting.filter(({ host }) => lost[host.name] === undefined)
     for (const { host } of left.slice(0, triesPerPage)) {
       if (await take(host)) {
-        await site.book.took(host.name, server.flavor)
+        await site.book.took(host.name, server.flavor, subnets)
         return
       }
       lost[host.name] = 'another server took the last place'

@@ -1,28 +1,38 @@
 import type { ServerFlavor } from '../core/server.ts'
 import type { Db } from '../db/connect.ts'
 import { hostsWithImage } from '../db/host-images.ts'
-import { hostsWithUse, type HostUse } from '../db/hosts.ts'
+import { hostPlaces, type HostPlace } from '../db/host-places.ts'
 import { addressesByRack, subnetsOf } from '../db/racks.ts'
 import { Silence } from './silence.ts'
 
-/** How old what the book says may be: a host that went is then still offered, and its claim or its agent refuses. */
+/** What is older is read anew; whoever asks meanwhile has the old page, unless it is older than `mostMs`. */
 const freshMs = 1000
+/** A host that went is offered for so long at most, and its claim or its agent refuses. */
+const mostMs = 5000
+/** How addresses are spread over racks is counted anew so often, since it costs the more the more there are; in between it is kept. */
+const spreadMs = 30_000
 
 /** All hosts as they were a moment ago. */
 export interface Page {
-  readonly hosts: readonly HostUse[]
+  readonly hosts: readonly HostPlace[]
   /** whether it was read for this question */
   readonly isFresh: boolean
 }
 
 interface Reading {
   readonly at: number
-  readonly hosts: Map<string, HostUse>
+  readonly hosts: Map<string, HostPlace>
   readonly images: Map<string, Promise<ReadonlySet<string>>>
-  readonly subnets: Map<string, Promise<ReadonlyMap<string, number>>>
+  readonly hasRacks: boolean
 }
 
-/** What is asked once per page; a question that failed is asked anew. */
+/** Of subnets, the addresses in each rack. */
+interface Spread {
+  readonly at: number
+  readonly subnets: Map<string, Promise<Map<string, number>>>
+}
+
+/** What is asked once; a question that failed is asked anew. */
 async function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
   const asked = known.get(key) ?? ask()
   known.set(key, asked)
@@ -44,56 +54,81 @@ function sumOf(maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string
 export class HostBook {
   readonly #db: Db
   readonly #silence = new Silence()
+  /** the last that ended well */
+  #page: Reading | null = null
   #reading: Promise<Reading> | null = null
   #begunAt = -Infinity
+  #spread: Spread = { at: -Infinity, subnets: new Map() }
 
   constructor(db: Db) {
     this.#db = db
   }
 
   async #read(at: number): Promise<Reading> {
-    const rows = await hostsWithUse(this.#db)
+    const rows = await hostPlaces(this.#db)
     const heardAt = performance.now()
     const hosts = rows.map((host) => ({ ...host, silentSeconds: this.#silence.of(host, heardAt) }))
-    return { at, hosts: new Map(hosts.map((host) => [host.name, host])), images: new Map(), subnets: new Map() }
+    const hasRacks = new Set(hosts.flatMap(({ rack }) => rack ?? [])).size > 1
+    return { at, hosts: new Map(hosts.map((host) => [host.name, host])), images: new Map(), hasRacks }
   }
 
-  #current(notBefore: number): Promise<Reading> {
+  /** A reading that begins now or has begun since; of those under way the newest. */
+  #newer(notBefore: number): Promise<Reading> {
     if (this.#reading && this.#begunAt >= notBefore) return this.#reading
-    this.#begunAt = performance.now()
-    const reading = this.#read(this.#begunAt)
-    reading.catch(() => {
-      if (this.#reading === reading) this.#reading = null
-    })
+    const begunAt = performance.now()
+    const reading = this.#read(begunAt)
+    this.#begunAt = begunAt
     this.#reading = reading
+    const end = (page: Reading | null): void => {
+      if (page && page.at > (this.#page?.at ?? -Infinity)) this.#page = page
+      if (this.#reading === reading) this.#reading = null
+    }
+    reading.then(end, () => end(null))
     return reading
+  }
+
+  async #current(): Promise<Reading> {
+    const now = performance.now()
+    const page = this.#page
+    if (!page || page.at < now - mostMs) return await this.#newer(now - mostMs)
+    // Whoever needs the page anew learns of a failure by asking for it.
+    if (page.at < now - freshMs) this.#newer(-Infinity).catch(() => undefined)
+    return page
   }
 
   /** @param isFresh whether only a reading that begins from now on will do */
   async page({ isFresh }: { readonly isFresh: boolean }): Promise<Page> {
     const asked = performance.now()
-    const { at, hosts } = await this.#current(isFresh ? asked : asked - freshMs)
+    const { at, hosts } = isFresh ? await this.#newer(asked) : await this.#current()
     return { hosts: [...hosts.values()], isFresh: at >= asked }
   }
 
   /** The hosts that have an image, as of the page. */
   async imageHosts(reference: string): Promise<ReadonlySet<string>> {
-    const { images } = await this.#current(-Infinity)
+    const { images } = await this.#current()
     return await once(images, reference, async () => new Set(await hostsWithImage(this.#db, reference)))
   }
 
-  /** Addresses of the server's subnets in each rack, as of the page; empty where there are no racks to choose between. */
-  async portsByRack(serverId: string): Promise<ReadonlyMap<string, number>> {
-    const { hosts, subnets } = await this.#current(-Infinity)
-    const racks = new Set([...hosts.values()].map(({ rack }) => rack).filter((rack) => rack !== null))
-    if (racks.size < 2) return new Map()
-    const own = await subnetsOf(this.#db, serverId)
-    return sumOf(await Promise.all(own.map((id) => once(subnets, id, () => addressesByRack(this.#db, id)))))
+  /** The subnets of a server that are to be spread over racks; none where there are no racks to choose between. */
+  async subnetsOf(serverId: string): Promise<readonly string[]> {
+    const { hasRacks } = await this.#current()
+    return hasRacks ? await subnetsOf(this.#db, serverId) : []
   }
 
-  /** A place on the host is promised. */
-  async took(name: string, { vcpus, memoryMiB, diskGiB }: ServerFlavor): Promise<void> {
-    const { hosts } = await this.#current(-Infinity)
+  #inRacks(subnetId: string): Promise<Map<string, number>> {
+    const now = performance.now()
+    if (this.#spread.at < now - spreadMs) this.#spread = { at: now, subnets: new Map() }
+    return once(this.#spread.subnets, subnetId, () => addressesByRack(this.#db, subnetId))
+  }
+
+  /** Addresses of these subnets in each rack. */
+  async portsByRack(subnets: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return sumOf(await Promise.all(subnets.map((id) => this.#inRacks(id))))
+  }
+
+  /** A place on the host is promised to a server with addresses in these subnets. */
+  async took(name: string, { vcpus, memoryMiB, diskGiB }: ServerFlavor, subnets: readonly string[]): Promise<void> {
+    const { hosts } = await this.#current()
     const host = hosts.get(name)
     if (!host) return
     hosts.set(name, {
@@ -103,5 +138,8 @@ export class HostBook {
       usedMemoryMiB: host.usedMemoryMiB + memoryMiB,
       usedDiskGiB: host.usedDiskGiB + diskGiB,
     })
+    if (host.rack === null) return
+    for (const inRacks of await Promise.all(subnets.map((id) => this.#inRacks(id))))
+      inRacks.set(host.rack, (inRacks.get(host.rack) ?? 0) + 1)
   }
 }

@@ -29,7 +29,7 @@ const handlers: Handlers<'schedule' | 'schedule.move' | 'server.delete'> = {
   'server.delete': (payload) => deleteUnplaced(site, payload),
 }
 for (const text of await freeFromTheDead(db)) log.warn({ text }, 'job taken over')
-const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 8, log })
+const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 8, batch: 16, log })
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', `${processName('scheduler', config)}.ready`), String(process.pid))
 await schedulerLives(db, name)

@@ -3,13 +3,13 @@ import { NoValidHost } from '../core/errors.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import type { TaskState } from '../core/states.ts'
-import { withEvent } from '../db/action-events.ts'
-import type { Db } from '../db/connect.ts'
-import { claim, releaseClaim, type HostUse } from '../db/hosts.ts'
+import type { HostPlace } from '../db/host-places.ts'
+import { claim, releaseClaim } from '../db/hosts.ts'
 import { handOver, openMove, setMove, type Move } from '../db/moves.ts'
 import { abandon, findServer } from '../db/servers.ts'
 import { enqueue } from '../jobs/enqueue.ts'
 import { findHost, stillSuits } from './find-host.ts'
+import { recordFailure } from './record-failure.ts'
 import type { Site } from './site.ts'
 
 /** In one transaction: the place is promised, the record names the host, and its agent has the job. */
@@ -20,7 +20,7 @@ async function aim(
     move,
     host,
     payload,
-  }: { readonly move: Move; readonly host: HostUse; readonly payload: JobPayload<'schedule.move'> },
+  }: { readonly move: Move; readonly host: HostPlace; readonly payload: JobPayload<'schedule.move'> },
 ): Promise<boolean> {
   const { vcpus, memoryMiB, diskGiB } = move.newFlavor
   return await site.db.transaction(async (trx) => {
@@ -39,13 +39,6 @@ async function aim(
   })
 }
 
-/** The user's action says what became of it. */
-async function recordFailure(db: Db, payload: JobPayload<'schedule.move'>, error: NoValidHost): Promise<void> {
-  await withEvent(db, payload, { event: 'conductor_migrate_server', host: 'scheduler' }, () =>
-    Promise.reject(error),
-  ).catch(() => undefined)
-}
-
 /** Nobody takes the server: it is where it was, with a fault. */
 async function stay(
   { db }: Site,
@@ -62,7 +55,7 @@ async function stay(
     readonly error: NoValidHost
   },
 ): Promise<void> {
-  await recordFailure(db, payload, error)
+  await recordFailure(db, payload, { event: 'conductor_migrate_server', error })
   await db.transaction(async (trx) => {
     await setMove(trx, move.id, { status: 'error' })
     await abandon(trx, server.id, taskState, { code: 500, message: error.message, details: '', host: null })

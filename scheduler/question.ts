@@ -1,6 +1,6 @@
 /** What is asked of every host when a server looks for one. */
 import type { Server } from '../core/server.ts'
-import type { HostUse } from '../db/hosts.ts'
+import type { HostPlace } from '../db/host-places.ts'
 import type { Neighbours } from './neighbours.ts'
 
 /** What a server asks of its host. */
@@ -21,8 +21,8 @@ export interface Question {
   readonly portsByRack: ReadonlyMap<string, number>
 }
 
-/** Why this host cannot take the server, in words for its owner; null = it can. */
-export type Filter = (host: HostUse, question: Question) => string | null
+/** Why this host cannot take the server, in words for its owner; null = it can. The question is looked at once, not once per host. */
+export type Filter = (question: Question) => (host: HostPlace) => string | null
 
 /** How well each of the hosts that passed would do, from 0 to 1; 1 is best. Asked once for all of them, since some compare. */
-export type Weigher = (hosts: readonly HostUse[], question: Question) => (host: HostUse) => number
+export type Weigher = (hosts: readonly HostPlace[], question: Question) => (host: HostPlace) => number

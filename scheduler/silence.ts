@@ -1,4 +1,4 @@
-import type { HostUse } from '../db/hosts.ts'
+import type { HostPlace } from '../db/host-places.ts'
 
 interface Heard {
   readonly heartbeatAt: number
@@ -16,7 +16,7 @@ export class Silence {
 
   /** @param at milliseconds of a monotonic clock at which the row was read */
   of(
-    { name, heartbeatAt, silentSeconds }: Pick<HostUse, 'name' | 'heartbeatAt' | 'silentSeconds'>,
+    { name, heartbeatAt, silentSeconds }: Pick<HostPlace, 'name' | 'heartbeatAt' | 'silentSeconds'>,
     at: number,
   ): number {
     const told = Math.max(silentSeconds, 0)

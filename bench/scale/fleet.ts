@@ -59,7 +59,9 @@ export async function startFleet(db: Db, url: string, hosts: number): Promise<{ 
   const pgPool = new pg.Pool({ connectionString: url, max: 6, application_name: 'fleet' })
   pgPool.on('error', (error) => process.stderr.write(`${error.message}\n`))
   const logger = new Logger(() => () => undefined)
-  const options = { concurrency: 8, noHandleSignals: true, pollInterval: 500, logger }
+  // One process has the jobs of all hosts: it takes them by the dozen, so that its queries do not stand for those of a thousand.
+  const preset = { worker: { localQueue: { size: 32 }, completeJobBatchDelay: 5 } }
+  const options = { concurrency: 16, noHandleSignals: true, pollInterval: 500, logger, preset }
   const runner: Runner = await run({ pgPool, taskList, ...options })
   const stop = async (): Promise<void> => {
     await runner.stop()

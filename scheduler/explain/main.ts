@@ -6,7 +6,7 @@ import { Invalid, messageOf, NotFound } from '../../core/errors.ts'
 import type { ServerFlavor } from '../../core/server.ts'
 import { connect, type Db } from '../../db/connect.ts'
 import { hostsWithImage } from '../../db/host-images.ts'
-import { hostsWithUse, type HostUse } from '../../db/hosts.ts'
+import { hostPlaces, type HostPlace } from '../../db/host-places.ts'
 import { hostsOfServers, membersByHost } from '../../db/neighbours.ts'
 import { portsByRack } from '../../db/racks.ts'
 import { getServerGroup } from '../../db/server-groups.ts'
@@ -91,28 +91,30 @@ function free(used: number, total: number, unit = ''): string {
   return `${Math.max(0, Math.floor(total - used))} of ${Math.floor(total)}${unit}`
 }
 
-function roomOf(host: HostUse): string {
+function roomOf(host: HostPlace): string {
   const memory = free(host.usedMemoryMiB, (host.memoryMiB - host.reservedMemoryMiB) * host.memoryRatio, ' MiB')
   return `${memory} and ${free(host.usedVcpus, (host.vcpus - host.reservedVcpus) * host.cpuRatio)} vcpus free, ${host.servers} servers`
 }
 
-function pointsOf({ points, parts }: Fitting): string {
-  return `${points.toFixed(2)} points = ${parts.map((part) => `${part.weigher} ${part.points.toFixed(2)}`).join(' + ')}`
+function pointsOf({ host, points }: Fitting, partsOf: Choice['partsOf']): string {
+  return `${points.toFixed(2)} points = ${partsOf(host)
+    .map((part) => `${part.weigher} ${part.points.toFixed(2)}`)
+    .join(' + ')}`
 }
 
-function text({ fitting, reasons }: Choice): string {
+function text({ fitting, partsOf, reasons }: Choice): string {
   const lines = fitting.map((one, index) => {
     const mark = index === 0 ? '✓' : ' '
-    return `  ${mark} ${index + 1}. ${one.host.name}: ${roomOf(one.host)}\n         ${pointsOf(one)}`
+    return `  ${mark} ${index + 1}. ${one.host.name}: ${roomOf(one.host)}\n         ${pointsOf(one, partsOf)}`
   })
   return [...lines, ...Object.entries(reasons).map(([host, reason]) => `  ✗ ${host}: ${reason}`), ''].join('\n')
 }
 
-function json({ fitting, reasons }: Choice): string {
-  const passed = fitting.map(({ host, points, parts }) => ({
+function json({ fitting, partsOf, reasons }: Choice): string {
+  const passed = fitting.map(({ host, points }) => ({
     host: host.name,
     points,
-    parts: Object.fromEntries(parts.map((part) => [part.weigher, part.points])),
+    parts: Object.fromEntries(partsOf(host).map((part) => [part.weigher, part.points])),
   }))
   const refused = Object.entries(reasons).map(([host, reason]) => ({ host, reason }))
   return `${JSON.stringify({ fitting: passed, refused }, null, 2)}\n`
@@ -121,7 +123,7 @@ function json({ fitting, reasons }: Choice): string {
 async function explain(db: Db, config: Config): Promise<void> {
   if (!values['dry-run']) throw new Invalid('--dry-run is needed: servers are scheduled when they are made')
   if (values.flavor === undefined) throw new Invalid('--flavor: a name or id is needed')
-  const choice = choose(await hostsWithUse(db), await question(db, values.flavor), config)
+  const choice = choose(await hostPlaces(db), await question(db, values.flavor), config)
   process.stdout.write(values.json ? json(choice) : text(choice))
   if (choice.fitting.length === 0) process.exitCode = 1
 }

@@ -12,19 +12,21 @@ function lack(
 }
 
 /** What is promised of each is its size, less what is reserved, times its ratio. */
-export const capacity: Filter = (host, { server: { flavor } }) =>
-  lack('vcpus', '', {
-    wanted: flavor.vcpus,
-    used: host.usedVcpus,
-    total: (host.vcpus - host.reservedVcpus) * host.cpuRatio,
-  }) ??
-  lack('memory', ' MiB', {
-    wanted: flavor.memoryMiB,
-    used: host.usedMemoryMiB,
-    total: (host.memoryMiB - host.reservedMemoryMiB) * host.memoryRatio,
-  }) ??
-  lack('disk', ' GiB', {
-    wanted: flavor.diskGiB,
-    used: host.usedDiskGiB,
-    total: (host.diskGiB - host.reservedDiskGiB) * host.diskRatio,
-  })
+export const capacity: Filter =
+  ({ server: { flavor } }) =>
+  (host) =>
+    lack('vcpus', '', {
+      wanted: flavor.vcpus,
+      used: host.usedVcpus,
+      total: (host.vcpus - host.reservedVcpus) * host.cpuRatio,
+    }) ??
+    lack('memory', ' MiB', {
+      wanted: flavor.memoryMiB,
+      used: host.usedMemoryMiB,
+      total: (host.memoryMiB - host.reservedMemoryMiB) * host.memoryRatio,
+    }) ??
+    lack('disk', ' GiB', {
+      wanted: flavor.diskGiB,
+      used: host.usedDiskGiB,
+      total: (host.diskGiB - host.reservedDiskGiB) * host.diskRatio,
+    })

@@ -7,5 +7,7 @@ const words: Readonly<Record<DisabledState, string>> = {
   maintenance: 'it is in maintenance',
 }
 
-export const enabled: Filter = ({ isEnabled, disabledAs, disabledReason }) =>
-  isEnabled ? null : `${words[disabledAs]}${disabledReason === null ? '' : ` (${disabledReason})`}`
+export const enabled: Filter =
+  () =>
+  ({ isEnabled, disabledAs, disabledReason }) =>
+    isEnabled ? null : `${words[disabledAs]}${disabledReason === null ? '' : ` (${disabledReason})`}`

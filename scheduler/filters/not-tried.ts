@@ -1,3 +1,6 @@
 import type { Filter } from '../question.ts'
 
-export const notTried: Filter = (host, { server }) => server.failedHosts[host.name] ?? null
+export const notTried: Filter =
+  ({ server }) =>
+  (host) =>
+    server.failedHosts[host.name] ?? null

@@ -1,4 +1,6 @@
 import type { Filter } from '../question.ts'
 
-export const requestedHost: Filter = (host, { server: { requestedHost: wanted } }) =>
-  wanted === null || wanted === host.name ? null : `host ${wanted} was asked for`
+export const requestedHost: Filter =
+  ({ server: { requestedHost: wanted } }) =>
+  (host) =>
+    wanted === null || wanted === host.name ? null : `host ${wanted} was asked for`

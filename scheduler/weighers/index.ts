@@ -1,5 +1,5 @@
 import { weigherNames, type WeigherName, type Weights } from '../../core/scheduling.ts'
-import type { HostUse } from '../../db/hosts.ts'
+import type { HostPlace } from '../../db/host-places.ts'
 import type { Question, Weigher } from '../question.ts'
 import { freeMemory } from './free-memory.ts'
 import { imagePresent } from './image-present.ts'
@@ -25,15 +25,25 @@ export interface Part {
   readonly points: number
 }
 
-/** @returns for a host, each weigher's part in its points */
-export function scalesOf(
-  weights: Weights,
-  hosts: readonly HostUse[],
-  question: Question,
-): (host: HostUse) => readonly Part[] {
+/** What the weighers give a host. */
+export interface Scales {
+  /** the sum of all parts */
+  points(host: HostPlace): number
+  parts(host: HostPlace): readonly Part[]
+}
+
+/** Asked of every host for every server: the sum makes nothing that must be thrown away again. */
+export function scalesOf(weights: Weights, hosts: readonly HostPlace[], question: Question): Scales {
   const scales = weigherNames.flatMap((weigher) => {
     const weight = weights.get(weigher)
     return weight === undefined ? [] : [{ weigher, weight, give: weighers[weigher](hosts, question) }]
   })
-  return (host) => scales.map(({ weigher, weight, give }) => ({ weigher, points: weight * give(host) }))
+  return {
+    points: (host) => {
+      let sum = 0
+      for (const { weight, give } of scales) sum += weight * give(host)
+      return sum
+    },
+    parts: (host) => scales.map(({ weigher, weight, give }) => ({ weigher, points: weight * give(host) })),
+  }
 }

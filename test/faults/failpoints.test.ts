@@ -17,7 +17,6 @@ const occurs = {
   'api.change.written': plain,
   'api.change.committed': plain,
   'scheduler.create.chosen': ['create'],
-  'scheduler.create.written': ['create'],
   'scheduler.create.committed': ['create'],
   'scheduler.delete.begun': [],
   'scheduler.delete.committed': [],
@@ -56,7 +55,7 @@ const occurs = {
 const quick = new Set<string>([
   'api.create.committed create',
   'api.change.written stop',
-  'scheduler.create.written create',
+  'scheduler.create.committed create',
   'agent.create.container create',
   'agent.create.finished create',
   'agent.power.stopped reboot',

@@ -173,8 +173,9 @@ test('weights decide between weighers, and each part is told', async () => {
   await change('host-3', { servers: 0, loadPerCpu: 0.6 })
   expect(await best(['spread=1', 'load=0.1'])).toBe('host-3')
   expect(await best(['spread=0.1', 'load=1'])).toBe('host-2')
-  const [first] = (await ask({ rules: { schedulerWeighers: ['spread=2', 'load=1', 'pack=0'] } })).fitting
-  expect(first?.parts.map(({ weigher, points }) => [weigher, Math.round(points * 100)])).toEqual([
+  const { fitting, partsOf } = await ask({ rules: { schedulerWeighers: ['spread=2', 'load=1', 'pack=0'] } })
+  const [first] = fitting
+  expect(first && partsOf(first.host).map(({ weigher, points }) => [weigher, Math.round(points * 100)])).toEqual([
     ['spread', 200],
     ['load', 40],
   ])

@@ -134,8 +134,8 @@ test('both schedulers and both APIs are at work at once', async () => {
 }, 120_000)
 
 test('one of each dies with its hands full: the others end its work, and nothing is promised twice', async () => {
-  // The first scheduler dies inside of a transaction, with a job of the queue in its hands.
-  await writeFile(join(home, 'failpoints', 'scheduler.create.written'), '')
+  // The first scheduler dies before its statement, with jobs of the queue in its hands.
+  await writeFile(join(home, 'failpoints', 'scheduler.create.chosen'), '')
   const rest = createMany(asked - 24)
   await ended('scheduler')
   running.get('api')?.kill('SIGKILL')
