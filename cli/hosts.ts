@@ -210,17 +210,17 @@ export function addInventory(command: Command, terminal: Terminal): void {
     .command('disable')
     .description('no new servers; those that are there stay')
     .argument('<host>')
-    .argument('[reason]', 'said wherever the host is listed')
-    .action(async (name: string, reason?: string) =>
-      setState(await terminal.client(), name, disabledStates[0], reason ?? null),
+    .argument('[reason...]', 'said wherever the host is listed')
+    .action(async (name: string, reason: readonly string[]) =>
+      setState(await terminal.client(), name, disabledStates[0], reason.join(' ') || null),
     )
   command
     .command('maintenance')
     .description('as disable, and the list says that somebody works on it')
     .argument('<host>')
-    .argument('[reason]', 'said wherever the host is listed')
-    .action(async (name: string, reason?: string) =>
-      setState(await terminal.client(), name, 'maintenance', reason ?? null),
+    .argument('[reason...]', 'said wherever the host is listed')
+    .action(async (name: string, reason: readonly string[]) =>
+      setState(await terminal.client(), name, 'maintenance', reason.join(' ') || null),
     )
   command
     .command('enable')
