@@ -27,13 +27,23 @@ export async function newJoinToken(db: Db, userId: string, hours: number): Promi
   return { token, expiresAt: row.expiresAt }
 }
 
-/** The token is this host's, and nobody's after it. @throws Forbidden when it is unknown, used or expired: which of them is not told */
-export async function useJoinToken(trx: Transaction, token: string, host: string): Promise<void> {
-  const used = await trx('join_tokens')
+function usable(db: Db, token: string) {
+  return db('join_tokens')
     .where({ digest: digestOf(token) })
     .whereNull('usedAt')
-    .where('expiresAt', '>', trx.fn.now())
-    .update({ usedAt: trx.fn.now(), usedBy: host })
-  if (used === 0)
-    throw new Forbidden('The token is unknown, was used, or has expired; remedy: ./berth host token prints a new one')
+    .where('expiresAt', '>', db.fn.now())
+}
+
+function refusal(): Forbidden {
+  return new Forbidden('The token is unknown, was used, or has expired; remedy: ./berth host token prints a new one')
+}
+
+/** The token could be used now. @throws Forbidden as `useJoinToken` does */
+export async function checkJoinToken(db: Db, token: string): Promise<void> {
+  if (!(await usable(db, token).first('expiresAt'))) throw refusal()
+}
+
+/** The token is this host's, and nobody's after it. @throws Forbidden when it is unknown, used or expired: which of them is not told */
+export async function useJoinToken(trx: Transaction, token: string, host: string): Promise<void> {
+  if ((await usable(trx, token).update({ usedAt: trx.fn.now(), usedBy: host })) === 0) throw refusal()
 }

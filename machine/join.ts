@@ -25,6 +25,9 @@ export interface JoinWords {
 }
 
 const timeoutMs = 30_000
+const connectMs = 10_000
+/** host:port of what the machine must reach */
+const reachable = z.object({ reach: z.object({ database: z.string(), registry: z.string().nullable() }) })
 const given = z.object({
   settings: z.object({
     databaseUrl: z.string(),
@@ -40,14 +43,13 @@ const given = z.object({
 type Given = z.output<typeof given>['settings']
 const refused = z.object({ error: z.object({ message: z.string() }) })
 
-/** The address that packets to the API leave from. @throws Unavailable when the API does not answer */
-async function addressToward(url: URL): Promise<string> {
-  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+/** A connection that is opened and closed again. @returns the address that packets leave from. @throws Unavailable */
+async function reach(what: string, { host, port }: { readonly host: string; readonly port: number }): Promise<string> {
   return await new Promise((resolve, reject) => {
-    const socket = connect({ host: url.hostname, port, timeout: timeoutMs })
+    const socket = connect({ host, port, timeout: connectMs })
     const fail = (reason: string): void => {
       socket.destroy()
-      reject(new Unavailable(`${url.origin} does not answer: ${reason}`))
+      reject(new Unavailable(`${what} does not answer at ${host}:${port}: ${reason}; nothing was changed`))
     }
     socket.once('connect', () => {
       const { localAddress } = socket
@@ -55,21 +57,45 @@ async function addressToward(url: URL): Promise<string> {
       if (localAddress === undefined) fail('the connection was closed')
       else resolve(localAddress)
     })
-    socket.once('timeout', () => fail(`silent for ${timeoutMs / 1000} s`))
+    socket.once('timeout', () => fail(`silent for ${connectMs / 1000} s`))
     socket.once('error', ({ message }) => fail(message))
   })
 }
 
-async function ask(url: URL, body: object): Promise<Given> {
+async function reachCloud(url: URL): Promise<string> {
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+  return await reach('the API', { host: url.hostname, port })
+}
+
+async function reachDoor(what: string, door: string): Promise<void> {
+  const { hostname: host, port } = new URL(`tcp://${door}`)
+  await reach(what, { host: host.replace(/^\[|\]$/g, ''), port: Number(port) })
+}
+
+/** @throws Invalid with the reason of the cloud, or when it is none that answers */
+async function ask<T>(url: URL, body: object, shape: z.ZodType<T>): Promise<T> {
   const response = await fetch(new URL('/berth/v1/join', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(timeoutMs),
   })
-  const answer: unknown = await response.json()
-  if (response.ok) return given.parse(answer).settings
-  throw new Invalid(`${url.origin} refuses: ${refused.parse(answer).error.message}`)
+  const answer: unknown = await response.json().catch(() => null)
+  const told = shape.safeParse(answer)
+  if (response.ok && told.success) return told.data
+  const fault = refused.safeParse(answer)
+  if (fault.success) throw new Invalid(`${url.origin} refuses: ${fault.data.error.message}; nothing was changed`)
+  throw new Invalid(
+    `${url.origin} is no cloud that can be joined: it answers ${response.status} to POST /berth/v1/join; nothing was changed`,
+  )
+}
+
+/** All that can fail for reasons outside of this machine, before the token is used. */
+async function checkCloud(url: URL, body: object): Promise<string> {
+  const { reach: doors } = await ask(url, { ...body, check_only: true }, reachable)
+  await reachDoor('the database', doors.database)
+  if (doors.registry !== null) await reachDoor('the registry', doors.registry)
+  return [doors.database, doors.registry].filter((door) => door !== null).join(', ')
 }
 
 /** What every up of this home reads from now on. The authority of the database lies beside it, since the database's URL names a file. */
@@ -91,7 +117,9 @@ async function settle(
   await writeFile(configFile(home), stringify(settings), { mode: 0o600 })
 }
 
-async function check(config: Config): Promise<void> {
+async function check(config: Config, uplink: string | null): Promise<void> {
+  if (uplink !== null && !existsSync(pathOf('/sys/class/net', uplink)))
+    throw new Invalid(`--uplink ${uplink}: this machine has no such NIC`)
   const findings = await preflight({ ...config, services: ['agent'] }, { isRunning: true })
   const lacks = findings.filter(({ level }) => level === 'lack')
   if (lacks.length > 0) throw new Unavailable(`this machine lacks ${lacks.map(({ text }) => text).join('; ')}`)
@@ -107,15 +135,20 @@ export async function join(config: Config, text: string, token: string, words: J
     throw new Conflict(`${configFile(config.home)} is there: this home is of a cloud already; ./berth up starts it`)
   const url = new URL(text)
   const hostName = words.name ?? config.hostName
-  await step('preflight', () => check(config))
-  const agentAddress =
-    words.address ??
-    (await step(
-      'address',
-      () => addressToward(url),
-      (address) => address,
-    ))
-  const told = await step('credentials', () => ask(url, { token, host_name: hostName }))
+  const asked = { token, host_name: hostName }
+  await step('preflight', () => check(config, words.uplink))
+  const source = await step(
+    'address',
+    () => reachCloud(url),
+    (address) => address,
+  )
+  await step(
+    'cloud',
+    () => checkCloud(url, asked),
+    (doors) => doors,
+  )
+  const agentAddress = words.address ?? source
+  const { settings: told } = await step('credentials', () => ask(url, asked, given))
   const { uplink, rack } = words
   const { namePrefix } = config
   await settle(config, told, { hostName, agentAddress, namePrefix, uplink, rack })

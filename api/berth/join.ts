@@ -3,9 +3,10 @@ import { z } from 'zod'
 import { Conflict, Unsupported } from '../../core/errors.ts'
 import type { Config } from '../../core/config.ts'
 import { agentRole, type AgentRole } from '../../db/agent-roles.ts'
+import type { Db } from '../../db/connect.ts'
 import { hostsWithUse } from '../../db/hosts.ts'
 import { stateOf } from '../../db/host-status.ts'
-import { newJoinToken, useJoinToken } from '../../db/join-tokens.ts'
+import { checkJoinToken, newJoinToken, useJoinToken } from '../../db/join-tokens.ts'
 import { parseBody } from '../body.ts'
 import type { Call, OpenCall, Reply } from '../route.ts'
 
@@ -23,6 +24,10 @@ export async function createToken({ db, body, caller, root }: Call): Promise<Rep
 export const joinBody = z.strictObject({
   token: z.string().min(1).max(200),
   host_name: z.string().regex(/^[\w.-]{1,63}$/),
+  check_only: z
+    .boolean()
+    .default(false)
+    .describe('whether only to ask what the host must reach; the token is not used'),
 })
 
 function isLoopback(host: string): boolean {
@@ -42,14 +47,35 @@ function databaseUrlFor(config: Config, { user, password }: AgentRole): string {
   return url.href
 }
 
+/** host:port, as a machine connects to it. */
+function doorOf(url: string, usualPort: number): string {
+  const { hostname, port } = new URL(url.includes('://') ? url : `https://${url}`)
+  return `${hostname}:${port || usualPort}`
+}
+
+async function checkName(db: Db, host: string): Promise<void> {
+  const present = (await hostsWithUse(db)).find(({ name }) => name === host)
+  if (present && stateOf(present).state !== 'down')
+    throw new Conflict(`Host ${host} is in this cloud, and alive; remedy: join under another name`)
+}
+
+/** What a machine must reach to be a host: asked before it uses its token. */
+async function check({ db, config }: OpenCall, token: string, host: string): Promise<Reply> {
+  await checkJoinToken(db, token)
+  await checkName(db, host)
+  const database = doorOf(databaseUrlFor(config, { user: '', password: '' }), 5432)
+  const registry = config.registryUrl === null ? null : doorOf(config.registryUrl, 443)
+  return { status: 200, body: { reach: { database, registry } } }
+}
+
 /** What the settings of the new host say. The token is used up when this succeeds, and only then. */
-export async function join({ db, config, body }: OpenCall): Promise<Reply> {
-  const { token, host_name: host } = parseBody(joinBody, body)
+export async function join(call: OpenCall): Promise<Reply> {
+  const { db, config, body } = call
+  const { token, host_name: host, check_only: isCheck } = parseBody(joinBody, body)
+  if (isCheck) return await check(call, token, host)
   const role = await db.transaction(async (trx) => {
     await useJoinToken(trx, token, host)
-    const present = (await hostsWithUse(trx)).find(({ name }) => name === host)
-    if (present && stateOf(present).state !== 'down')
-      throw new Conflict(`Host ${host} is in this cloud, and alive; remedy: join under another name`)
+    await checkName(trx, host)
     const made = await agentRole(trx, host)
     databaseUrlFor(config, made)
     return made

@@ -70,7 +70,12 @@ const joining: Contracts = {
   [`POST ${root}/join-tokens`]: { takes: newToken, gives: { 201: tokenShape } },
   [`POST ${root}/join`]: {
     takes: joinBody,
-    gives: { 200: z.strictObject({ settings: z.record(text, z.unknown()) }) },
+    gives: {
+      200: z.union([
+        z.strictObject({ settings: z.record(text, z.unknown()) }),
+        z.strictObject({ reach: z.strictObject({ database: text, registry: text.nullable() }) }),
+      ]),
+    },
   },
 }
 
