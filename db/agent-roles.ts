@@ -13,6 +13,26 @@ const secretTables = [
   'join_tokens',
 ] as const
 
+/** What agents write: servers and all that becomes of them, the wires and addresses of servers, and what hosts say of themselves. */
+const writtenTables = [
+  'address_history',
+  'addresses',
+  'allocations',
+  'faults',
+  'host_images',
+  'hosts',
+  'image_wishes',
+  'images',
+  'ports',
+  'registry_orphans',
+  'registry_state',
+  'registry_writers',
+  'server_action_events',
+  'server_actions',
+  'server_migrations',
+  'servers',
+] as const
+
 async function isRole(trx: Transaction, name: string): Promise<boolean> {
   const { rowCount } = await trx.raw<{ rowCount: number }>('select from pg_roles where rolname = ?', [name])
   return rowCount > 0
@@ -30,20 +50,30 @@ function roleOf(prefix: string, host: string): string {
   return `${prefix}_agent_${host.replaceAll(/\W/g, '_').toLowerCase().slice(0, 24)}_${digest}`
 }
 
-/** The role that all agents' roles belong to may do what agents do, also in tables of later versions. */
+/** The role that all agents' roles belong to may do what agents of this version do, and nothing that an earlier one did. */
 async function grantToAgents(trx: Transaction, group: string): Promise<void> {
-  if (!(await isRole(trx, group))) await trx.raw('create role ?? nologin', [group])
+  await trx.raw('revoke all on all tables in schema public from ??', [group])
+  await trx.raw('alter default privileges in schema public revoke all on tables from ??', [group])
+  await trx.raw('grant select on all tables in schema public to ??', [group])
+  for (const table of writtenTables) await trx.raw('grant insert, update, delete on ?? to ??', [table, group])
+  for (const table of secretTables) await trx.raw('revoke all on ?? from ??', [table, group])
+  const tables = 'select, insert, update, delete'
+  await trx.raw(`grant ${tables} on all tables in schema graphile_worker to ??`, [group])
+  await trx.raw(`alter default privileges in schema graphile_worker grant ${tables} on tables to ??`, [group])
   for (const schema of ['public', 'graphile_worker']) {
     await trx.raw('grant usage on schema ?? to ??', [schema, group])
-    await trx.raw('grant select, insert, update, delete on all tables in schema ?? to ??', [schema, group])
     await trx.raw('grant usage on all sequences in schema ?? to ??', [schema, group])
-    const later = 'alter default privileges in schema ?? grant'
-    await trx.raw(`${later} select, insert, update, delete on tables to ??`, [schema, group])
-    await trx.raw(`${later} usage on sequences to ??`, [schema, group])
+    await trx.raw('alter default privileges in schema ?? grant usage on sequences to ??', [schema, group])
   }
-  for (const table of secretTables) await trx.raw('revoke all on ?? from ??', [table, group])
   await openQueue(trx, group)
 }
+
+/** A job with a password in it is seen by the host that it is for, and by the one that sends its server back. */
+const ownJobs = `
+  payload->>'adminPassword' is null
+  or task_id in (select id from graphile_worker._private_tasks where starts_with(identifier, public.agent_host() || '/'))
+  or exists (select from public.servers s where s.id::text = payload->>'serverId'
+             and s.failed_hosts->>public.agent_host() is not null)`
 
 /** The queue's own tables show their rows to their owner alone, but for those whom a policy names. Source: PostgreSQL manual, 5.9 */
 async function openQueue(trx: Transaction, group: string): Promise<void> {
@@ -51,12 +81,21 @@ async function openQueue(trx: Transaction, group: string): Promise<void> {
     .whereRaw(`relnamespace = 'graphile_worker'::regnamespace and relrowsecurity`)
     .pluck<string[]>('relname')
   for (const table of guarded) {
+    const seen = table === '_private_jobs' ? ownJobs : 'true'
     await trx.raw('drop policy if exists agents on ??', [`graphile_worker.${table}`])
-    await trx.raw('create policy agents on ?? to ?? using (true) with check (true)', [
+    await trx.raw(`create policy agents on ?? to ?? using (${seen}) with check (true)`, [
       `graphile_worker.${table}`,
       group,
     ])
   }
+}
+
+/** After the tables have changed: hosts that have joined may do what their agents' next version does. */
+export async function settleAgentRoles(db: Db): Promise<void> {
+  await db.transaction(async (trx) => {
+    const group = `${await prefixOf(trx)}_agents`
+    if (await isRole(trx, group)) await grantToAgents(trx, group)
+  })
 }
 
 export interface AgentRole {
@@ -69,12 +108,14 @@ export async function agentRole(trx: Transaction, host: string): Promise<AgentRo
   const prefix = await prefixOf(trx)
   const [group, user] = [`${prefix}_agents`, roleOf(prefix, host)]
   await trx.raw('select pg_advisory_xact_lock(hashtext(?))', ['roles of agents'])
+  if (!(await isRole(trx, group))) await trx.raw('create role ?? nologin', [group])
   await grantToAgents(trx, group)
   const password = randomBytes(24).toString('base64url')
   const isKnown = await isRole(trx, user)
   // Neither statement takes parameters; the password is of letters, digits, - and _ alone.
   await trx.raw(`${isKnown ? 'alter' : 'create'} role ?? login password '${password}'`, [user])
   await trx.raw('grant ?? to ??', [group, user])
+  await trx('agent_roles').insert({ role: user, host }).onConflict('role').merge({ host })
   return { user, password }
 }
 

@@ -31,6 +31,11 @@ export interface AddressRow {
   readonly probeDue: boolean
 }
 
+export interface AgentRoleRow {
+  readonly role: string
+  readonly host: string
+}
+
 export interface AggregateHostRow {
   readonly aggregateId: number
   readonly host: string
@@ -637,6 +642,7 @@ declare module 'knex/types/tables.js' {
   interface Tables {
     address_history: AddressHistoryRow
     addresses: AddressRow
+    agent_roles: AgentRoleRow
     aggregate_hosts: AggregateHostRow
     aggregates: AggregateRow
     allocations: AllocationRow

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { Config } from '../core/config.ts'
 import { CloudError, Invalid } from '../core/errors.ts'
+import { settleAgentRoles } from '../db/agent-roles.ts'
 import { connect } from '../db/connect.ts'
 import { createDefaults } from '../db/defaults.ts'
 import { hostsWithUse } from '../db/hosts.ts'
@@ -85,6 +86,7 @@ async function prepareDatabase(
     await step('database', async () => {
       await migrate(db)
       await migrateJobs(parts.postgres.where)
+      await settleAgentRoles(db)
       const projectId = await createDefaults(db, { adminPassword: password, region: site.config.region })
       await createDefaultNetwork(db, { ...site.config, projectId })
     })

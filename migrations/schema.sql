@@ -25,6 +25,11 @@ create table addresses (
   probe_due boolean not null default false
 );
 
+create table agent_roles (
+  role text not null,
+  host text not null
+);
+
 create table aggregate_hosts (
   aggregate_id integer not null,
   host text not null
@@ -744,6 +749,15 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.agent_host()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select host from agent_roles where role = current_user::text
+$function$
+;
+
 CREATE OR REPLACE FUNCTION public.allocate_address(p_subnet uuid, p_port uuid, p_name text DEFAULT NULL::text)
  RETURNS inet
  LANGUAGE plpgsql
@@ -873,6 +887,8 @@ $function$
 CREATE OR REPLACE FUNCTION public.keep_host_use()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
   if tg_op <> 'INSERT' then
@@ -1016,6 +1032,8 @@ alter table addresses add constraint addresses_port_id_fkey FOREIGN KEY (port_id
 alter table addresses add constraint addresses_state_check CHECK ((state = ANY (ARRAY['used'::text, 'free'::text, 'reserved'::text])));
 
 alter table addresses add constraint addresses_subnet_id_fkey FOREIGN KEY (subnet_id) REFERENCES subnets(id) ON DELETE CASCADE;
+
+alter table agent_roles add constraint agent_roles_pkey PRIMARY KEY (role);
 
 alter table aggregate_hosts add constraint aggregate_hosts_aggregate_id_fkey FOREIGN KEY (aggregate_id) REFERENCES aggregates(id) ON DELETE CASCADE;
 
