@@ -123,15 +123,14 @@ export class Bridge {
     return toBridgePort(port, seen)
   }
 
-  /** Adds a port that is not there. Frames pass when this returns. */
-  async add(spec: PortSpec): Promise<void> {
+  /** Adds a port that is not there. Frames pass when this returns. @returns its OpenFlow number */
+  async add(spec: PortSpec): Promise<number> {
     const { device } = spec
     await this.#apply((index) => newPort(spec, { bridge: this.name, owner: this.owner, index }))
     const added = await this.port(device)
-    if (added?.error !== null || (added.ofport ?? -1) < 1) {
-      await this.remove(device)
-      throw new Unavailable(`Open vSwitch did not take ${device}: ${added?.error ?? 'no OpenFlow port'}`)
-    }
+    if (added?.error === null && added.ofport !== null && added.ofport > 0) return added.ofport
+    await this.remove(device)
+    throw new Unavailable(`Open vSwitch did not take ${device}: ${added?.error ?? 'no OpenFlow port'}`)
   }
 
   /** Removes one of our ports; a missing one counts as removed. */

@@ -55,9 +55,15 @@ export class Firewall {
     this.#flows.close()
   }
 
-  /** A number for a port that is not there yet: one that no other has, and that none had for long. */
-  number(taken: readonly number[]): number {
-    const known = [...taken, ...[...this.#ports.values()].map(({ ofport }) => ofport)]
+  /**
+   * A number for a port that is not there yet: one that no other has, and that none had for long.
+   *
+   * @param taken asked once, for those that ports have which came before this process
+   */
+  async number(taken: () => Promise<readonly number[]>): Promise<number> {
+    // Later ones are known here, and the switch gives another number than one that is taken.
+    const first = this.#lastNumber < firstNumber ? await taken() : []
+    const known = [...first, ...[...this.#ports.values()].map(({ ofport }) => ofport)]
     const used = new Set(known.filter((one) => one <= lastNumber))
     if (this.#lastNumber < firstNumber) this.#lastNumber = Math.max(firstNumber - 1, ...used)
     do {
@@ -96,10 +102,14 @@ export class Firewall {
   async setPolicy(policy: Policy): Promise<void> {
     const wanted = unitsOf(policy)
     const gone = [...unitsOf(this.#policy).keys()].filter((unit) => !wanted.has(unit))
+    const [before, now] = [remoteRules(this.#policy), remoteRules(policy)]
     this.#policy = policy
     const changes = new Map<string, Flows | null>(wanted)
     for (const unit of gone) changes.set(unit, null)
-    for (const [portId, guarded] of this.#ports) changes.set(unitOf(portId), this.#flowsOf(guarded))
+    // All else that a rule says is in the flows of its group.
+    const isAsked = (id: string): boolean => before.get(id) !== now.get(id)
+    for (const [portId, guarded] of this.#ports)
+      if (guarded.vif.security?.groupIds.some(isAsked)) changes.set(unitOf(portId), this.#flowsOf(guarded))
     await this.#flows.set(changes)
   }
 
@@ -202,6 +212,16 @@ function meterOf({ rate, burst }: RateLimit): RateLimit {
 
 function unitOf(portId: string): string {
   return `port ${portId}`
+}
+
+/** The rules of each group that name another one: ports ask each of them. */
+function remoteRules({ groups }: Policy): ReadonlyMap<string, string> {
+  return new Map(
+    groups.map(({ id, rules }) => [
+      id,
+      rules.flatMap((rule) => (rule.remoteGroupId === null ? [] : `${rule.direction} ${rule.id}`)).join(),
+    ]),
+  )
 }
 
 function unitsOf({ groups, members }: Policy): ReadonlyMap<string, Flows> {

@@ -1,22 +1,28 @@
-/** The flows of one bridge, as they are wanted and as they are in ovs-vswitchd. The only user of ovs-ofctl. */
+/** The flows of one bridge, as they are wanted and as they are in ovs-vswitchd. */
 import { execa } from 'execa'
 import { messageOf, Unavailable } from '../../core/errors.ts'
 import type { RateLimit } from '../../core/network.ts'
 import type { Flows } from './flow.ts'
-import { SwitchWatch } from './switch-watch.ts'
+import { OpenFlowConnection, OpenFlowRefusal } from '../openflow/connection.ts'
+import { flowMod, flushZone, meterMod } from '../openflow/messages.ts'
 
 const timeoutMs = 20_000
+/** OFPET_METER_MOD_FAILED: there is one of that number; there is none. Source: OpenFlow Switch Specification 1.4, 7.5.4.13 */
+const meterExists = '12/1'
+const meterUnknown = '12/3'
+
+/** Match and actions; null = the flow is to go. */
+type FlowChange = readonly [string, string | null]
 
 interface Change {
-  readonly lines: readonly string[]
+  readonly flows: readonly FlowChange[]
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
 export class FlowTable {
   readonly #target: string
-  readonly #socketPath: string
-  #watch: SwitchWatch | null = null
+  readonly #connection: OpenFlowConnection
   readonly #units = new Map<string, Flows>()
   readonly #meters = new Map<number, RateLimit>()
   #queue: Change[] = []
@@ -25,16 +31,16 @@ export class FlowTable {
   /** @param socketPath the bridge's management socket, such as /run/openvswitch/br-berth.mgmt */
   constructor(socketPath: string) {
     this.#target = `unix:${socketPath}`
-    this.#socketPath = socketPath
+    this.#connection = new OpenFlowConnection(socketPath, () => void this.#restore())
   }
 
   /** From now on all flows are put back when ovs-vswitchd was gone. */
   watch(): void {
-    this.#watch ??= new SwitchWatch(this.#socketPath, () => void this.#restore())
+    this.#connection.keep()
   }
 
   close(): void {
-    this.#watch?.close()
+    this.#connection.close()
   }
 
   /**
@@ -42,10 +48,10 @@ export class FlowTable {
    * and after is there all the while: all changes that wait are one bundle.
    */
   async set(changes: ReadonlyMap<string, Flows | null>): Promise<void> {
-    const lines = [...changes].flatMap(([unit, flows]) => this.#replace(unit, flows ?? new Map<string, string>()))
-    if (lines.length === 0) return
+    const flows = [...changes].flatMap(([unit, wanted]) => this.#replace(unit, wanted ?? new Map<string, string>()))
+    if (flows.length === 0) return
     await new Promise<void>((resolve, reject) => {
-      this.#queue.push({ lines, resolve, reject })
+      this.#queue.push({ flows, resolve, reject })
       void this.#drain()
     })
   }
@@ -55,7 +61,7 @@ export class FlowTable {
     const before = this.#meters.get(number)
     if (limit === null) {
       this.#meters.delete(number)
-      if (before) await this.#ofctl(['del-meter'], `meter=${number}`)
+      if (before) await this.#removeMeter(number)
       return
     }
     if (before?.rate === limit.rate && before.burst === limit.burst) return
@@ -65,7 +71,7 @@ export class FlowTable {
 
   /** The next port of this number does not answer to the connections of the last. */
   async forgetConnections(zone: number): Promise<void> {
-    await this.#ofctl(['ct-flush-zone'], String(zone))
+    await this.#connection.tell(flushZone(zone))
   }
 
   /** The switch has all units, and no other flow: what another agent left, or somebody changed by hand, is gone. */
@@ -82,33 +88,42 @@ export class FlowTable {
     return stdout.split('\n')
   }
 
-  #replace(unit: string, wanted: Flows): readonly string[] {
+  #replace(unit: string, wanted: Flows): readonly FlowChange[] {
     const present = this.#units.get(unit)
     if (wanted.size === 0) this.#units.delete(unit)
     else this.#units.set(unit, wanted)
     const gone = [...(present?.keys() ?? [])].filter((match) => !wanted.has(match))
     return [
       ...gone.map((match) => this.#withdraw(match)),
-      ...[...wanted]
-        .filter(([match, actions]) => present?.get(match) !== actions)
-        .map((entry) => `add ${addLine(entry)}`),
+      ...[...wanted].filter(([match, actions]) => present?.get(match) !== actions),
     ]
   }
 
   /** Two ports may share a MAC address by their address pairs: the other one's flow stays. */
-  #withdraw(match: string): string {
+  #withdraw(match: string): FlowChange {
     for (const flows of this.#units.values()) {
       const actions = flows.get(match)
-      if (actions !== undefined) return `add ${addLine([match, actions])}`
+      if (actions !== undefined) return [match, actions]
     }
-    return `delete_strict ${match}`
+    return [match, null]
   }
 
-  async #putMeter(number: number, { rate, burst }: RateLimit): Promise<void> {
-    const meter = `meter=${number},kbps,burst,bands=type=drop,rate=${rate},burst_size=${burst}`
-    // A meter is changed in place; ovs-vswitchd may have it from an agent before.
-    const { failed } = await this.#run(['add-meter'], meter)
-    if (failed) await this.#ofctl(['mod-meter'], meter)
+  async #putMeter(number: number, limit: RateLimit): Promise<void> {
+    try {
+      await this.#connection.tell(meterMod('add', number, limit))
+    } catch (error) {
+      // It is changed in place; ovs-vswitchd may have it from an agent before.
+      if (!(error instanceof OpenFlowRefusal) || error.code !== meterExists) throw error
+      await this.#connection.tell(meterMod('modify', number, limit))
+    }
+  }
+
+  async #removeMeter(number: number): Promise<void> {
+    try {
+      await this.#connection.tell(meterMod('remove', number, null))
+    } catch (error) {
+      if (!(error instanceof OpenFlowRefusal) || error.code !== meterUnknown) throw error
+    }
   }
 
   async #drain(): Promise<void> {
@@ -123,11 +138,8 @@ export class FlowTable {
       const batch = this.#queue
       this.#queue = []
       try {
-        await this.#ofctl(
-          ['--bundle', 'add-flows'],
-          '-',
-          batch.flatMap(({ lines }) => lines),
-        )
+        const flows = batch.flatMap((change) => change.flows)
+        await this.#connection.bundle(flows.map(([match, actions]) => flowMod(match, actions)))
         for (const { resolve } of batch) resolve()
       } catch (error) {
         for (const { reject } of batch) reject(error)

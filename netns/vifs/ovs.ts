@@ -72,8 +72,7 @@ async function connect(
 ): Promise<void> {
   const device = hostDevice(vif.portId)
   await guarding
-  await bridge.add({ device, vlan: tagOf(vif), externalIds: externalIds(vif), ofport })
-  const given = (await bridge.port(device))?.ofport ?? ofport
+  const given = await bridge.add({ device, vlan: tagOf(vif), externalIds: externalIds(vif), ofport })
   if (given !== ofport) await firewall.guard(vif, given)
   if (vif.inbound) await bridge.setLimit(device, vif.inbound)
 }
@@ -103,7 +102,9 @@ export const ovs: VifType<OvsDetails> = {
     const isConnected = pair?.host.isUp === true && (await isOnBridge(vif, bridge))
     // A device made anew under the same name comes to life only when its port was gone in a transaction of its own.
     if (!isConnected) await bridge.remove(device)
-    const ofport = isConnected ? ((await bridge.port(device))?.ofport ?? 0) : firewall.number(await bridge.numbers())
+    const ofport = isConnected
+      ? ((await bridge.port(device))?.ofport ?? 0)
+      : await firewall.number(() => bridge.numbers())
     const guarding = firewall.guard(vif, ofport)
     const linking = link(vif, { bridge, datapath }, { netnsPath, isUp: pair?.host.isUp === true })
     // All have ended when this throws: nothing is still being built behind the back of whoever undoes it.
