@@ -19,6 +19,7 @@ import { imageRoutes } from './image/routes.ts'
 import { ipamRoutes } from './ipam/routes.ts'
 import { networkRoutes } from './network/routes.ts'
 import { Keystone } from './keystone.ts'
+import { KnownBearers } from './known-bearers.ts'
 import { placementRoutes } from './placement/routes.ts'
 import { routerOf, rootOf, type Cloud, type Route } from './route.ts'
 
@@ -111,7 +112,8 @@ export function createApp(cloud: Cloud): Express {
     .set('strict routing', true)
     .set('trust proxy', [...cloud.config.trustedProxies])
   app.use(track(cloud))
-  const serving = { ...cloud, keystone: Keystone.of(cloud.db, cloud.config) }
+  const keystone = Keystone.of(cloud.db, cloud.config)
+  const serving = { ...cloud, keystone, bearers: keystone ?? new KnownBearers(cloud.db) }
   for (const facade of facades) {
     const isElsewhere = facade.at === '/identity' && serving.keystone !== null
     app.use(

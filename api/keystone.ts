@@ -5,6 +5,7 @@ import { Unavailable } from '../core/errors.ts'
 import type { Db } from '../db/connect.ts'
 import { mirror } from '../db/identity/mirror.ts'
 import { digestOf, type Bearer } from '../db/identity/tokens.ts'
+import type { Bearers } from './known-bearers.ts'
 
 const named = z.object({ id: z.string(), name: z.string() })
 const inDomain = named.extend({ domain: named })
@@ -67,7 +68,7 @@ const requestTimeoutMs = 10_000
 /** Beyond it the oldest are forgotten. */
 const mostRemembered = 10_000
 
-export class Keystone {
+export class Keystone implements Bearers {
   readonly #db: Db
   readonly #url: string
   readonly #cacheMs: number

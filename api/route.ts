@@ -12,6 +12,7 @@ import { authenticate } from './auth.ts'
 import type { Caller } from './caller.ts'
 import { HttpFault } from './faults.ts'
 import type { Keystone } from './keystone.ts'
+import type { Bearers } from './known-bearers.ts'
 import { highest, lowest, minorOf, negotiate, versionHeaders, type Microversion } from './microversion.ts'
 import { allow, type Rule } from './policy.ts'
 
@@ -27,6 +28,7 @@ export interface Cloud {
 export interface Serving extends Cloud {
   /** in place of our own identity; null = identity is our own */
   readonly keystone: Keystone | null
+  readonly bearers: Bearers
 }
 
 /** One request, of anybody. */
@@ -127,7 +129,7 @@ async function send(response: Response, { status, body, headers }: Reply): Promi
 
 async function answer(route: Route, call: OpenCall, response: Response): Promise<Reply> {
   if (route.open) return await route.run(call)
-  const caller = await authenticate(call, call.header('x-auth-token'))
+  const caller = await authenticate(call.bearers, call.header('x-auth-token'))
   response.locals.userId = caller.userId
   response.locals.projectId = caller.projectId
   allowByRules(caller.accessRules, { method: route.method.toUpperCase(), path: call.path })

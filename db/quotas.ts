@@ -53,17 +53,35 @@ function limitsIn(rows: readonly { readonly resource: string; readonly hardLimit
   return Object.fromEntries(rows.map((row) => [row.resource, row.hardLimit]))
 }
 
-/** What a project may take; with a user, what this user may take in it. */
-export async function quotasOf(db: Db, projectId: string, userId: string | null = null): Promise<Quotas> {
-  const { rows } = await db.raw<{ rows: { resource: string; hardLimit: number }[] }>(
-    `select distinct on (resource) resource, hard_limit from (
-       select resource, hard_limit, 1 as weight from quota_classes where class = :defaultClass
+interface LimitRow {
+  readonly resource: string
+  readonly hardLimit: number
+  /** a user's own stands above the project's, and that above the class's */
+  readonly weight: 1 | 2 | 3
+}
+
+/** What a project may take, and what a user may take in it. */
+export async function quotasIn(
+  db: Db,
+  projectId: string,
+  userId: string,
+): Promise<{ readonly project: Quotas; readonly own: Quotas }> {
+  const { rows } = await db
+    .raw<{ rows: LimitRow[] }>(
+      `select resource, hard_limit, 1 as weight from quota_classes where class = :defaultClass
        union all select resource, hard_limit, 2 from quotas where project_id = :projectId
        union all select resource, hard_limit, 3 from user_quotas where project_id = :projectId and user_id = :userId
-     ) as limits order by resource, weight desc`,
-    { defaultClass, projectId, userId: userId ?? '' },
-  )
-  return { ...defaultQuotas, ...limitsIn(rows) }
+       order by weight`,
+      { defaultClass, projectId, userId },
+    )
+    .options({ name: 'quotas in a project' })
+  const project = { ...defaultQuotas, ...limitsIn(rows.filter(({ weight }) => weight < 3)) }
+  return { project, own: { ...project, ...limitsIn(rows.filter(({ weight }) => weight === 3)) } }
+}
+
+/** What a project may take; with a user, what this user may take in it. */
+export async function quotasOf(db: Db, projectId: string, userId: string | null = null): Promise<Quotas> {
+  return (await quotasIn(db, projectId, userId ?? '')).own
 }
 
 /** A project's quota of one resource from now on; -1 = no limit. */
@@ -103,18 +121,27 @@ export interface ProjectUse {
   readonly ram: number
 }
 
+/** Out of an index alone (migrations/087-servers-counted.ts); of the few that are being resized, what the larger size adds. */
 export async function useOf(db: Db, projectId: string, userId: string | null = null): Promise<ProjectUse> {
-  const { rows } = await db.raw<{ rows: ProjectUse[] }>(
-    `select count(*)::int as instances,
-            coalesce(sum(greatest((s.flavor->>'vcpus')::int, (m.old_flavor->>'vcpus')::int, (m.new_flavor->>'vcpus')::int)), 0)::int
-              as cores,
-            coalesce(sum(greatest((s.flavor->>'memoryMiB')::int, (m.old_flavor->>'memoryMiB')::int,
-                                  (m.new_flavor->>'memoryMiB')::int)), 0)::int as ram
-     from servers s left join server_migrations m on m.server_id = s.id and m.status in ('pre-migrating', 'migrating', 'post-migrating', 'finished')
-     where s.project_id = :projectId and s.deleted_at is null
-       and (s.vm_state <> 'soft-delete' or s.task_state = 'restoring') and coalesce(s.user_id = :userId::text, true)`,
-    { projectId, userId },
-  )
+  const { rows } = await db
+    .raw<{ rows: ProjectUse[] }>(
+      `with held as (
+         select count(*) as instances, sum(vcpus) as cores, sum(memory_mib) as ram from servers
+         where project_id = :projectId and coalesce(user_id = :userId::text, true)
+           and deleted_at is null and (vm_state <> 'soft-delete' or task_state = 'restoring')
+       ), added as (
+         select sum(greatest((m.old_flavor->>'vcpus')::int - s.vcpus, (m.new_flavor->>'vcpus')::int - s.vcpus, 0)) as cores,
+                sum(greatest((m.old_flavor->>'memoryMiB')::int - s.memory_mib, (m.new_flavor->>'memoryMiB')::int - s.memory_mib, 0)) as ram
+         from server_migrations m join servers s on s.id = m.server_id
+         where m.status in ('pre-migrating', 'migrating', 'post-migrating', 'finished')
+           and s.project_id = :projectId and coalesce(s.user_id = :userId::text, true)
+           and s.deleted_at is null and (s.vm_state <> 'soft-delete' or s.task_state = 'restoring')
+       )
+       select instances::int, (coalesce(held.cores, 0) + coalesce(added.cores, 0))::int as cores,
+              (coalesce(held.ram, 0) + coalesce(added.ram, 0))::int as ram from held, added`,
+      { projectId, userId },
+    )
+    .options({ name: 'use of a project' })
   return rows[0] ?? { instances: 0, cores: 0, ram: 0 }
 }
 
@@ -133,7 +160,7 @@ function refuseExcess(quotas: Quotas, now: ProjectUse, asked: ProjectUse): void 
 
 /** Waits for other requests that count the same, until the transaction ends. */
 async function takeTurns(trx: Transaction, what: string): Promise<void> {
-  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`quota ${what}`])
+  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`quota ${what}`]).options({ name: 'turn' })
 }
 
 /**
@@ -150,8 +177,7 @@ export async function withinQuota(
   asked: ProjectUse,
   userId: string | null = null,
 ): Promise<void> {
-  const quotas = await quotasOf(trx, projectId)
-  const own = userId === null ? quotas : await quotasOf(trx, projectId, userId)
+  const { project: quotas, own } = await quotasIn(trx, projectId, userId ?? '')
   const isSame = counted.every((resource) => own[resource] === quotas[resource])
   if (isSame && counted.every((resource) => quotas[resource] < 0)) return
   await takeTurns(trx, projectId)

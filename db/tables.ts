@@ -198,6 +198,11 @@ export interface HostRow {
   readonly diskAddress: string | null
 }
 
+export interface IdentityChangeRow {
+  readonly isOnly: boolean
+  readonly number: number
+}
+
 export interface ImageMemberRow {
   readonly imageId: string
   readonly projectId: string
@@ -575,6 +580,8 @@ export interface ServerRow {
   readonly serverGroupId: string | null
   readonly softDeletedAt: Date | null
   readonly sealedPassword: string
+  readonly vcpus: number
+  readonly memoryMiB: number
 }
 
 export interface ServiceRow {
@@ -658,6 +665,7 @@ declare module 'knex/types/tables.js' {
     groups: GroupRow
     host_images: HostImageRow
     hosts: HostRow
+    identity_changes: IdentityChangeRow
     image_members: ImageMemberRow
     image_wishes: ImageWisheRow
     images: ImageRow

@@ -192,6 +192,11 @@ create table hosts (
   disk_address text
 );
 
+create table identity_changes (
+  is_only boolean not null default true,
+  number bigint not null default 0
+);
+
 create table image_members (
   image_id uuid not null,
   project_id text not null,
@@ -568,7 +573,9 @@ create table servers (
   disk_config text not null default 'MANUAL'::text,
   server_group_id uuid,
   soft_deleted_at timestamp with time zone,
-  sealed_password text not null default ''::text
+  sealed_password text not null default ''::text,
+  vcpus integer not null default ((flavor ->> 'vcpus'::text))::integer,
+  memory_mib integer not null default ((flavor ->> 'memoryMiB'::text))::integer
 );
 
 create table services (
@@ -631,6 +638,24 @@ create table users (
   created_at timestamp with time zone not null default now(),
   extra jsonb not null default '{}'::jsonb
 );
+
+CREATE CONSTRAINT TRIGGER application_credential_roles_identity_changes AFTER INSERT OR DELETE OR UPDATE ON public.application_credential_roles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER application_credentials_identity_changes AFTER DELETE OR UPDATE ON public.application_credentials DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER domains_identity_changes AFTER DELETE OR UPDATE ON public.domains DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER group_members_identity_changes AFTER INSERT OR DELETE OR UPDATE ON public.group_members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER implied_roles_identity_changes AFTER INSERT OR DELETE OR UPDATE ON public.implied_roles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER projects_identity_changes AFTER DELETE OR UPDATE ON public.projects DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER role_assignments_identity_changes AFTER INSERT OR DELETE OR UPDATE ON public.role_assignments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER roles_identity_changes AFTER DELETE OR UPDATE ON public.roles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
+
+CREATE CONSTRAINT TRIGGER users_identity_changes AFTER DELETE OR UPDATE ON public.users DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION count_identity_change();
 
 CREATE INDEX address_history_address ON public.address_history USING btree (subnet_id, address, id DESC);
 
@@ -707,6 +732,8 @@ CREATE INDEX server_groups_project ON public.server_groups USING btree (project_
 CREATE INDEX server_migrations_server ON public.server_migrations USING btree (server_id, id DESC);
 
 CREATE INDEX server_migrations_updated ON public.server_migrations USING btree (updated_at);
+
+CREATE INDEX servers_counted ON public.servers USING btree (project_id, user_id) INCLUDE (vcpus, memory_mib) WHERE ((deleted_at IS NULL) AND ((vm_state <> 'soft-delete'::text) OR (task_state = 'restoring'::text)));
 
 CREATE INDEX servers_created ON public.servers USING btree (created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 
@@ -850,6 +877,16 @@ begin
     where t.digest = p_digest and t.expires_at > now()
       and p.enabled is not false and pd.enabled is not false and d.enabled is not false
       and (cardinality(held.roles) > 0 or num_nonnulls(t.project_id, t.domain_id) + t.is_system::int = 0);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.count_identity_change()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update identity_changes set number = number + 1;
+  return null;
 end $function$
 ;
 
@@ -1055,9 +1092,13 @@ alter table allocations add constraint allocations_server_id_fkey FOREIGN KEY (s
 
 alter table application_credential_roles add constraint application_credential_roles_application_credential_id_fkey FOREIGN KEY (application_credential_id) REFERENCES application_credentials(id) ON DELETE CASCADE;
 
+alter table application_credential_roles add constraint application_credential_roles_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
+
 alter table application_credential_roles add constraint application_credential_roles_pkey PRIMARY KEY (application_credential_id, role_id);
 
 alter table application_credential_roles add constraint application_credential_roles_role_id_fkey FOREIGN KEY (role_id) REFERENCES roles(id) ON DELETE CASCADE;
+
+alter table application_credentials add constraint application_credentials_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
 
 alter table application_credentials add constraint application_credentials_pkey PRIMARY KEY (id);
 
@@ -1074,6 +1115,8 @@ alter table backup_policies add constraint backup_policies_keep_check CHECK (((k
 alter table backup_policies add constraint backup_policies_pkey PRIMARY KEY (id);
 
 alter table backup_policies add constraint backup_policies_server_id_fkey FOREIGN KEY (server_id) REFERENCES servers(id) ON DELETE CASCADE;
+
+alter table domains add constraint domains_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
 
 alter table domains add constraint domains_name_key UNIQUE (name);
 
@@ -1111,6 +1154,8 @@ alter table flavors add constraint flavors_vcpus_check CHECK ((vcpus > 0));
 
 alter table group_members add constraint group_members_group_id_fkey FOREIGN KEY (group_id) REFERENCES groups(id) ON DELETE CASCADE;
 
+alter table group_members add constraint group_members_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
+
 alter table group_members add constraint group_members_pkey PRIMARY KEY (user_id, group_id);
 
 alter table group_members add constraint group_members_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
@@ -1137,6 +1182,10 @@ alter table hosts add constraint hosts_reserved_disk_gib_check CHECK ((reserved_
 
 alter table hosts add constraint hosts_reserved_vcpus_check CHECK ((reserved_vcpus >= 0));
 
+alter table identity_changes add constraint identity_changes_is_only_check CHECK (is_only);
+
+alter table identity_changes add constraint identity_changes_pkey PRIMARY KEY (is_only);
+
 alter table image_members add constraint image_members_image_id_fkey FOREIGN KEY (image_id) REFERENCES images(id) ON DELETE CASCADE;
 
 alter table image_members add constraint image_members_pkey PRIMARY KEY (image_id, project_id);
@@ -1154,6 +1203,8 @@ alter table images add constraint images_status_check CHECK ((status = ANY (ARRA
 alter table images add constraint images_visibility_check CHECK ((visibility = ANY (ARRAY['public'::text, 'private'::text, 'shared'::text, 'community'::text])));
 
 alter table implied_roles add constraint implied_roles_check CHECK ((prior_role_id <> implied_role_id));
+
+alter table implied_roles add constraint implied_roles_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
 
 alter table implied_roles add constraint implied_roles_implied_role_id_fkey FOREIGN KEY (implied_role_id) REFERENCES roles(id) ON DELETE CASCADE;
 
@@ -1229,6 +1280,8 @@ alter table projects add constraint projects_domain_id_fkey FOREIGN KEY (domain_
 
 alter table projects add constraint projects_domain_id_name_key UNIQUE (domain_id, name);
 
+alter table projects add constraint projects_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
+
 alter table projects add constraint projects_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table projects add constraint projects_pkey PRIMARY KEY (id);
@@ -1281,6 +1334,8 @@ alter table role_assignments add constraint role_assignments_domain_id_fkey FORE
 
 alter table role_assignments add constraint role_assignments_group_id_fkey FOREIGN KEY (group_id) REFERENCES groups(id) ON DELETE CASCADE;
 
+alter table role_assignments add constraint role_assignments_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
+
 alter table role_assignments add constraint role_assignments_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table role_assignments add constraint role_assignments_role_id_fkey FOREIGN KEY (role_id) REFERENCES roles(id) ON DELETE CASCADE;
@@ -1288,6 +1343,8 @@ alter table role_assignments add constraint role_assignments_role_id_fkey FOREIG
 alter table role_assignments add constraint role_assignments_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;
 
 alter table role_assignments add constraint role_assignments_user_id_group_id_project_id_domain_id_is_s_key UNIQUE NULLS NOT DISTINCT (user_id, group_id, project_id, domain_id, is_system, role_id, is_inherited);
+
+alter table roles add constraint roles_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
 
 alter table roles add constraint roles_name_key UNIQUE (name);
 
@@ -1370,5 +1427,7 @@ alter table user_quotas add constraint user_quotas_project_id_fkey FOREIGN KEY (
 alter table users add constraint users_domain_id_fkey FOREIGN KEY (domain_id) REFERENCES domains(id) ON DELETE CASCADE;
 
 alter table users add constraint users_domain_id_name_key UNIQUE (domain_id, name);
+
+alter table users add constraint users_identity_changes TRIGGER DEFERRABLE INITIALLY DEFERRED;
 
 alter table users add constraint users_pkey PRIMARY KEY (id);

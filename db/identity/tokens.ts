@@ -48,6 +48,37 @@ export async function findBearer(db: Db, token: string): Promise<Bearer | null> 
   return rows[0] ?? null
 }
 
+/** A bearer, and the number of changes of who may do what that he was read at (migrations/080-identity-changes.ts). */
+export interface KnownBearer {
+  readonly bearer: Bearer
+  readonly changes: number
+}
+
+/** As `findBearer`. */
+export async function learnBearer(db: Db, digest: Buffer): Promise<KnownBearer | null> {
+  const { rows } = await db
+    .raw<{ rows: (Bearer & { readonly changes: number })[] }>(
+      'select b.*, c.number as changes from bearer_of(?) b, identity_changes c',
+      [digest],
+    )
+    .options({ name: 'bearer of a token' })
+  const [row] = rows
+  if (!row) return null
+  const { changes, ...bearer } = row
+  return { bearer, changes }
+}
+
+/** The number of changes so far; null when the token is not there, or has expired. */
+export async function changesSeenBy(db: Db, digest: Buffer): Promise<number | null> {
+  const { rows } = await db
+    .raw<{ rows: { changes: number }[] }>(
+      `select number as changes from identity_changes where exists (select from tokens where digest = ? and expires_at > now())`,
+      [digest],
+    )
+    .options({ name: 'changes seen by a token' })
+  return rows[0]?.changes ?? null
+}
+
 /** @returns false when there was no such token */
 export async function revokeToken(db: Db, token: string): Promise<boolean> {
   return (

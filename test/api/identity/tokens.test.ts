@@ -98,6 +98,54 @@ test('a revoked token and an expired one open nothing', async () => {
   expect(answer.headers.get('www-authenticate')).toBe(`Keystone uri="${api.url}/identity"`)
 })
 
+test('a token in use is refused with the next request once anything behind it is withdrawn, and taken once it is given back', async () => {
+  const used = clientOf(api.url, await tokenOf(api.url, 'rita', 'shop'))
+  const status = async (): Promise<number> => (await used('GET /compute/v2.1/servers')).status
+  const [shop, rita] = [{ id: 'project-shop' }, { id: 'user-rita' }]
+  const roles = await api.db('role_assignments').where({ userId: rita.id })
+  const doors: readonly (readonly [away: () => Promise<unknown>, back: () => Promise<unknown>])[] = [
+    [
+      () => api.db('projects').where(shop).update({ enabled: false }),
+      () => api.db('projects').where(shop).update({ enabled: true }),
+    ],
+    [
+      () => api.db('users').where(rita).update({ enabled: false }),
+      () => api.db('users').where(rita).update({ enabled: true }),
+    ],
+    [
+      () => api.db('role_assignments').where({ userId: rita.id }).delete(),
+      () => api.db('role_assignments').insert(roles),
+    ],
+  ]
+  for (const [away, back] of doors) {
+    expect(await status()).toBe(200)
+    await away()
+    expect(await status()).toBe(401)
+    await back()
+    expect(await status()).toBe(200)
+  }
+})
+
+test('a role that is taken from a token in use is missed with the next request', async () => {
+  const used = clientOf(api.url, await tokenOf(api.url, 'mia', 'shop'))
+  const body = { keypair: { name: 'mine' } }
+  const reader = await api.db('roles').where({ name: 'reader' }).first('id')
+  const mine = { userId: 'user-mia' }
+  const [held] = await api.db('role_assignments').where(mine)
+  expect((await used('POST /compute/v2.1/os-keypairs', { body })).status).toBe(200)
+  await api
+    .db('role_assignments')
+    .where(mine)
+    .update({ roleId: reader?.id ?? '' })
+  const server = { server: { name: 'x', imageRef: api.imageId, flavorRef: '1' } }
+  expect((await used('POST /compute/v2.1/servers', { body: server })).status).toBe(403)
+  await api
+    .db('role_assignments')
+    .where(mine)
+    .update({ roleId: held?.roleId ?? '' })
+  expect((await used('POST /compute/v2.1/servers', { body: server })).status).toBe(202)
+})
+
 test('a token without a scope finds its projects, and none of their servers', async () => {
   const domain = { name: 'Default' }
   const identity = { methods: ['password'], password: { user: { name: 'mia', domain, password } } }
