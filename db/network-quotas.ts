@@ -44,7 +44,10 @@ function isCounted(resource: NetworkResource): resource is Counted {
 }
 
 export async function networkQuotasOf(db: Db, projectId: string): Promise<NetworkQuotas> {
-  const rows = await db('network_quotas').where({ projectId })
+  const rows = await db('network_quotas')
+    .where({ projectId })
+    .select('resource', 'hardLimit')
+    .options({ name: 'network quotas' })
   return { ...defaultNetworkQuotas, ...Object.fromEntries(rows.map((row) => [row.resource, row.hardLimit])) }
 }
 

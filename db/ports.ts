@@ -108,6 +108,16 @@ export type NewPort = Pick<
     >
   >
 
+/** What a new port is where nothing else is said; so that the statement has one text. */
+const usualPort = {
+  portSecurityEnabled: true,
+  dnsName: '',
+  deviceTag: null,
+  host: null,
+  status: 'DOWN',
+  qosPolicyId: null,
+} as const
+
 /** @returns false when another port has this MAC address */
 export async function insertPort(
   trx: Transaction,
@@ -115,10 +125,11 @@ export async function insertPort(
   securityGroupIds: readonly string[],
 ): Promise<boolean> {
   const [row] = await trx('ports')
-    .insert({ ...port, allowedAddressPairs: jsonb(trx, allowedAddressPairs) })
+    .insert({ ...usualPort, ...port, allowedAddressPairs: jsonb(trx, allowedAddressPairs) })
     .onConflict('mac')
     .ignore()
     .returning('id')
+    .options({ name: 'a new port' })
   if (!row) return false
   if (securityGroupIds.length > 0)
     await trx('port_security_groups').insert(
@@ -191,25 +202,6 @@ export async function deletePort(trx: Transaction, id: string): Promise<Pick<Por
   const [port] = await trx('ports').where({ id }).delete().returning(['serverId', 'host'])
   if (!port) throw new NotFound('Port', id)
   return port
-}
-
-/** An address of a server, with the network it is shown under. */
-export interface ServerAddress {
-  readonly serverId: string
-  readonly networkName: string
-  readonly address: string
-  readonly mac: string
-}
-
-/** In the order of the NICs; IPv4 before IPv6. */
-export async function addressesOf(db: Db, serverIds: readonly string[]): Promise<readonly ServerAddress[]> {
-  const { rows } = await db.raw<{ rows: ServerAddress[] }>(
-    `select p.server_id, n.name as network_name, host(a.address) as address, p.mac::text as mac
-     from ports p join networks n on n.id = p.network_id join addresses a on a.port_id = p.id
-     where p.server_id = any(?::uuid[]) order by p.server_id, p.position, family(a.address), a.address`,
-    [[...serverIds]],
-  )
-  return rows
 }
 
 /** Which port holds an address of a network. */

@@ -70,20 +70,6 @@ export async function rulesOf(db: Db, groupIds: readonly string[]): Promise<read
     .orderBy(['createdAt', 'id'])
 }
 
-/** Names of the groups on the ports of each of these servers. */
-export async function groupNamesOf(
-  db: Db,
-  serverIds: readonly string[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { rows } = await db.raw<{ rows: { serverId: string; names: string[] }[] }>(
-    `select p.server_id, array_agg(distinct g.name order by g.name) as names
-     from ports p join port_security_groups x on x.port_id = p.id join security_groups g on g.id = x.security_group_id
-     where p.server_id = any(?::uuid[]) group by p.server_id`,
-    [[...serverIds]],
-  )
-  return new Map(rows.map((row) => [row.serverId, row.names]))
-}
-
 /** A group of the project's own, with all out and nothing in. */
 export async function insertSecurityGroup(
   trx: Transaction,

@@ -1,9 +1,9 @@
 /** Lists of servers: filters, order and pages, all in one statement. */
 import type { Knex } from 'knex'
 import { hasCode, Invalid } from '../core/errors.ts'
-import type { Server } from '../core/server.ts'
 import { statusOf, taskStates, vmStates } from '../core/states.ts'
 import type { Db } from './connect.ts'
+import type { ServerRow } from './tables.ts'
 
 /** Sort keys of the API and their columns; only columns that are never null, so that a page can begin after any row. */
 export const sortColumns = {
@@ -145,24 +145,30 @@ function isBadPattern(error: unknown): boolean {
   return hasCode(error, '2201B')
 }
 
-/**
- * One page of servers.
- *
- * @throws Invalid when `name`, `ip` or `ip6` is no regular expression
- */
-export async function listServers(db: Db, filter: ServerFilter): Promise<readonly Server[]> {
+/** The servers of one page, in its order; the caller selects what it wants of them. */
+export function serversOn(db: Db, filter: ServerFilter): Knex.QueryBuilder<ServerRow> {
   const wanted = filter.sort.length > 0 ? filter.sort : [{ by: 'created_at', direction: 'desc' } as const]
   const direction = wanted.at(-1)?.direction ?? 'desc'
   const sort: readonly Sort[] = wanted.some(({ by }) => by === 'uuid') ? wanted : [...wanted, { by: 'uuid', direction }]
-  const query = db('servers').select('*').limit(filter.limit)
+  const query = db('servers').limit(filter.limit)
   whereStates(query, filter)
   whereColumns(query, filter)
   if (filter.marker !== null) after(query, filter.marker, sort)
   for (const { by, direction: order } of sort) void query.orderBy(sortColumns[by], order)
+  return query
+}
+
+/** @throws Invalid when a pattern of the filter is no regular expression */
+export async function readPage<T>(page: PromiseLike<readonly T[]>): Promise<readonly T[]> {
   try {
-    return await query
+    return await page
   } catch (error) {
     if (isBadPattern(error)) throw new Invalid('Invalid regular expression in a filter.', { cause: error })
     throw error
   }
+}
+
+/** One page of servers, by name. @throws Invalid as `readPage` does */
+export async function listNames(db: Db, filter: ServerFilter): Promise<readonly Pick<ServerRow, 'id' | 'name'>[]> {
+  return await readPage(serversOn(db, filter).select('id', 'name'))
 }

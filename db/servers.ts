@@ -35,17 +35,10 @@ export type NewServer = Pick<
 >
 
 /** A new server waits for a host: building, task 'scheduling'. */
-export async function insertServer(trx: Transaction, server: NewServer): Promise<Server> {
-  const [row] = await trx('servers')
-    .insert({
-      ...server,
-      tags: [...server.tags],
-      vmState: 'building',
-      taskState: 'scheduling',
-    })
-    .returning('*')
-  if (!row) throw new NotFound('Instance', server.id)
-  return row
+export async function insertServer(trx: Transaction, server: NewServer): Promise<void> {
+  await trx('servers')
+    .insert({ ...server, tags: [...server.tags], vmState: 'building', taskState: 'scheduling' })
+    .options({ name: 'a new server' })
 }
 
 /** @throws NotFound when there is none, or it is deleted */
@@ -205,15 +198,6 @@ export async function observe(
 /** The last fault of a server, or null. */
 export async function latestFault(db: Db, serverId: string): Promise<Fault | null> {
   return (await db('faults').where({ serverId }).orderBy('id', 'desc').first()) ?? null
-}
-
-/** The last fault of each of these servers that has one. */
-export async function faultsOf(db: Db, serverIds: readonly string[]): Promise<ReadonlyMap<string, Fault>> {
-  const rows = await db('faults')
-    .distinctOn('serverId')
-    .whereIn('serverId', [...serverIds])
-    .orderBy(['serverId', { column: 'id', order: 'desc' }])
-  return new Map(rows.map((row) => [row.serverId, row]))
 }
 
 export type ServerFields = Partial<

@@ -19,10 +19,13 @@ export async function allocate(
   portId: string,
   name: string | null = null,
 ): Promise<string> {
-  const { rows } = await trx.raw<{ rows: { address: string | null }[] }>(
-    'select host(allocate_address(?, ?, ?)) as address',
-    [subnet.id, portId, name],
-  )
+  const { rows } = await trx
+    .raw<{ rows: { address: string | null }[] }>('select host(allocate_address(?, ?, ?)) as address', [
+      subnet.id,
+      portId,
+      name,
+    ])
+    .options({ name: 'an address' })
   const address = rows[0]?.address
   if (address) return address
   const counts = await usage(trx, subnet.id)

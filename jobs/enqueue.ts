@@ -19,8 +19,10 @@ export async function enqueue<N extends JobName>(
   payload: JobPayload<N>,
   host?: string,
 ): Promise<void> {
-  await trx.raw('select graphile_worker.add_job(?, ?::json, max_attempts => 25)', [
-    taskName(name, host),
-    JSON.stringify(payload),
-  ])
+  await trx
+    .raw('select graphile_worker.add_job(?, ?::json, max_attempts => 25)', [
+      taskName(name, host),
+      JSON.stringify(payload),
+    ])
+    .options({ name: 'a new job' })
 }

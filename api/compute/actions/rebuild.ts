@@ -15,7 +15,7 @@ import { linksOf } from '../links.ts'
 import { bootImage, checkFit, known, sshKeyOf } from '../servers/boot-source.ts'
 import { beginChange, refuseIfLocked } from '../servers/change.ts'
 import { accessIp, diskConfig, metadata, serverName } from '../servers/create-body.ts'
-import { partsOfOne } from '../servers/find.ts'
+import { shownOf } from '../servers/find.ts'
 import { newPassword } from '../servers/new-password.ts'
 import { personality, personalFiles } from '../servers/personality.ts'
 import { serverView } from '../views/server.ts'
@@ -116,7 +116,7 @@ export const rebuild: Action = async (call, server) => {
   const adminPassword = wanted.adminPass ?? newPassword()
   const changed = await begin(call, server, wanted, adminPassword)
   const { version, root, caller } = call
-  const view = serverView(await partsOfOne(call, changed), { version, root, isAdmin: caller.isAdmin, as: 'update' })
+  const view = serverView(await shownOf(call, changed.id), { version, root, isAdmin: caller.isAdmin, as: 'update' })
   // A rebuild shows the user data under a name of its own.
   const shown = Object.fromEntries(Object.entries(view).filter(([field]) => field !== 'OS-EXT-SRV-ATTR:user_data'))
   const added = {

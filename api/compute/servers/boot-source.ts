@@ -68,12 +68,13 @@ export async function resolveBoot(
   wanted: CreateServer,
   { caller, viewer }: { readonly caller: Caller; readonly viewer: Viewer },
 ): Promise<BootSource> {
-  const flavor = await known(usableFlavor({ db: trx, caller }, idIn(wanted.flavorRef)), null)
-  const image = await bootImage(trx, wanted.imageRef ?? wanted.block_device_mapping_v2?.[0]?.uuid ?? '', viewer)
-  checkFit(flavor, image)
   const { key_name: keyName } = wanted
-  const key =
-    keyName === undefined ? null : await known(getKeypair(trx, caller.userId, keyName), 'Invalid key_name provided.')
+  const [flavor, image, key] = await Promise.all([
+    known(usableFlavor({ db: trx, caller }, idIn(wanted.flavorRef)), null),
+    bootImage(trx, wanted.imageRef ?? wanted.block_device_mapping_v2?.[0]?.uuid ?? '', viewer),
+    keyName === undefined ? null : known(getKeypair(trx, caller.userId, keyName), 'Invalid key_name provided.'),
+  ])
+  checkFit(flavor, image)
   return { flavor: snapshotOf(flavor), image, key }
 }
 

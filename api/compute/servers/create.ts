@@ -3,7 +3,6 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Invalid, OverQuota } from '../../../core/errors.ts'
 import { reach } from '../../../core/failpoints.ts'
 import type { PersonalFile } from '../../../core/jobs.ts'
-import type { Server } from '../../../core/server.ts'
 import { insertAction } from '../../../db/actions.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import { quotasOf, withinQuota } from '../../../db/quotas.ts'
@@ -19,7 +18,7 @@ import { checkMembers, resolveGroup, resolveTarget, type Target } from './target
 import { defaultZone } from '../../../db/aggregates.ts'
 import { hostnameOf } from './hostname.ts'
 import { newPassword } from './new-password.ts'
-import { makePorts, resolveNics, type Nic } from './nics.ts'
+import { makePorts, resolveNics, withinPortQuota, type Nic } from './nics.ts'
 import { personalFiles } from './personality.ts'
 import { once } from './repeatable.ts'
 
@@ -57,29 +56,42 @@ function checkCount(count: number, { nics, wanted }: { nics: readonly Nic[]; wan
   if (wanted.hostname !== undefined) throw new Invalid('Unable to allocate a single hostname to multiple instances')
 }
 
+/** @throws OverQuota */
+async function checkMetadata(trx: Transaction, projectId: string, { metadata }: CreateServer): Promise<void> {
+  const count = Object.keys(metadata ?? {}).length
+  if (count === 0) return
+  const { metadata_items: most } = await quotasOf(trx, projectId)
+  if (most >= 0 && count > most) throw new OverQuota(`Maximum number of metadata items exceeds ${most}`)
+}
+
+/** Nothing of it leans on another's answer: all is asked at once. */
 async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): Promise<Plan> {
   const viewer = viewerOf(call.caller)
-  const { metadata_items: most } = await quotasOf(trx, viewer.projectId)
-  if (most >= 0 && Object.keys(wanted.metadata ?? {}).length > most)
-    throw new OverQuota(`Maximum number of metadata items exceeds ${most}`)
-  const boot = await resolveBoot(trx, wanted, { caller: call.caller, viewer })
-  const nics = await resolveNics(trx, wanted.networks, viewer)
+  const { projectId } = viewer
   const count = countOf(wanted)
+  const [, boot, nics, target, securityGroupIds, serverGroupId, personality] = await Promise.all([
+    checkMetadata(trx, projectId, wanted),
+    resolveBoot(trx, wanted, { caller: call.caller, viewer }),
+    resolveNics(trx, wanted.networks, viewer),
+    resolveTarget(trx, wanted, call.caller),
+    resolveGroups(trx, wanted.security_groups, projectId),
+    resolveGroup(trx, hints, call.caller),
+    personalFiles(trx, projectId, wanted.personality),
+  ])
   checkCount(count, { nics, wanted })
-  const target = await resolveTarget(trx, wanted, call.caller)
   return {
     wanted,
     count,
     boot,
     nics,
-    securityGroupIds: await resolveGroups(trx, wanted.security_groups, viewer.projectId),
+    securityGroupIds,
     hints,
     target,
     availabilityZone: target.pinnedZone ?? defaultZone,
-    serverGroupId: await resolveGroup(trx, hints, call.caller),
+    serverGroupId,
     reservationId: `r-${randomBytes(4).toString('hex')}`,
     adminPassword: wanted.adminPass ?? newPassword(),
-    personality: await personalFiles(trx, viewer.projectId, wanted.personality),
+    personality,
   }
 }
 
@@ -118,54 +130,52 @@ function rowOf(
   }
 }
 
-async function createOne(trx: Transaction, { caller, requestId }: Call, plan: Plan, row: NewServer): Promise<Server> {
-  const { projectId } = row
-  const server = await insertServer(trx, row)
-  await makePorts(trx, plan.nics, {
-    serverId: server.id,
-    name: server.name,
-    projectId,
-    availabilityZone: plan.availabilityZone,
-    securityGroupIds: plan.securityGroupIds,
-  })
-  await insertAction(trx, { serverId: server.id, requestId, action: 'create', userId: caller.userId, projectId })
-  const { adminPassword, personality } = plan
+async function createOne(trx: Transaction, { requestId }: Call, plan: Plan, row: NewServer): Promise<void> {
+  const { id: serverId, name, projectId } = row
+  const { availabilityZone, securityGroupIds, adminPassword, personality } = plan
   const files = personality.length === 0 ? {} : { personality: [...personality] }
-  await enqueue(trx, 'schedule', { serverId: server.id, requestId, adminPassword, ...files })
-  return server
+  await Promise.all([
+    insertServer(trx, row),
+    enqueue(trx, 'schedule', { serverId, requestId, adminPassword, ...files }),
+  ])
+  await makePorts(trx, plan.nics, { serverId, name, projectId, availabilityZone, securityGroupIds })
 }
 
-function reply({ root }: Call, { wanted, reservationId, adminPassword }: Plan, first: Server): Reply {
+function reply({ root }: Call, { wanted, reservationId, adminPassword }: Plan, id: string): Reply {
   if (wanted.return_reservation_id === true) return { status: 202, body: { reservation_id: reservationId } }
   const server = {
-    id: first.id,
-    links: linksOf(root, 'servers', first.id),
+    id,
+    links: linksOf(root, 'servers', id),
     'OS-DCF:diskConfig': wanted['OS-DCF:diskConfig'] ?? 'MANUAL',
     security_groups: wanted.security_groups ?? [{ name: 'default' }],
     adminPass: adminPassword,
   }
-  return { status: 202, body: { server }, headers: { Location: `${root}/compute/v2.1/servers/${first.id}` } }
+  return { status: 202, body: { server }, headers: { Location: `${root}/compute/v2.1/servers/${id}` } }
 }
 
 async function createAll(
   trx: Transaction,
   call: Call,
   asked: Asked,
-): Promise<{ readonly first: Server; readonly reply: Reply }> {
+): Promise<{ readonly first: string; readonly reply: Reply }> {
   const { projectId } = viewerOf(call.caller)
   const owner = { projectId, userId: call.caller.userId }
   const plan = await planFor(trx, call, asked)
-  const servers: Server[] = []
-  for (let index = 0; index < plan.count; index++)
-    servers.push(await createOne(trx, call, plan, rowOf(plan, owner, index)))
-  const { vcpus, memoryMiB } = plan.boot.flavor
   const { count } = plan
+  const rows = Array.from({ length: count }, (_none, index) => rowOf(plan, owner, index))
+  for (const row of rows) await createOne(trx, call, plan, row)
+  const { vcpus, memoryMiB } = plan.boot.flavor
+  const action = { ...owner, requestId: call.requestId, action: 'create' } as const
+  await Promise.all([
+    ...rows.map(({ id }) => insertAction(trx, { ...action, serverId: id })),
+    ...(plan.nics.length > 0 ? [withinPortQuota(trx, projectId)] : []),
+  ])
   await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB }, owner.userId)
   if (plan.serverGroupId !== null) await checkMembers(trx, plan.serverGroupId, projectId)
-  const [first] = servers
+  const [first] = rows
   if (!first) throw new Invalid('min_count must be >= 1')
   reach(call.config, 'api.create.written')
-  return { first, reply: reply(call, plan, first) }
+  return { first: first.id, reply: reply(call, plan, first.id) }
 }
 
 export async function create(call: Call): Promise<Reply> {

@@ -1,22 +1,20 @@
 /** What hangs on a server: its addresses, ports and security groups, to look at. */
 import { NotFound } from '../../../core/errors.ts'
-import { addressesOf, listPorts, type PortWithAddresses } from '../../../db/ports.ts'
+import { listPorts, type PortWithAddresses } from '../../../db/ports.ts'
 import { listSecurityGroups } from '../../../db/security-groups.ts'
 import type { Call, Reply } from '../../route.ts'
 import { addressesView } from '../views/addresses.ts'
 import { groupsView } from '../views/security-group.ts'
-import { serverOf } from './find.ts'
+import { serverOf, shownOf } from './find.ts'
 
 export async function ips(call: Call): Promise<Reply> {
-  const server = await serverOf(call, call.params.id)
-  const addresses = await addressesOf(call.db, [server.id])
+  const { addresses } = await shownOf(call, call.params.id)
   return { status: 200, body: { addresses: addressesView(addresses, { extended: false }) } }
 }
 
 export async function ipsOf(call: Call): Promise<Reply> {
   const { id, label = '' } = call.params
-  const server = await serverOf(call, id)
-  const addresses = addressesView(await addressesOf(call.db, [server.id]), { extended: false })[label]
+  const addresses = addressesView((await shownOf(call, id)).addresses, { extended: false })[label]
   if (!addresses) throw new NotFound('Network', label)
   return { status: 200, body: { [label]: addresses } }
 }

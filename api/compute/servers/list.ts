@@ -1,17 +1,17 @@
 /** GET /servers and /servers/detail. Source of the filters: nova/api/openstack/compute/servers.py. */
 import { z } from 'zod'
 import { Forbidden, Invalid, NotFound } from '../../../core/errors.ts'
-import type { Server } from '../../../core/server.ts'
 import { statusOf, taskStates, vmStates } from '../../../core/states.ts'
 import { isUuid } from '../../../core/uuid.ts'
-import { listServers, sortColumns, type ServerFilter, type Sort, type SortKey } from '../../../db/server-list.ts'
+import { listNames, sortColumns, type ServerFilter, type Sort, type SortKey } from '../../../db/server-list.ts'
+import { listShown } from '../../../db/shown-servers.ts'
 import { queryRecord } from '../../body.ts'
 import { projectOf } from '../../caller.ts'
 import { linksField, nextHref, pageOf } from '../../page.ts'
 import { isAllowed } from '../../policy.ts'
 import type { Call, Reply } from '../../route.ts'
 import { serverReference, serverView } from '../views/server.ts'
-import { partsOf, serverOf } from './find.ts'
+import { serverOf } from './find.ts'
 
 const known: ReadonlySet<string> = new Set(
   vmStates.flatMap((vm) => [null, ...taskStates].map((task) => statusOf(vm, task))),
@@ -134,7 +134,12 @@ function filterOf(call: Call): ServerFilter {
   }
 }
 
-async function list(call: Call, view: (servers: readonly Server[]) => Promise<readonly unknown[]>): Promise<Reply> {
+interface Entry {
+  readonly id: string
+  readonly view: unknown
+}
+
+async function list(call: Call, read: (filter: ServerFilter) => Promise<readonly Entry[]>): Promise<Reply> {
   const filter = filterOf(call)
   if (filter.marker !== null)
     await serverOf(call, filter.marker, { deleted: true }).catch((error: unknown) => {
@@ -142,20 +147,24 @@ async function list(call: Call, view: (servers: readonly Server[]) => Promise<re
         ? new Invalid(`marker [${String(filter.marker)}] not found`, { cause: error })
         : error
     })
-  const servers = filter.limit === 0 ? [] : await listServers(call.db, filter)
+  const entries = filter.limit === 0 ? [] : await read(filter)
   const href = nextHref(
     call,
     filter,
-    servers.map(({ id }) => id),
+    entries.map(({ id }) => id),
   )
-  return { status: 200, body: { servers: await view(servers), ...linksField('servers', href) } }
+  return { status: 200, body: { servers: entries.map(({ view }) => view), ...linksField('servers', href) } }
 }
 
 export async function index(call: Call): Promise<Reply> {
-  return await list(call, (servers) => Promise.resolve(servers.map((server) => serverReference(server, call.root))))
+  return await list(call, async (filter) =>
+    (await listNames(call.db, filter)).map((server) => ({ id: server.id, view: serverReference(server, call.root) })),
+  )
 }
 
 export async function detail(call: Call): Promise<Reply> {
   const shown = { version: call.version, root: call.root, isAdmin: call.caller.isAdmin, as: 'detail' } as const
-  return await list(call, async (servers) => (await partsOf(call, servers)).map((parts) => serverView(parts, shown)))
+  return await list(call, async (filter) =>
+    (await listShown(call.db, filter)).map((server) => ({ id: server.id, view: serverView(server, shown) })),
+  )
 }

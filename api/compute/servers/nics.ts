@@ -80,10 +80,12 @@ async function onGroup(
 async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<Nic> {
   if (wish.port) return await known(onPort(trx, wish.port, viewer), `Port id ${wish.port} could not be found.`)
   if (wish.uuid === undefined) throw new Invalid('Bad networks format: network uuid is not in proper format (None)')
+  const where = { address: wish.fixed_ip ?? null, viewer }
+  const [network] = await listNetworks(trx, { ids: [wish.uuid] }, viewer)
+  if (network) return await onNetwork(trx, network, where)
   const [group] = await listGroups(trx, wish.uuid)
-  if (group) return await onGroup(trx, group, { address: wish.fixed_ip ?? null, viewer })
-  const network = await known(getNetwork(trx, wish.uuid, viewer), `Network ${wish.uuid} could not be found.`)
-  return await onNetwork(trx, network, { address: wish.fixed_ip ?? null, viewer })
+  if (group) return await onGroup(trx, group, where)
+  throw new Invalid(`Network ${wish.uuid} could not be found.`)
 }
 
 /** None asked for: the one network that the project can use, if there is exactly one. */
@@ -200,8 +202,7 @@ export async function withinPortQuota(trx: Transaction, projectId: string): Prom
   }
 }
 
-/** The ports of a server, with their addresses, in the order of the NICs. */
+/** The ports of a server, with their addresses, in the order of the NICs. The caller holds them against the quota. */
 export async function makePorts(trx: Transaction, nics: readonly Nic[], of: ForServer): Promise<void> {
   for (const [position, nic] of nics.entries()) await plan(trx, nic, position, of)
-  if (nics.length > 0) await withinPortQuota(trx, of.projectId)
 }

@@ -1,6 +1,5 @@
 /** A create that carries the header Idempotency-Key makes its servers once, however often it comes. Source: draft-ietf-httpapi-idempotency-key-header */
 import { Invalid } from '../../../core/errors.ts'
-import type { Server } from '../../../core/server.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import { earlierServer, rememberServer } from '../../../db/repeatable-requests.ts'
 import type { Call, Reply } from '../../route.ts'
@@ -25,7 +24,7 @@ function replyAgain({ root }: Call, id: string): Reply {
 export async function once(
   trx: Transaction,
   call: Call,
-  make: () => Promise<{ readonly first: Server; readonly reply: Reply }>,
+  make: () => Promise<{ readonly first: string; readonly reply: Reply }>,
 ): Promise<Reply> {
   const key = keyOf(call)
   if (key === null) return (await make()).reply
@@ -33,6 +32,6 @@ export async function once(
   const earlier = await earlierServer(trx, request, call.body)
   if (earlier !== null) return replyAgain(call, earlier)
   const { first, reply } = await make()
-  await rememberServer(trx, request, first.id)
+  await rememberServer(trx, request, first)
   return reply
 }

@@ -7,7 +7,7 @@ import { minorOf } from '../../microversion.ts'
 import type { Call, Reply } from '../../route.ts'
 import { serverView } from '../views/server.ts'
 import { accessIp, diskConfig, serverName } from './create-body.ts'
-import { partsOfOne, serverOf } from './find.ts'
+import { shownOf, serverOf } from './find.ts'
 
 const body = z.strictObject({
   server: z.strictObject({
@@ -45,6 +45,6 @@ export async function update(call: Call): Promise<Reply> {
     }),
   )
   const { version, root, caller } = call
-  const parts = await partsOfOne(call, changed)
-  return { status: 200, body: { server: serverView(parts, { version, root, isAdmin: caller.isAdmin, as: 'update' }) } }
+  const shown = await shownOf(call, changed.id)
+  return { status: 200, body: { server: serverView(shown, { version, root, isAdmin: caller.isAdmin, as: 'update' }) } }
 }

@@ -1,4 +1,4 @@
-import type { ServerAddress } from '../../../db/ports.ts'
+import type { ServerAddress } from '../../../db/shown-servers.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

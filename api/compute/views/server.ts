@@ -1,20 +1,11 @@
 /** A server as Nova shows it at each microversion. Source: nova/api/openstack/compute/views/servers.py. Pure. */
 import { createHash } from 'node:crypto'
-import type { Fault, Server } from '../../../core/server.ts'
+import type { Server } from '../../../core/server.ts'
 import { statusOf } from '../../../core/states.ts'
-import type { ServerAddress } from '../../../db/ports.ts'
+import type { ShownServer } from '../../../db/shown-servers.ts'
 import { bookmark, linksOf } from '../links.ts'
 import type { Microversion } from '../../microversion.ts'
 import { addressesView } from './addresses.ts'
-
-/** All that a server's view is made of. */
-export interface ServerParts {
-  readonly server: Server
-  readonly addresses: readonly ServerAddress[]
-  readonly securityGroups: readonly string[]
-  readonly fault: Fault | null
-  readonly hostStatus: 'UP' | 'DOWN' | 'UNKNOWN' | 'MAINTENANCE' | ''
-}
 
 export interface Shown {
   readonly version: Microversion
@@ -37,13 +28,13 @@ function usageTime(date: Date | null): string | null {
 }
 
 /** Opaque to users, the same for servers of one project on one host. */
-export function hostIdOf({ projectId, host }: Server): string {
+export function hostIdOf({ projectId, host }: Pick<Server, 'projectId' | 'host'>): string {
   return host === null ? '' : createHash('sha224').update(`${projectId}${host}`).digest('hex')
 }
 
 const progressing: readonly string[] = ['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING']
 
-function flavorField({ flavor }: Server, { version, root }: Shown): Json {
+function flavorField({ flavor }: ShownServer, { version, root }: Shown): Json {
   if (version < 47) return { id: flavor.id, links: [bookmark(root, 'flavors', flavor.id)] }
   return {
     vcpus: flavor.vcpus,
@@ -56,18 +47,17 @@ function flavorField({ flavor }: Server, { version, root }: Shown): Json {
   }
 }
 
-function faultField({ fault, server }: ServerParts, { isAdmin }: Shown): Json {
-  if (fault === null || (server.vmState !== 'error' && server.vmState !== 'deleted')) return {}
-  const { code, message, details, createdAt } = fault
+function faultField({ fault }: ShownServer, { isAdmin }: Shown): Json {
+  if (fault === null) return {}
+  const { code, message, details, created } = fault
   const open = isAdmin || code !== 500
   return {
-    fault: { code, created: isoTime(createdAt), message, ...(open && details !== '' ? { details } : {}) },
+    fault: { code, created, message, ...(open && details !== '' ? { details } : {}) },
   }
 }
 
 /** What every view has, at every version. */
-function basic(parts: ServerParts, shown: Shown): Json {
-  const { server } = parts
+function basic(server: ShownServer, shown: Shown): Json {
   const { root, as, version } = shown
   const status = statusOf(server.vmState, server.taskState)
   return {
@@ -82,18 +72,18 @@ function basic(parts: ServerParts, shown: Shown): Json {
     flavor: flavorField(server, shown),
     created: isoTime(server.createdAt),
     updated: isoTime(server.updatedAt),
-    addresses: addressesView(parts.addresses, { extended: as !== 'update' || version >= 75 }),
+    addresses: addressesView(server.addresses, { extended: as !== 'update' || version >= 75 }),
     accessIPv4: server.accessIpv4 ?? '',
     accessIPv6: server.accessIpv6 ?? '',
     links: linksOf(root, 'servers', server.id),
     'OS-DCF:diskConfig': server.diskConfig,
     ...(progressing.includes(status) ? { progress: 0 } : {}),
-    ...faultField(parts, shown),
+    ...faultField(server, shown),
   }
 }
 
 /** What an update did not show before 2.75. */
-function extended({ server, securityGroups }: ServerParts, { version }: Shown): Json {
+function extended(server: ShownServer, { version }: Shown): Json {
   return {
     'OS-EXT-AZ:availability_zone': server.availabilityZone,
     config_drive: server.configDrive ? 'True' : '',
@@ -104,13 +94,13 @@ function extended({ server, securityGroups }: ServerParts, { version }: Shown): 
     'OS-EXT-STS:vm_state': server.vmState,
     'OS-EXT-STS:power_state': server.powerState,
     'os-extended-volumes:volumes_attached': [],
-    ...(securityGroups.length > 0 ? { security_groups: securityGroups.map((name) => ({ name })) } : {}),
+    ...(server.securityGroups.length > 0 ? { security_groups: server.securityGroups.map((name) => ({ name })) } : {}),
     ...(version >= 90 ? { 'OS-EXT-SRV-ATTR:hostname': server.hostname } : {}),
   }
 }
 
 /** What only administrators see. */
-function administrative({ server, hostStatus }: ServerParts, { version }: Shown): Json {
+function administrative(server: ShownServer, { version }: Shown): Json {
   return {
     'OS-EXT-SRV-ATTR:host': server.host,
     'OS-EXT-SRV-ATTR:hypervisor_hostname': server.host,
@@ -126,12 +116,12 @@ function administrative({ server, hostStatus }: ServerParts, { version }: Shown)
           'OS-EXT-SRV-ATTR:user_data': server.userData,
         }
       : {}),
-    ...(version >= 16 ? { host_status: hostStatus } : {}),
+    ...(version >= 16 ? { host_status: server.hostStatus } : {}),
   }
 }
 
 /** What later microversions added to every view. */
-function later({ server }: ServerParts, { version, as }: Shown): Json {
+function later(server: ShownServer, { version, as }: Shown): Json {
   return {
     ...(version >= 9 ? { locked: server.lockedBy !== null } : {}),
     ...(version >= 19 ? { description: server.description } : {}),
@@ -145,17 +135,17 @@ function later({ server }: ServerParts, { version, as }: Shown): Json {
   }
 }
 
-export function serverView(parts: ServerParts, shown: Shown): Json {
+export function serverView(server: ShownServer, shown: Shown): Json {
   const full = shown.as !== 'update' || shown.version >= 75
   return {
-    ...basic(parts, shown),
-    ...(full ? extended(parts, shown) : {}),
-    ...(full && shown.isAdmin ? administrative(parts, shown) : {}),
-    ...later(parts, shown),
+    ...basic(server, shown),
+    ...(full ? extended(server, shown) : {}),
+    ...(full && shown.isAdmin ? administrative(server, shown) : {}),
+    ...later(server, shown),
   }
 }
 
 /** A server in a list without details. */
-export function serverReference({ id, name }: Server, root: string): Json {
+export function serverReference({ id, name }: Pick<Server, 'id' | 'name'>, root: string): Json {
   return { id, name, links: linksOf(root, 'servers', id) }
 }
