@@ -1,82 +1,155 @@
-/** p50 in milliseconds of POST /servers, GET one and GET 1,000 in detail, beside one bare INSERT; on a database and an API of its own. */
-import { randomUUID } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
-import { pino } from 'pino'
-import { createApp } from '../api/app.ts'
-import { registryOf } from '../registry/registry.ts'
-import { connect } from '../db/connect.ts'
-import { createDefaults } from '../db/defaults.ts'
-import { addImage } from '../db/images.ts'
-import { migrate } from '../db/migrate.ts'
-import { createDefaultNetwork } from '../ipam/default-network.ts'
-import { migrateJobs } from '../jobs/migrate.ts'
-import { Cloud } from '../machine/cloud.ts'
-import { loadConfig } from '../core/config.ts'
-import { median, print, timed } from './figures.ts'
-import { databaseUrl } from './site.ts'
+/**
+ * What the API takes beside its floor, in the same run: GET of one server, of a page of 100 and of 1,000 in detail beside the same statement by
+ * a bare pg and the same bytes by a bare express; POST /servers beside a bare transaction of the same rows. p50 and p95 in milliseconds, of 1
+ * and 8 clients, with 1, 1,000 and 10,000 servers in the table. usage: api [scale of the samples, 1 = all]
+ */
+import type { Db } from '../db/connect.ts'
+import { setQuota } from '../db/quotas.ts'
+import { findShown, listShown } from '../db/shown-servers.ts'
+import { BareCreator, startFloor, statementOf, type Floor } from './api/bare.ts'
+import { Client, tokenOf } from './api/client.ts'
+import { groundOf, pageOfProject, someServer, type Ground } from './api/ground.ts'
+import { print, quantile, timed } from './figures.ts'
+import { addServers } from './scale/fill.ts'
+import { password, prepare, startProcesses, type ScaleSite } from './scale/site.ts'
 
-const database = 'berth_bench_api'
-const servers = 1000
-const password = randomUUID()
+const scale = Number(process.argv[2] ?? 1)
+const sizes = [1, 1000, 10_000] as const
+const crowds = [1, 8] as const
+const hosts = 20
+const rounds = 4
 
-const admin = connect(await databaseUrl('postgres'), { size: 1, name: 'bench' })
-await admin.raw('drop database if exists ?? with (force)', [database])
-await admin.raw('create database ??', [database])
-const url = await databaseUrl(database)
-const db = connect(url, { size: 10, name: 'bench' })
-const base = loadConfig()
-await migrate(db)
-await migrateJobs(url)
-const projectId = await createDefaults(db, { adminPassword: password, region: 'RegionOne' })
-await createDefaultNetwork(db, { ...base, projectId })
-await addImage(db, { name: 'none', reference: 'none', sizeBytes: 1, properties: {} })
+/** Something to ask, beside its floor. */
+interface Operation {
+  readonly name: string
+  /** of one client in one round */
+  readonly samples: number
+  readonly api: (client: Client) => Promise<unknown>
+  readonly floor: (client: Client) => Promise<unknown>
+}
 
-const listening = createApp({
-  db,
-  config: { ...base, publicUrl: null },
-  registry: registryOf(base),
-  log: pino({ level: 'silent' }),
-}).listen(0, '127.0.0.1')
-await new Promise((resolve) => listening.once('listening', resolve))
-const address: AddressInfo | string | null = listening.address()
-if (address === null || typeof address === 'string') throw new Error('the API does not listen')
-const publicUrl = `http://127.0.0.1:${address.port}`
-try {
-  const cloud = await Cloud.open({ ...base, publicUrl }, password)
-  await cloud.ensureKeypair(
-    'bench',
-    'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEX8o5PvJx0H0x7pQ9m3c1m1uH3sH3uX9i0t0w2n5k9a bench',
-  )
-  const wanted = { image: 'none', flavor: 'm1.nano', network: base.networkName, key: 'bench' }
-  const ids = {
-    image: await cloud.imageId(wanted.image),
-    flavor: await cloud.flavorId(wanted.flavor),
-    network: await cloud.networkId(wanted.network),
+/** What each of `crowd` clients waited, one request after the other. */
+async function sample(
+  clients: readonly Client[],
+  { samples }: Operation,
+  work: Operation['api'],
+): Promise<readonly number[]> {
+  const count = Math.max(2, Math.round((samples * scale) / clients.length))
+  const loop = async (client: Client): Promise<readonly number[]> => {
+    const took: number[] = []
+    for (let index = 0; index < count; index += 1) took.push(await timed(() => work(client)))
+    return took
   }
-  const posts: number[] = []
-  let last = ''
-  for (let i = 0; i < servers; i += 1) {
-    posts.push(
-      await timed(async () => (last = await cloud.createServerOf({ name: `bench-${i}`, ...ids, key: wanted.key }))),
-    )
+  return (await Promise.all(clients.map(loop))).flat()
+}
+
+/** Floor and API by turns, so that what else the machine does meets both. */
+async function measure(operation: Operation, crowd: number, prefix: string): Promise<number> {
+  const clients = Array.from({ length: crowd }, () => new Client())
+  const [floor, api]: [number[], number[]] = [[], []]
+  await sample(clients, operation, operation.floor)
+  await sample(clients, operation, operation.api)
+  for (let round = 0; round < rounds; round += 1) {
+    floor.push(...(await sample(clients, operation, operation.floor)))
+    api.push(...(await sample(clients, operation, operation.api)))
   }
-  const gets: number[] = []
-  for (let i = 0; i < 200; i += 1) gets.push(await timed(() => cloud.server(last)))
-  const lists: number[] = []
-  for (let i = 0; i < 10; i += 1) lists.push(await timed(() => cloud.servers()))
-  const floor: number[] = []
-  await db.raw('create table floor (id uuid primary key)')
-  for (let i = 0; i < 500; i += 1) floor.push(await timed(() => db.raw('insert into floor values (?)', [randomUUID()])))
+  for (const client of clients) client.close()
+  const [p50, p95] = [quantile(api, 0.5), quantile(api, 0.95)]
+  const name = `${prefix}_clients_${crowd}_${operation.name}`
   print({
-    post_p50_ms: median(posts),
-    get_p50_ms: median(gets),
-    list_1000_detail_p50_ms: median(lists),
-    insert_floor_p50_ms: median(floor),
-    post_ratio: median(posts) / median(floor),
+    [`${name}_p50_ms`]: p50,
+    [`${name}_p95_ms`]: p95,
+    [`${name}_floor_p50_ms`]: quantile(floor, 0.5),
+    [`${name}_floor_p95_ms`]: quantile(floor, 0.95),
+    [`${name}_ratio`]: p50 / quantile(floor, 0.5),
+    [`${name}_p95_ratio`]: p95 / quantile(floor, 0.95),
   })
+  return p50
+}
+
+interface Bench {
+  readonly site: ScaleSite
+  readonly floor: Floor
+  readonly ground: Ground
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** A GET, and the same bytes after the same statement. */
+async function reading(
+  { site, floor, headers }: Bench,
+  { name, path, samples }: { readonly name: string; readonly path: string; readonly samples: number },
+  statement: (db: Db) => Promise<unknown>,
+): Promise<Operation> {
+  const url = `${site.apiUrl}/compute/v2.1${path}`
+  const bytes = await new Client().ask({ url, headers })
+  await floor.serve(name, await statementOf(site.db, () => statement(site.db)), bytes)
+  return {
+    name,
+    samples,
+    api: (client) => client.ask({ url, headers }),
+    floor: (client) => client.ask({ url: `${floor.url}/${name}` }),
+  }
+}
+
+async function readings(bench: Bench): Promise<readonly Operation[]> {
+  const { ground } = bench
+  const id = await someServer(bench.site.db)
+  const page = (limit: number) => (db: Db) => listShown(db, pageOfProject(ground.projectId, limit))
+  return [
+    await reading(bench, { name: 'get_one', path: `/servers/${id}`, samples: 400 }, (db) => findShown(db, id)),
+    await reading(bench, { name: 'list_100', path: '/servers/detail?limit=100', samples: 100 }, page(100)),
+    await reading(bench, { name: 'list_1000', path: '/servers/detail?limit=1000', samples: 24 }, page(1000)),
+  ]
+}
+
+function creating({ site, ground, headers }: Bench, bare: BareCreator): Operation {
+  let made = 0
+  const url = `${site.apiUrl}/compute/v2.1/servers`
+  const body = (): string => {
+    made += 1
+    const { imageId: imageRef, networkId: uuid } = ground
+    return JSON.stringify({ server: { name: `bench-${made}`, imageRef, flavorRef: '2', networks: [{ uuid }] } })
+  }
+  const withType = { ...headers, 'content-type': 'application/json' }
+  return {
+    name: 'post',
+    samples: 100,
+    api: (client) => client.ask({ url, method: 'POST', body: body(), headers: withType }),
+    floor: () => bare.create(),
+  }
+}
+
+async function stage(bench: Bench, bare: BareCreator, size: number): Promise<Readonly<Record<string, number>>> {
+  const { db } = bench.site
+  const [counted] = await db('servers').count({ count: '*' })
+  const missing = size - Number(counted?.count ?? 0)
+  if (missing > 0) await addServers(db, { count: missing, hosts, isPlaced: true })
+  await db.raw('vacuum analyze')
+  const p50s: Record<string, number> = {}
+  for (const operation of [...(await readings(bench)), creating(bench, bare)])
+    for (const crowd of crowds)
+      p50s[`clients_${crowd}_${operation.name}`] = await measure(operation, crowd, `servers_${size}`)
+  return p50s
+}
+
+const prepared = await prepare('berth_bench_api', hosts)
+const site = await startProcesses(prepared, { schedulers: 0, port: 20_000 + (process.pid % 10_000) })
+const floor = await startFloor(site.url)
+let bare: BareCreator | null = null
+try {
+  const { token, userId } = await tokenOf(site.apiUrl, password)
+  for (const resource of ['instances', 'cores', 'ram'] as const)
+    await setQuota(site.db, site.projectId, resource, 100_000_000)
+  const ground = await groundOf(site.db, { projectId: site.projectId, userId })
+  bare = new BareCreator(site.url, ground, Math.max(...crowds))
+  const headers = { 'x-auth-token': token, 'openstack-api-version': 'compute 2.96' }
+  const stages: Readonly<Record<string, number>>[] = []
+  for (const size of sizes) stages.push(await stage({ site, floor, ground, headers }, bare, size))
+  const [, thousand = {}, tenThousand = {}] = stages
+  for (const name of Object.keys(thousand))
+    print({ [`growth_1000_to_10000_${name}`]: (tenThousand[name] ?? 0) / (thousand[name] ?? 1) })
 } finally {
-  listening.close()
-  await db.destroy()
-  await admin.raw('drop database if exists ?? with (force)', [database])
-  await admin.destroy()
+  await bare?.close()
+  await floor.stop()
+  await site.close()
 }

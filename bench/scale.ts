@@ -146,7 +146,7 @@ async function stage(site: ScaleSite, cloud: Cloud, servers: number): Promise<Re
   }
 }
 
-const prepared = await prepare(hosts)
+const prepared = await prepare('berth_bench_scale', hosts)
 const port = 20_000 + (process.pid % 10_000)
 const site = await startProcesses(prepared, { schedulers, port })
 const fleet = await startFleet(site.db, site.url, hosts)

@@ -106,8 +106,14 @@ export async function codeDigest({ layout }: Site): Promise<string> {
   return hash.digest('hex').slice(0, 16)
 }
 
-/** A service keeps little for long: its memory counts more than the rarer pauses of a large heap. No difference in a boot was measured. */
-const nodeFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--optimize-for-size']
+/**
+ * A service keeps little for long: its memory counts more than the rarer pauses of a large heap. No difference in a boot was measured. The
+ * API makes a lot for a moment: with a young generation so small a page of 1,000 servers took twice the processor's time, 164 ms for 85.
+ */
+export function nodeFlagsOf(service: Service): readonly string[] {
+  const heap = service === 'api' ? ['--max-semi-space-size=4'] : ['--max-semi-space-size=1', '--optimize-for-size']
+  return ['--disable-warning=ExperimentalWarning', ...heap]
+}
 
 /** The process answers, or has said that it is ready, when this returns. */
 export async function startService(
@@ -117,7 +123,7 @@ export async function startService(
 ): Promise<void> {
   const log = await keep(site, {
     name,
-    command: [process.execPath, ...nodeFlags, join(site.layout.project, service, 'main.ts')],
+    command: [process.execPath, ...nodeFlagsOf(service), join(site.layout.project, service, 'main.ts')],
     env: { ...env, [variableOf('processNumber')]: String(number) },
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 30_000,

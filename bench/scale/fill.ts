@@ -40,6 +40,10 @@ export async function addServers(db: Db, { count, hosts, isPlaced }: Wanted): Pr
       { isPlaced, hosts },
     )
     await trx.raw(
+      `insert into port_security_groups select m.port_id, g.id
+       from made m, security_groups g, networks n where n.name = 'wide' and g.project_id = n.project_id and g.name = 'default'`,
+    )
+    await trx.raw(
       `insert into addresses (subnet_id, address, state, port_id)
        select s.id, host(network(s.cidr::cidr))::inet + 4096 + m.number, 'used', m.port_id
        from made m, subnets s join networks n on n.id = s.network_id where n.name = 'wide'`,

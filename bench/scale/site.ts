@@ -11,15 +11,22 @@ import { loadConfig } from '../../core/config.ts'
 import { connect, type Db } from '../../db/connect.ts'
 import { createDefaults } from '../../db/defaults.ts'
 import { addImage } from '../../db/images.ts'
+import { defaultGroup } from '../../db/security-groups.ts'
 import { migrate } from '../../db/migrate.ts'
 import { setQuota } from '../../db/quotas.ts'
 import { createDefaultNetwork } from '../../ipam/default-network.ts'
 import { migrateJobs } from '../../jobs/migrate.ts'
+import { nodeFlagsOf, type Service } from '../../machine/services.ts'
 import { until } from '../../machine/until.ts'
 import { databaseUrl } from '../site.ts'
 
-const database = 'berth_bench_scale'
 const project = fileURLToPath(new URL('../..', import.meta.url))
+/** As the launcher starts services. */
+export const nodeFlags = [
+  '--disable-warning=ExperimentalWarning',
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+] as const
 export const password = randomUUID()
 export const image = `bench.test/images/none@sha256:${'0'.repeat(64)}`
 
@@ -35,7 +42,8 @@ export interface ScaleSite {
   readonly close: () => Promise<void>
 }
 
-export async function prepare(hosts: number): Promise<Omit<ScaleSite, 'apiUrl' | 'pids' | 'logs'>> {
+/** @param database its name: what stood in it is dropped */
+export async function prepare(database: string, hosts: number): Promise<Omit<ScaleSite, 'apiUrl' | 'pids' | 'logs'>> {
   const admin = connect(await databaseUrl('postgres'), { size: 1, name: 'bench' })
   await admin.raw('drop database if exists ?? with (force)', [database])
   await admin.raw('create database ??', [database])
@@ -47,6 +55,7 @@ export async function prepare(hosts: number): Promise<Omit<ScaleSite, 'apiUrl' |
   const network = { networkCidr: '10.0.0.0/12', networkName: 'wide', projectId }
   await createDefaultNetwork(db, { ...loadConfig(), ...network })
   await addImage(db, { name: 'none', reference: image, sizeBytes: 1, properties: {} })
+  await db.transaction((trx) => defaultGroup(trx, projectId))
   for (const resource of ['instances', 'cores', 'ram'] as const) await setQuota(db, projectId, resource, -1)
   await db.raw('update network_quotas set hard_limit = -1')
   await db.raw(
@@ -57,7 +66,7 @@ export async function prepare(hosts: number): Promise<Omit<ScaleSite, 'apiUrl' |
      from generate_series(1, ?::int) i`,
     [hosts],
   )
-  const home = await mkdtemp(join(tmpdir(), 'berth-scale-'))
+  const home = await mkdtemp(join(tmpdir(), 'berth-bench-'))
   const close = async (): Promise<void> => {
     await db.destroy()
     await admin.raw('drop database if exists ?? with (force)', [database])
@@ -73,9 +82,12 @@ export async function startProcesses(
   { schedulers, port }: { readonly schedulers: number; readonly port: number },
 ): Promise<ScaleSite> {
   const children = new Map<string, ChildProcess>()
-  const names = ['api', ...Array.from({ length: schedulers }, (_none, index) => `scheduler-${index + 1}`)]
-  for (const name of names) {
-    const [service = '', number = '1'] = name.split('-')
+  const processes: readonly (readonly [service: Service, number: number])[] = [
+    ['api', 1],
+    ...Array.from({ length: schedulers }, (_none, index) => ['scheduler', index + 1] as const),
+  ]
+  for (const [service, number] of processes) {
+    const name = service === 'api' ? service : `${service}-${number}`
     const log = openSync(join(site.home, `${name}.log`), 'a')
     const env = {
       PATH: process.env.PATH,
@@ -83,14 +95,13 @@ export async function startProcesses(
       BERTH_HOST_NAME: 'bench',
       DATABASE_URL: site.url,
       BERTH_API_PORT: String(port),
-      BERTH_PROCESS_NUMBER: number,
+      BERTH_PROCESS_NUMBER: String(number),
     }
-    const flags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=1', '--optimize-for-size']
-    const words = [...flags, join(project, service, 'main.ts')]
+    const words = [...nodeFlagsOf(service), join(project, service, 'main.ts')]
     const child = spawn(process.execPath, words, { env, stdio: ['ignore', log, log] })
     closeSync(log)
     children.set(name, child)
-    const file = join(site.home, 'run', `${number === '1' ? service : name}.ready`)
+    const file = join(site.home, 'run', `${number === 1 ? service : name}.ready`)
     await until(name, 60_000, async () => (await readFile(file, 'utf8')) === String(child.pid))
   }
   const pids = new Map([...children].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid] as const])))
@@ -100,7 +111,7 @@ export async function startProcesses(
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     await site.close()
   }
-  const logs = names.slice(1).map((name) => join(site.home, `${name}.log`))
+  const logs = [...children.keys()].slice(1).map((name) => join(site.home, `${name}.log`))
   return { ...site, apiUrl: `http://127.0.0.1:${port}`, pids, logs, close }
 }
 
