@@ -12,7 +12,7 @@ const may = {
   scheduler: ['core', 'db', 'ipam', 'jobs'],
   api: ['core', 'db', 'ipam', 'jobs', 'registry'],
   agent: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns', 'registry'],
-  audit: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns'],
+  audit: ['core', 'db', 'ipam', 'jobs', 'driver', 'netns', 'registry'],
   machine: ['core', 'db', 'ipam', 'migrations', 'jobs', 'images', 'registry', 'driver', 'netns'],
   images: ['core', 'registry'],
   registry: ['core'],

@@ -204,3 +204,18 @@ export async function abandonedImages(db: Db): Promise<readonly AbandonedImage[]
   )
   return rows
 }
+
+/** An image that servers can be made of, and what of the registry it refers to. */
+export interface ImageReference {
+  readonly imageId: string
+  readonly name: string
+  readonly reference: string
+}
+
+export async function imageReferences(db: Db): Promise<readonly ImageReference[]> {
+  const { rows } = await db.raw<{ rows: ImageReference[] }>(
+    `select id as image_id, name, reference from images
+     where status in ('active', 'deactivated') and reference is not null order by created_at, id`,
+  )
+  return rows
+}

@@ -62,6 +62,15 @@ export class Repository {
     return response.ok ? response.headers.get('docker-content-digest') : null
   }
 
+  /** @throws Unavailable when the registry does not say */
+  async hasManifest(digest: string): Promise<boolean> {
+    const headers = { accept: manifestTypes.join(', ') }
+    const response = await this.#call(`/manifests/${digest}`, { method: 'HEAD', headers })
+    if (!response.ok && response.status !== 404)
+      throw await refusal(`to say whether it has manifest ${digest}`, response)
+    return response.ok
+  }
+
   /** The text of a manifest. @throws Invalid when there is none */
   async manifest(digest: string): Promise<string> {
     const response = await this.#call(`/manifests/${digest}`, { headers: { accept: manifestTypes.join(', ') } })

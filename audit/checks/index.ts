@@ -9,6 +9,7 @@ import { hosts } from './hosts.ts'
 import { images } from './images.ts'
 import { jobs } from './jobs.ts'
 import { limits } from './limits.ts'
+import { manifests } from './manifests.ts'
 import { mounts } from './mounts.ts'
 import { namespaces } from './namespaces.ts'
 import { ports } from './ports.ts'
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   requests,
   hosts,
   images,
+  manifests,
   guests,
   wires,
   switchRows,

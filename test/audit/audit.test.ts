@@ -126,6 +126,23 @@ test('an image that nobody brings its bytes is named, and deleted by a repair', 
   }
 }, 240_000)
 
+test('an image whose manifest the registry has not is named; a repair leaves it to a person', async () => {
+  const [id, digest] = [randomUUID(), `sha256:${'0'.repeat(64)}`]
+  const reference = `registry.test/images/${id}@${digest}`
+  try {
+    await db('images').insert({ id, name: 'lacks', status: 'active', visibility: 'private', reference })
+    const drift = {
+      check: 'manifests',
+      text: expect.stringContaining(`image ${id} (lacks) refers to images/${id}@${digest}`),
+    }
+    expect(await look(cloud, false)).toMatchObject([drift])
+    expect(await look(cloud, true)).toMatchObject([{ ...drift, isMended: false }])
+    expect(await db('images').where({ id }).first('status')).toEqual({ status: 'active' })
+  } finally {
+    await db('images').where({ id }).delete()
+  }
+}, 240_000)
+
 const made = z.record(z.string(), z.object({ id: z.string() }))
 
 /** A network with one subnet, and a port with that address in it. */
