@@ -21,7 +21,7 @@ const placing = `
       and (vm_state, task_state) in (('building', 'scheduling'), ('shelved_offloaded', 'unshelving'))
     for no key update
   ), free as (
-    select h.name, h.zone from waiting, hosts h where ${claimable} for no key update of h
+    select h.name, h.zone from hosts h where exists (select from waiting) and ${claimable} for no key update of h
   ), claimed as (
     insert into allocations (server_id, host, vcpus, memory_mib, disk_gib)
     select :serverId, name, :vcpus, :memoryMiB, :diskGiB from free

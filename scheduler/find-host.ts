@@ -66,14 +66,20 @@ export async function findHost(
   const lost: Record<string, string> = {}
   const subnets = looksAt(site, 'subnet-balance') ? await site.book.subnetsOf(server.id) : []
   for (let isFresh = false; ; isFresh = true) {
+    const question = await questionFor(site, server, { wish, subnets })
     const page = await site.book.page({ isFresh })
-    const { fitting, reasons } = choose(page.hosts, await questionFor(site, server, { wish, subnets }), site.config)
+    // From here to what is expected nothing else runs: two servers never go for the same last place by the same page.
+    const { fitting, reasons } = choose([...page.hosts.values()], question, site.config)
     const left = fitting.filter(({ host }) => lost[host.name] === undefined)
     for (const { host } of left.slice(0, triesPerPage)) {
-      if (await take(host)) {
-        await site.book.took(host.name, server.flavor, subnets)
-        return
+      const takeBack = site.book.expect(host.name, question.server.flavor, subnets)
+      let isTaken = false
+      try {
+        isTaken = await take(host)
+      } finally {
+        if (!isTaken) takeBack()
       }
+      if (isTaken) return
       lost[host.name] = 'another server took the last place'
     }
     if (left.length === 0 && page.isFresh) throw new NoValidHost({ ...lost, ...reasons })

@@ -14,7 +14,8 @@ const spreadMs = 30_000
 
 /** All hosts as they were a moment ago. */
 export interface Page {
-  readonly hosts: readonly HostPlace[]
+  /** by name; what is expected is written in while the page is held */
+  readonly hosts: ReadonlyMap<string, HostPlace>
   /** whether it was read for this question */
   readonly isFresh: boolean
 }
@@ -45,6 +46,16 @@ function sumOf(maps: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string
   const sum = new Map<string, number>()
   for (const map of maps) for (const [key, count] of map) sum.set(key, (sum.get(key) ?? 0) + count)
   return sum
+}
+
+function withServer(host: HostPlace, { vcpus, memoryMiB, diskGiB }: ServerFlavor, sign: 1 | -1): HostPlace {
+  return {
+    ...host,
+    servers: host.servers + sign,
+    usedVcpus: host.usedVcpus + sign * vcpus,
+    usedMemoryMiB: host.usedMemoryMiB + sign * memoryMiB,
+    usedDiskGiB: host.usedDiskGiB + sign * diskGiB,
+  }
 }
 
 /**
@@ -100,7 +111,7 @@ export class HostBook {
   async page({ isFresh }: { readonly isFresh: boolean }): Promise<Page> {
     const asked = performance.now()
     const { at, hosts } = isFresh ? await this.#newer(asked) : await this.#current()
-    return { hosts: [...hosts.values()], isFresh: at >= asked }
+    return { hosts, isFresh: at >= asked }
   }
 
   /** The hosts that have an image, as of the page. */
@@ -126,20 +137,28 @@ export class HostBook {
     return sumOf(await Promise.all(subnets.map((id) => this.#inRacks(id))))
   }
 
-  /** A place on the host is promised to a server with addresses in these subnets. */
-  async took(name: string, { vcpus, memoryMiB, diskGiB }: ServerFlavor, subnets: readonly string[]): Promise<void> {
-    const { hosts } = await this.#current()
-    const host = hosts.get(name)
-    if (!host) return
-    hosts.set(name, {
-      ...host,
-      servers: host.servers + 1,
-      usedVcpus: host.usedVcpus + vcpus,
-      usedMemoryMiB: host.usedMemoryMiB + memoryMiB,
-      usedDiskGiB: host.usedDiskGiB + diskGiB,
-    })
-    if (host.rack === null) return
-    for (const inRacks of await Promise.all(subnets.map((id) => this.#inRacks(id))))
-      inRacks.set(host.rack, (inRacks.get(host.rack) ?? 0) + 1)
+  /**
+   * A place on the host is about to be promised to a server with addresses in these subnets: whoever asks next sees it as taken.
+   *
+   * @returns what takes that back, when the place was not to be had
+   */
+  expect(name: string, flavor: ServerFlavor, subnets: readonly string[]): () => void {
+    const hosts = this.#page?.hosts
+    const rack = hosts?.get(name)?.rack ?? null
+    const add = (sign: 1 | -1): void => {
+      const host = hosts?.get(name)
+      if (host) hosts?.set(name, withServer(host, flavor, sign))
+      if (rack !== null) for (const id of subnets) this.#addInRack(id, rack, sign)
+    }
+    add(1)
+    return () => add(-1)
+  }
+
+  /** A spread that could not be counted is counted anew by who asks for it. */
+  #addInRack(subnetId: string, rack: string, sign: 1 | -1): void {
+    this.#inRacks(subnetId).then(
+      (inRacks) => inRacks.set(rack, (inRacks.get(rack) ?? 0) + sign),
+      () => undefined,
+    )
   }
 }

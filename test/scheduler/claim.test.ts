@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { connect, type Db } from '../../db/connect.ts'
 import { mendBooks, wrongBooks } from '../../db/drift.ts'
 import { claim, releaseClaim, widenClaim } from '../../db/hosts.ts'
+import { place } from '../../db/placement.ts'
 import { addHost, boot, startApi, type TestApi } from '../api/fixture.ts'
 
 /** Of host-1: 8192 MiB less 512 MiB kept back. */
@@ -55,6 +56,22 @@ test('50 claims at once fill a host to its last place, and no further', async ()
   expect(await all(500)).toBe(15)
   expect(await promised()).toMatchObject({ usedMemoryMiB: 7500, servers: 15 })
   expect(await api.db('allocations').count()).toEqual([{ count: 15 }])
+})
+
+test('servers that are placed on a host at once, one waiting for the row of the other, all get the places that there are', async () => {
+  const placed = await Promise.all(
+    servers.map((serverId, index) => {
+      const pool = pools[index % 2]
+      if (!pool) throw new Error('no pool')
+      const payload = { serverId, requestId: 'req-1', adminPassword: null }
+      return place(pool, { ...wanted(serverId, 500), task: 'host-1/server.create', payload })
+    }),
+  )
+  expect(placed.filter(Boolean)).toHaveLength(15)
+  expect(await promised()).toMatchObject({ usedMemoryMiB: 7500, servers: 15 })
+  expect(await api.db('servers').where({ host: 'host-1', taskState: 'spawning' })).toHaveLength(15)
+  expect(await api.db('ports').where({ host: 'host-1', status: 'BUILD' })).toHaveLength(15)
+  await api.db('servers').update({ host: null, taskState: 'scheduling' })
 })
 
 test('a host that takes no servers, or that was declared down, promises nothing', async () => {
