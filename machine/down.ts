@@ -14,6 +14,7 @@ import { step } from './progress.ts'
 import { isOfService } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
 import { keptParts } from './supervision.ts'
+import { separateHosts } from './underlay.ts'
 
 /** In this order: who uses a part stops before it. */
 const guestParts = ['docker', 'ovs-vswitchd', 'ovsdb-server', 'lxcfs'] as const
@@ -129,4 +130,5 @@ async function downHost(site: Site, { keepGuests }: { readonly keepGuests: boole
   await endLeftovers(site)
   removeNamespaces(site)
   removeSwitchNamespace(site)
+  separateHosts(site)
 }

@@ -6,6 +6,7 @@ import { step } from './progress.ts'
 import type { Site } from './parts/part.ts'
 import { purge } from './purge.ts'
 import type { Parts } from './services.ts'
+import { separateHosts } from './underlay.ts'
 
 /**
  * The last hosts go until `count` are left, each with all that it has.
@@ -22,6 +23,7 @@ export async function removeHosts(site: Site, parts: Parts, count: number): Prom
       await disconnectHost({ site, ovsSocket: parts.openvswitch.where }, host)
       await purge(host.config)
     }
+    if (count === 1) separateHosts(site)
   } finally {
     await db.destroy()
   }

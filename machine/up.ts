@@ -46,6 +46,7 @@ import {
   type Parts,
 } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
+import { joinHosts, reaching } from './underlay.ts'
 import { keptParts, startSupervisor } from './supervision.ts'
 import { writeCloudsYaml } from './env.ts'
 
@@ -158,6 +159,7 @@ async function startHosts(
     )
     started.push([site, theirs])
   }
+  if (hosts.length > 0) await step('tunnels', () => joinHosts(first, hosts))
   return started
 }
 
@@ -196,10 +198,11 @@ async function upFirst(site: Site, hosts: number | null): Promise<void> {
   // Of several hosts on one machine the first answers for every gateway.
   const gateways = beside.length > 0 && site.config.gateways === 'guests' ? 'all' : site.config.gateways
   const started = await startHosts(site, parts, beside)
-  const shared = sharing({ ...site, config: { ...site.config, gateways } }, beside.length + 1)
-  await startServices(site, environmentOf(shared, parts, password))
-  for (const [host, theirs] of started)
-    await startServices(host, environmentOf(sharing(host, beside.length + 1), theirs, null))
+  const count = beside.length + 1
+  const reached = reaching({ ...site, config: { ...site.config, gateways } }, site, count === 1 ? null : 1)
+  await startServices(site, environmentOf(sharing(reached, count), parts, password))
+  for (const [index, [host, theirs]] of started.entries())
+    await startServices(host, environmentOf(sharing(reaching(host, site, index + 2), count), theirs, null))
   await step(
     'hosts',
     () => readyHosts(parts, [site, ...beside]),

@@ -95,6 +95,34 @@ test('servers on two hosts reach each other, and the machine reaches both', asyn
   expect(await said(here, `ping -c1 -W5 ${there} >/dev/null && echo answered`)).toBe('answered')
 }, 180_000)
 
+/** A network in tunnels, all of them with the same addresses. */
+async function createTunnelled(name: string): Promise<void> {
+  await client.run('network', 'create', '--provider-network-type', 'vxlan', name)
+  await client.run('subnet', 'create', '--network', name, '--subnet-range', '10.57.0.0/24', name)
+}
+
+async function createIn(network: string, last: number, host: string): Promise<string> {
+  const name = `${network}-${last}`
+  const boot = ['--image', 'debian-12-small', '--flavor', 'm1.tiny', '--key-name', 'hosts', '--host', host]
+  const nic = ['--nic', `net-id=${await client.value('id', 'network', 'show', network)},v4-fixed-ip=10.57.0.${last}`]
+  await client.run('--os-compute-api-version', '2.74', 'server', 'create', ...boot, ...nic, name)
+  return name
+}
+
+test('servers of a network in tunnels reach each other on two hosts, born with the MTU that tunnels leave, and no other network’s', async () => {
+  for (const network of ['far', 'alien']) await createTunnelled(network)
+  const names = [await createIn('far', 11, first()), await createIn('far', 12, other())]
+  names.push(await createIn('alien', 13, other()), await createIn('alien', 14, first()))
+  for (const [index, name] of names.entries()) await becomes(name, `${index % 3 === 0 ? first() : other()} ACTIVE`)
+  const ping = (last: number, bytes: number): string =>
+    `ping -c1 -W2 -M do -s ${bytes} 10.57.0.${last} >/dev/null 2>&1 && echo heard || echo silent`
+  // Of 1500 bytes VXLAN takes 50; IP and ICMP take 28 of the rest.
+  const asked = `cat /sys/class/net/eth0/mtu; ${ping(12, 1422)}; ${ping(12, 1423)}; ${ping(13, 56)}`
+  expect(await said('10.57.0.11', asked)).toBe('1450\nheard\nsilent\nsilent')
+  await client.run('server', 'delete', '--wait', ...names)
+  for (const network of ['far', 'alien']) await client.run('network', 'delete', network)
+}, 240_000)
+
 test('a server moves with its address, its data and its identity, and back when its user reverts', async () => {
   const address = (await client.value('addresses', 'server', 'show', 'there')).replace(
     /^.*?(\d+\.\d+\.\d+\.\d+).*$/s,
