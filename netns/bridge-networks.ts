@@ -1,5 +1,5 @@
 /** What stands on the bridge of a network beside its guests: the uplink, the tunnel, the metadata service. */
-import { Unavailable } from '../core/errors.ts'
+import { messageOf, Unavailable } from '../core/errors.ts'
 import type { MetadataHome } from './bridge-metadata.ts'
 import type { Segment } from '../core/network.ts'
 import type { LinuxBridges } from './linux-bridges.ts'
@@ -99,9 +99,20 @@ export class BridgeNetworks {
     using here = new RtNetlink(this.bridges.netnsPath)
     if (await here.link(device)) return
     if (vlan === null) throw new Unavailable(`uplink ${uplink}: there is no such device`)
-    await this.bridges.batch('ip', [
-      `link add link ${uplink} name ${device} type vlan id ${vlan}`,
-      `link set ${device} alias "${this.bridges.owner} companion"`,
-    ])
+    try {
+      await this.bridges.batch('ip', [
+        `link add link ${uplink} name ${device} type vlan id ${vlan}`,
+        `link set ${device} alias "${this.bridges.owner} companion"`,
+      ])
+    } catch (error) {
+      if (!/not supported|Unknown device type/.test(messageOf(error))) throw error
+      const remedy = 'modprobe 8021q, or vifType: ovs'
+      throw new Unavailable(
+        `uplink ${uplink}: this kernel has no 802.1Q, which VLAN ${vlan} needs; remedy: ${remedy}`,
+        {
+          cause: error,
+        },
+      )
+    }
   }
 }
