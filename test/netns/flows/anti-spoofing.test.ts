@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Vif } from '../../../core/network.ts'
 import { linkLocal } from '../../../netns/sender.ts'
 import { until } from '../host.ts'
-import { arpReply, icmp6, mark, tagged, udp4 } from './frames.ts'
+import { arpReply, dhcp6Answer, icmp6, mark, tagged, udp4 } from './frames.ts'
 import { FlowSite, guest, heard, openGroup, policy, send } from './site.ts'
 
 const group = openGroup()
@@ -30,6 +30,7 @@ function framesOf(one: Vif, two: Vif): Readonly<Record<'forged' | 'honest', Read
       routerAdvertisement: icmp6(to, me.mac, { from: local, type: 134, target: to.v6 }),
       redirect: icmp6(to, me.mac, { from: local, type: 137, target: to.v6 }),
       dhcpServer: udp4(to, me.mac, { from: me.v4, source: 67 }),
+      dhcp6Server: dhcp6Answer(to, me.mac, local),
       vlanTag: tagged(udp4(to, me.mac, { from: me.v4, source: 6 }), 100),
     },
     honest: {

@@ -63,6 +63,11 @@ function ipv6(from: string, to: string, next: number, payload: Buffer): Buffer {
   return Buffer.concat([head, bytes(from), bytes(to), payload])
 }
 
+/** What a DHCPv6 server would send to a client. Source: RFC 8415, section 7.2 */
+export function dhcp6Answer(to: Who, mac: string, from: string): Buffer {
+  return ethernet(to.mac, mac, '86dd', ipv6(from, to.v6, 17, udp(547, 546)))
+}
+
 /** An ICMPv6 message of this type, about this address. */
 export function icmp6(
   to: Who,
