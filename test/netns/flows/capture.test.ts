@@ -1,0 +1,66 @@
+/** What reaches a guest's device at all, whatever its own stack would make of it: captured by tcpdump in the guest. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { createInterface } from 'node:readline'
+import { execa } from 'execa'
+import type { Vif } from '../../../core/network.ts'
+import { until } from '../host.ts'
+import { arpReply, mark, udp4 } from './frames.ts'
+import { FlowSite, guest, openGroup, policy, send } from './site.ts'
+
+const group = openGroup()
+const everybody = 'ff:ff:ff:ff:ff:ff'
+
+function whoIs({ mac, addresses }: Vif): { readonly mac: string; readonly v4: string; readonly v6: string } {
+  return { mac, v4: addresses[0]?.address ?? '', v6: addresses[1]?.address ?? '' }
+}
+
+/** A running tcpdump: all frames that come in, in hexadecimal without spaces. */
+async function whileCapturing(path: string, work: (seen: () => string) => Promise<void>): Promise<string> {
+  const words = ['-i', 'eth0', '-Q', 'in', '-n', '-l', '-xx', '-U', '--immediate-mode']
+  const child = execa('nsenter', [`--net=${path}`, 'tcpdump', ...words], { reject: false })
+  let text = ''
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const bytes = /^\s+0x[0-9a-f]+:\s+([0-9a-f ]+)/.exec(line)?.[1]
+    text += bytes === undefined ? '\n' : bytes.replaceAll(' ', '')
+  })
+  try {
+    await new Promise<void>((resolve) => child.stderr.once('data', () => resolve()))
+    await work(() => text)
+    return text
+  } finally {
+    child.kill()
+    await child
+  }
+}
+
+describe.each(['ovs', 'bridge'] as const)('%s', (vifType) => {
+  let site: FlowSite
+
+  beforeAll(async () => {
+    site = await FlowSite.start(vifType)
+    await site.wires.enforce(policy([group]), [])
+  })
+  afterEach(() => site.clear())
+  afterAll(() => site.stop())
+
+  test('a guest captures what its own network says to it and to all, and nothing of a network of the same addresses', async () => {
+    const [one, two] = [guest(1, [group], { vlan: 100 }), guest(2, [group], { vlan: 100 })]
+    const stranger = guest(1, [group], { vlan: 200 })
+    const [from = '', to = '', beside = ''] = await site.plug(one, two, stranger)
+    const [me, target, alien] = [whoIs(one), whoIs(two), whoIs(stranger)]
+    const says = (who: typeof me, number: number): readonly Buffer[] =>
+      [
+        arpReply({ ...target, mac: everybody }, who.mac, { sha: who.mac, spa: who.v4 }),
+        udp4(target, who.mac, { from: who.v4, source: 5 }),
+      ].map((frame, index) => Buffer.concat([frame, mark(number + index)]))
+    const seen = await whileCapturing(to, async (soFar) => {
+      await send(beside, says(alien, 1))
+      await send(from, says(me, 3))
+      const hasCome = (mac: string): boolean =>
+        soFar().includes(`${everybody}${mac}0806`.replaceAll(':', '')) &&
+        soFar().includes(`${target.mac}${mac}0800`.replaceAll(':', ''))
+      await until(() => hasCome(me.mac))
+    })
+    expect(seen).not.toContain(alien.mac.replaceAll(':', ''))
+  })
+})
