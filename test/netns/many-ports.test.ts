@@ -5,8 +5,8 @@ import { isFull } from '../faults/record.ts'
 import { until } from './host.ts'
 import { FlowSite, group, guest, policy, reaches, rule, whileEchoing } from './flows/site.ts'
 
-const count = isFull ? 500 : 40
-const atOnce = 25
+const count = isFull ? 500 : 24
+const atOnce = 12
 
 describe.each(['ovs', 'bridge'] as const)('%s', (vifType) => {
   let site: FlowSite
