@@ -40,6 +40,8 @@ export interface NewAction {
   readonly action: ActionName
   readonly userId: string
   readonly projectId: string
+  /** why, where no user asked for it */
+  readonly message?: string
 }
 
 export async function insertAction(trx: Transaction, action: NewAction): Promise<void> {

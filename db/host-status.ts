@@ -7,9 +7,13 @@ export const silentSecondsAllowed = 60
 
 /** What a host is to its operator, and why it is not up. */
 export function stateOf(
-  host: Pick<HostUse, 'isForcedDown' | 'silentSeconds' | 'isEnabled' | 'disabledAs' | 'disabledReason'>,
+  host: Pick<
+    HostUse,
+    'isForcedDown' | 'forcedDownReason' | 'silentSeconds' | 'isEnabled' | 'disabledAs' | 'disabledReason'
+  >,
 ): { readonly state: HostState; readonly reason: string | null } {
-  if (host.isForcedDown) return { state: 'down', reason: 'an administrator has declared it down' }
+  if (host.isForcedDown)
+    return { state: 'down', reason: host.forcedDownReason ?? 'an administrator has declared it down' }
   if (host.silentSeconds > silentSecondsAllowed)
     return { state: 'down', reason: `its agent has been silent for ${Math.round(host.silentSeconds)} s` }
   return host.isEnabled ? { state: 'up', reason: null } : { state: host.disabledAs, reason: host.disabledReason }

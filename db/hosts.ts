@@ -184,7 +184,13 @@ export type HostWish = Partial<Pick<HostRow, 'isEnabled' | 'disabledAs' | 'disab
 
 /** @throws NotFound */
 export async function changeHost(db: Db, name: string, wish: HostWish): Promise<void> {
-  if ((await db('hosts').where({ name }).update(wish)) === 0) throw new NotFound('Host', name)
+  const why = wish.isForcedDown === undefined ? {} : { forcedDownReason: null }
+  if (
+    (await db('hosts')
+      .where({ name })
+      .update({ ...wish, ...why })) === 0
+  )
+    throw new NotFound('Host', name)
 }
 
 /** The host is known no more, until its agent says otherwise; nobody is left for its jobs. @throws Conflict when servers stand on it; NotFound */

@@ -196,6 +196,7 @@ export interface HostRow {
   readonly usedDiskGiB: number
   readonly servers: number
   readonly diskAddress: string | null
+  readonly forcedDownReason: string | null
 }
 
 export interface IdentityChangeRow {

@@ -189,7 +189,8 @@ create table hosts (
   used_memory_mib integer not null default 0,
   used_disk_gib integer not null default 0,
   servers integer not null default 0,
-  disk_address text
+  disk_address text,
+  forced_down_reason text
 );
 
 create table identity_changes (

@@ -11,6 +11,7 @@ import { freeFromTheDead, recover } from '../jobs/lost.ts'
 import { runJobs } from '../jobs/run.ts'
 import { takeBackups } from './backups.ts'
 import { deleteUnplaced } from './delete.ts'
+import { Healer } from './heal.ts'
 import { HostBook } from './host-book.ts'
 import { scheduleMove } from './move.ts'
 import { schedule } from './schedule.ts'
@@ -33,6 +34,20 @@ const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 8, bat
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', `${processName('scheduler', config)}.ready`), String(process.pid))
 await schedulerLives(db, name)
+const healer = new Healer({ ...site, log })
+let isHealing = false
+/** A command that cuts a host off may take longer than a beat. */
+async function healInTurn(): Promise<void> {
+  if (isHealing) return
+  isHealing = true
+  try {
+    await healer.heal(performance.now())
+  } catch (error) {
+    log.warn({ err: error }, 'lost hosts not looked for')
+  } finally {
+    isHealing = false
+  }
+}
 /** Jobs of a scheduler that died are taken over as soon as its neighbours next say that they live; the book hears who lives. */
 async function beat(): Promise<void> {
   await schedulerLives(db, name)
@@ -41,6 +56,7 @@ async function beat(): Promise<void> {
 }
 const heart = setInterval(() => {
   beat().catch((error: unknown) => log.warn({ err: error }, 'sign of life not written'))
+  void healInTurn()
 }, config.heartbeatSeconds * 1000)
 const recovery = setInterval(() => {
   takeBackups({ db, config, log }).catch((error: unknown) => log.warn({ err: error }, 'backups not looked for'))

@@ -1,7 +1,26 @@
+import { parse } from 'yaml'
 import { z } from 'zod'
 import { filterNames, parseWeight, weigherNames } from '../scheduling.ts'
 
-/** How a host is chosen, and by how many processes. */
+/** In the environment it is one line of YAML. */
+const healing = z
+  .preprocess(
+    (given): unknown => (typeof given === 'string' ? parse(given) : given),
+    z
+      .strictObject({
+        afterSeconds: z.coerce.number().int().min(0).default(0),
+        atOnce: z.coerce.number().int().min(1).default(4),
+        mostHosts: z.coerce.number().int().min(1).default(1),
+        fence: z.array(z.string().min(1)).default([]),
+      })
+      .refine(({ afterSeconds, fence }) => afterSeconds === 0 || fence.length > 0, {
+        error:
+          'fence is needed: a host that is silent may run its guests still, beside those that would take their place',
+      }),
+  )
+  .default({ afterSeconds: 0, atOnce: 4, mostHosts: 1, fence: [] })
+
+/** How a host is chosen, by how many processes, and what is done about one that is lost. */
 export const scheduling = {
   schedulerFilters: z
     .array(z.enum(filterNames))
@@ -45,4 +64,7 @@ export const scheduling = {
     .nullable()
     .default(null)
     .describe('what this host loses power and network together with; addresses of a subnet are spread over racks'),
+  healing: healing.describe(
+    'afterSeconds: a host that is silent for so long is fenced and its servers evacuated, 0 = nobody does it but you; atOnce: how many of its servers at a time; mostHosts: when more hosts than these are silent nothing is done, since the network is to blame rather than they; fence: the command that cuts a host off, with {host} for its name, which must succeed first',
+  ),
 }
