@@ -46,6 +46,8 @@ export interface ImageWish {
 }
 
 export interface CaptureHooks {
+  /** the registry has answered */
+  readonly beforeCapture?: () => Promise<void>
   /** runs its argument in the server's turn */
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
   /** the disk is copied, and the guest goes on */
@@ -65,30 +67,26 @@ interface DiskWish {
   /** of the repository */
   readonly name: string
   readonly keepsIdentity: boolean
+  /** whether the guest is off, and waits for this: it goes by the shortest way */
+  readonly isOff?: boolean
+  /** milliseconds of silence after which the registry is given up */
+  readonly silenceMs?: number
 }
 
-/** The guest's disk, put into the repository of that name. @returns where it is, by digest */
+/** The guest's disk, put into the repository of that name while its caller writes to the registry. @returns where it is, by digest */
 export async function putDisk(
-  host: Host,
-  server: Server,
-  wish: DiskWish,
-  hooks: CaptureHooks,
-): Promise<{ readonly reference: string }> {
-  return await whileWriting(host.db, () => put(host, server, wish, hooks))
-}
-
-async function put(
   { config, driver, registry }: Host,
   server: Server,
-  { name, keepsIdentity }: DiskWish,
-  { inTurn, afterCapture, onBytes }: CaptureHooks,
+  { name, keepsIdentity, isOff = false, silenceMs }: DiskWish,
+  { beforeCapture, inTurn, afterCapture, onBytes }: CaptureHooks,
 ): Promise<{ readonly reference: string }> {
   const parent = await readImage(registry, server.imageReference)
+  await beforeCapture?.()
   const isOfOne = parent.config.config?.Labels?.[identityLabel] !== undefined
   const isWhole = parent.manifest.layers.length >= mostLayers || (isOfOne && !keepsIdentity)
   const scratch = captureDirectory(config)
   const fateOf = keepsIdentity ? (): Fate => 'keep' : fateInImage
-  const { kind, archive } = await inTurn(() => driver.capture(server.id, { scratch, isWhole, fateOf }))
+  const { kind, archive } = await inTurn(() => driver.capture(server.id, { scratch, isWhole, isOff, fateOf }))
   await afterCapture()
   const target = registry.repository(name)
   const reference = await putChild(parent, target, {
@@ -96,6 +94,8 @@ async function put(
     isWhole: kind === 'whole',
     createdBy: `berth snapshot ${randomUUID()}`,
     labels: { [identityLabel]: keepsIdentity ? server.id : null },
+    ...(isOff ? { packing: 'tar' } : {}),
+    ...(silenceMs === undefined ? {} : { silenceMs }),
   })
   return { reference }
 }
@@ -110,7 +110,7 @@ export async function saveImage(
   const { db, registry } = host
   await moveImage(db, imageId, ['queued'], 'saving')
   return await whileWriting(db, async () => {
-    const { reference } = await put(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
+    const { reference } = await putDisk(host, server, { name: `images/${imageId}`, keepsIdentity }, hooks)
     const layers = (await readImage(registry, reference)).manifest.layers.length
     const sizeBytes = await archiveSize(registry, reference)
     const bytes = { reference, sizeBytes, layers, fileDigest: null, checksum: null, sha512: null }

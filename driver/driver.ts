@@ -57,6 +57,8 @@ export interface CaptureOptions {
   readonly scratch: string
   /** the whole file system, also where the storage driver tells what the guest changed */
   readonly isWhole: boolean
+  /** whether the guest is off, and stays so until the archive is read: it is then read without a copy */
+  readonly isOff?: boolean
   /** @param path relative to the root, without a slash at either end */
   readonly fateOf: (path: string) => Fate
 }

@@ -15,7 +15,7 @@ import {
   type Manifest,
 } from './manifest.ts'
 import type { Registry } from './registry.ts'
-import type { Repository } from './repository.ts'
+import type { Blob, Repository } from './repository.ts'
 
 export interface StoredImage {
   readonly repository: Repository
@@ -51,6 +51,10 @@ export interface Change {
   readonly createdBy: string
   /** labels that the new image has beside its parent's; null takes one away */
   readonly labels: Readonly<Record<string, string | null>>
+  /** absent = small: a layer that is read once and soon forgotten is not worth the time that packing takes */
+  readonly packing?: 'tar'
+  /** milliseconds of silence after which the registry is given up; absent = it has its time */
+  readonly silenceMs?: number
 }
 
 function configWith({ config }: StoredImage, { isWhole, labels, createdBy }: Change, diffId: string): ImageConfig {
@@ -65,21 +69,36 @@ function configWith({ config }: StoredImage, { isWhole, labels, createdBy }: Cha
   }
 }
 
+interface StoredLayer extends Blob {
+  readonly mediaType: string
+  /** the digest of the archive itself */
+  readonly diffId: string
+}
+
+async function putLayer(target: Repository, { archive, packing, silenceMs }: Change): Promise<StoredLayer> {
+  if (packing === 'tar') {
+    const blob = await target.upload(archive, silenceMs)
+    return { ...blob, diffId: blob.digest, mediaType: layerTypes.tar }
+  }
+  const plain = new Digest()
+  const gzip = createGzip({ level: 1 })
+  archive.once('error', (error) => gzip.destroy(error))
+  const blob = await target.upload(archive.pipe(plain).pipe(gzip), silenceMs)
+  return { ...blob, diffId: `sha256:${plain.hex()}`, mediaType: layerTypes.gzip }
+}
+
 /**
  * Puts a child of an image into the registry. The layers that it shares with its parent are not copied.
  *
  * @returns its reference by digest
  */
 export async function putChild(parent: StoredImage, target: Repository, change: Change): Promise<string> {
-  const plain = new Digest()
-  const gzip = createGzip({ level: 1 })
-  change.archive.once('error', (error) => gzip.destroy(error))
-  const { digest, size } = await target.upload(change.archive.pipe(plain).pipe(gzip))
+  const { digest, size, diffId, mediaType } = await putLayer(target, change)
   const shared = change.isWhole ? [] : parent.manifest.layers.map(asOci)
   for (const layer of shared) await target.mount(layer.digest, parent.repository)
-  const text = JSON.stringify(configWith(parent, change, `sha256:${plain.hex()}`))
+  const text = JSON.stringify(configWith(parent, change, diffId))
   const config = { mediaType: configType, ...(await target.putText(text)) }
-  const manifest = manifestText(config, [...shared, { mediaType: layerTypes.gzip, digest, size }])
+  const manifest = manifestText(config, [...shared, { mediaType, digest, size }])
   // A tag of its own: a manifest without one is found by nobody who looks for what is left over.
   const tag = digestOfText(manifest).replace(':', '-')
   return target.referenceTo(await target.putManifest(tag, manifest, manifestType))

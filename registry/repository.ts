@@ -10,6 +10,9 @@ import { manifestTypes } from './manifest.ts'
 
 /** The most that one blob may take, up or down: silence ends it much earlier. */
 const transferMs = 3_600_000
+const flowPollMs = 500
+/** At the end it makes sure that what it took is on its disk. */
+const storedBytesPerMs = 20_000
 
 export type CallOptions = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> }
 
@@ -31,6 +34,19 @@ const tagList = z.object({ tags: z.array(z.string()).nullish() })
 
 async function refusal(what: string, response: Response): Promise<Unavailable> {
   return new Unavailable(`The registry refused ${what}: ${response.status} ${await response.text()}`)
+}
+
+function storingMs(bytes: number, silenceMs: number): number {
+  return Math.ceil(silenceMs + bytes / storedBytesPerMs)
+}
+
+/** Calls when nothing has gone through for so long, whether because nobody takes it or because nobody answers at the end. */
+function watchFlow(flow: Digest, silenceMs: number, onSilence: () => void): NodeJS.Timeout {
+  let [size, since] = [flow.size, performance.now()]
+  return setInterval(() => {
+    if (flow.size !== size) [size, since] = [flow.size, performance.now()]
+    else if (performance.now() - since > storingMs(size, silenceMs)) onSilence()
+  }, flowPollMs)
 }
 
 /** Bytes that are not those of their name are none. */
@@ -104,8 +120,12 @@ export class Repository {
     return await this.upload(Readable.from([Buffer.from(text)]))
   }
 
-  /** Streams bytes whose digest is known only at the end. */
-  async upload(bytes: Readable): Promise<Blob> {
+  /**
+   * Streams bytes whose digest is known only at the end.
+   *
+   * @param silenceMs so long may nothing go through, beside the time to store it
+   */
+  async upload(bytes: Readable, silenceMs = transferMs): Promise<Blob> {
     const begun = await this.#call('/blobs/uploads/', { method: 'POST' })
     const location = begun.headers.get('location')
     if (begun.status !== 202 || location === null) throw await refusal('an upload', begun)
@@ -117,6 +137,11 @@ export class Repository {
       cancel.abort(error)
       throw error
     })
+    const watching = watchFlow(digest, silenceMs, () => {
+      const silent = new Unavailable(`The registry took nothing for more than ${silenceMs / 1000} s.`)
+      cancel.abort(silent)
+      bytes.destroy(silent)
+    })
     const sending = this.#call(location, {
       method: 'PATCH',
       headers,
@@ -126,17 +151,21 @@ export class Repository {
       signal,
     })
     const [read, sent] = await Promise.allSettled([reading, sending])
+    clearInterval(watching)
     if (read.status === 'rejected') throw read.reason
     if (sent.status === 'rejected') throw sent.reason
     const next = sent.value.headers.get('location')
     if (sent.value.status !== 202 || next === null) throw await refusal('bytes', sent.value)
-    return await this.#finish(next, { digest: `sha256:${digest.hex()}`, size: digest.size })
+    return await this.#finish(next, { digest: `sha256:${digest.hex()}`, size: digest.size }, silenceMs)
   }
 
-  async #finish(location: string, blob: Blob): Promise<Blob> {
+  async #finish(location: string, blob: Blob, silenceMs: number): Promise<Blob> {
     const joint = location.includes('?') ? '&' : '?'
     const target = `${location}${joint}digest=${encodeURIComponent(blob.digest)}`
-    const ended = await this.registry.call(target, { method: 'PUT', signal: AbortSignal.timeout(transferMs) })
+    const ended = await this.registry.call(target, {
+      method: 'PUT',
+      signal: AbortSignal.timeout(storingMs(blob.size, silenceMs)),
+    })
     if (ended.status !== 201) throw await refusal(`blob ${blob.digest}`, ended)
     return blob
   }

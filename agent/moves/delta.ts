@@ -99,13 +99,14 @@ export async function precopy(ends: Ends, first: Listing, file: string): Promise
   }
 }
 
-/** Waits for an agent that is being started again. */
+/** Waits for an agent that is being started again. @throws Unavailable: the guest is off, and its own host has it up again sooner */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (const deadline = performance.now() + patienceMs; ;) {
     try {
       return await work()
     } catch (error) {
-      if (!(error instanceof PartSilent) || performance.now() > deadline) throw error
+      if (!(error instanceof PartSilent)) throw error
+      if (performance.now() > deadline) throw new Unavailable(error.message, { cause: error.cause })
     }
     await sleep(pollMs)
   }
@@ -114,7 +115,7 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
 /** When the guest is off: its disk here is the same as there when this returns. */
 export async function finishCopy({ from, to, progress }: Ends, arrived: Arrived): Promise<void> {
   await patiently(async () => {
-    const { image, isLive, entries } = await from.list()
+    const { image, isLive, entries } = await from.list('off')
     if (isLive) throw new Unavailable('The guest still runs at its source.')
     if (image !== to.image) throw new Unavailable('The guest is of another image at its source.')
     const changed = changedSince(arrived, entries).map(({ path }) => path)

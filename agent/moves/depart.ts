@@ -13,36 +13,31 @@ import { step } from '../create.ts'
 import type { Host } from '../host.ts'
 import { isWorthAnother } from '../passing.ts'
 import { startGuest } from '../power.ts'
-import { putDisk } from '../save-image.ts'
-import { MoveProgress } from './progress.ts'
+import { push } from './push.ts'
 
-/** As an image, on top of the one that the guest was made of. */
-async function push(host: Host, server: Server, move: Move): Promise<string> {
-  const progress = new MoveProgress(host, move)
-  await progress.enter('sync')
-  const { reference } = await putDisk(
-    host,
-    server,
-    { name: `servers/${server.id}`, keepsIdentity: true },
-    {
-      inTurn: (work) => work(),
-      afterCapture: () => Promise.resolve(),
-      onBytes: (bytes) => progress.add(bytes),
-    },
-  )
-  await progress.end()
-  reach(host.config, 'agent.migrate.pushed')
-  return reference
+/** Two guests never answer for one address. */
+async function cutWires({ db, wires }: Host, { id }: Server): Promise<void> {
+  for (const { portId } of await vifsOf(db, id)) await step(id, 'wires', wires.unplug(portId))
 }
 
-/** Off, its disk where the target finds it, its wires cut: two guests never answer for one address. */
-async function depart(host: Host, server: Server, move: Move, payload: JobPayload<'server.migrate'>): Promise<void> {
-  const { config, db, driver, wires } = host
-  await step(server.id, 'stop', driver.stop(server.id, config.stopGraceSeconds))
+async function shutDown({ config, driver }: Host, { id }: Server): Promise<void> {
+  await step(id, 'stop', driver.stop(id, config.stopGraceSeconds))
   reach(config, 'agent.migrate.stopped')
-  const carried =
-    move.transport === 'delta' ? {} : { reference: await step(server.id, 'disk', push(host, server, move)) }
-  for (const { portId } of await vifsOf(db, server.id)) await step(server.id, 'wires', wires.unplug(portId))
+}
+
+/** Off, its disk where the target finds it, its wires cut. @returns the image of its disk; null = the target reads it file by file */
+async function leaveDisk(host: Host, server: Server, move: Move): Promise<string | null> {
+  const [stop, beside] = [() => shutDown(host, server), () => cutWires(host, server)]
+  if (move.transport !== 'delta') return await push(host, server, move, { stop, beside })
+  await stop()
+  await beside()
+  return null
+}
+
+async function depart(host: Host, server: Server, move: Move, payload: JobPayload<'server.migrate'>): Promise<void> {
+  const { config, db } = host
+  const reference = await leaveDisk(host, server, move)
+  const carried = reference === null ? {} : { reference }
   const target = move.targetHost ?? host.name
   await db.transaction(async (trx) => {
     await setMove(trx, move.id, { status: 'post-migrating', ...carried })

@@ -10,8 +10,10 @@ import type { Db } from '../../db/connect.ts'
 import type { DiskPart } from '../../driver/disk.ts'
 import { keyOfLink, tlsOfLink } from './link.ts'
 
-/** Nothing is heard for so long: the other side makes its dirty pages clean before it lists them. */
-const silenceMs = 130_000
+/** The most that passes before a word: the other side makes its dirty pages clean before it lists the files of a guest that runs. */
+const silenceMs = { live: 130_000, off: 20_000 } as const
+/** And between two pieces of what it sends. */
+const pauseMs = 30_000
 const connectMs = 5000
 
 export const listingShape = z.object({
@@ -45,14 +47,14 @@ export class DistantDisk {
   }
 
   /** @throws NotFound when it is not kept file by file there; PartSilent, Unavailable */
-  async list(): Promise<Listing> {
-    const answer = await this.#ask('GET')
+  async list(guest: 'live' | 'off' = 'live'): Promise<Listing> {
+    const answer = await this.#ask('GET', { silenceMs: silenceMs[guest] })
     return listingShape.parse(await this.#heard(() => json(answer)))
   }
 
   /** @returns an archive, as a stream that ends with an error when it is not whole */
   async read(part: DiskPart): Promise<Readable> {
-    return await this.#ask('POST', JSON.stringify(part))
+    return await this.#ask('POST', { silenceMs: silenceMs.off, body: JSON.stringify(part) })
   }
 
   async #heard<T>(work: () => Promise<T>): Promise<T> {
@@ -63,7 +65,10 @@ export class DistantDisk {
     }
   }
 
-  async #ask(method: 'GET' | 'POST', body?: string): Promise<IncomingMessage> {
+  async #ask(
+    method: 'GET' | 'POST',
+    { silenceMs, body }: { readonly silenceMs: number; readonly body?: string },
+  ): Promise<IncomingMessage> {
     const answer = await this.#heard(
       () =>
         new Promise<IncomingMessage>((resolve, reject) => {
@@ -71,6 +76,7 @@ export class DistantDisk {
           const options = { ...tlsOfLink, method, agent: false, pskCallback, checkServerIdentity: () => undefined }
           const asked = request(this.#address, options, (answer) => {
             clearTimeout(late)
+            answer.setTimeout(pauseMs, () => answer.destroy(new Error(`silent for ${pauseMs} ms`)))
             resolve(answer)
           })
           const late = setTimeout(() => {

@@ -22,20 +22,24 @@ const xattr = 'SCHILY.xattr.'
 const elsewhere = [`${xattr}trusted.overlay.redirect`, `${xattr}trusted.overlay.metacopy`]
 const packTimeoutMs = 600_000
 
+/** @param file '-' = standard output */
+function wordsOfTar({ upper }: Layers, file: string): readonly string[] {
+  const words = ['--xattrs', '--xattrs-include=security.capability', '--xattrs-include=trusted.overlay.*']
+  return ['--create', `--file=${file}`, `--directory=${upper}`, '--numeric-owner', ...words, '.']
+}
+
+/** 1: a socket, or a file that changed meanwhile. */
+function checkTar({ exitCode, stderr }: { readonly exitCode?: number | undefined; readonly stderr: string }): void {
+  if (exitCode !== 0 && exitCode !== 1) throw new Unavailable(`The disk was not read: ${stderr}`)
+}
+
 /** Copies the disk to one file, as it is now. @param layers of the guest; null = the whole file system, by the engine */
 async function spool(container: Docker.Container, layers: Layers | null, path: string): Promise<void> {
   if (layers === null) {
     await pipeline(await container.export(), createWriteStream(path, { mode: 0o600 }))
     return
   }
-  const words = ['--xattrs', '--xattrs-include=security.capability', '--xattrs-include=trusted.overlay.*']
-  const { exitCode, stderr } = await execa(
-    'tar',
-    ['--create', `--file=${path}`, `--directory=${layers.upper}`, '--numeric-owner', ...words, '.'],
-    { reject: false, timeout: packTimeoutMs },
-  )
-  // 1: a socket, or a file that changed meanwhile.
-  if (exitCode !== 0 && exitCode !== 1) throw new Unavailable(`The disk was not read: ${stderr}`)
+  checkTar(await execa('tar', wordsOfTar(layers, path), { reject: false, timeout: packTimeoutMs }))
 }
 
 function plain(name: string): string {
@@ -107,7 +111,13 @@ async function put(layer: Pack, header: NewEntry, content: Source | null): Promi
   })
 }
 
-async function rewrite(raw: Readable, layer: Pack, filter: Filter): Promise<void> {
+/** An archive, and whether it came to its end. */
+interface Raw {
+  readonly stream: Readable
+  readonly ended: () => Promise<void>
+}
+
+async function rewrite({ stream: raw, ended }: Raw, layer: Pack, filter: Filter): Promise<void> {
   const entries = extract()
   pipeline(raw, entries).catch((error: unknown) => layer.destroy(asError(error)))
   for await (const entry of entries) {
@@ -116,36 +126,60 @@ async function rewrite(raw: Readable, layer: Pack, filter: Filter): Promise<void
     for (const header of more) await put(layer, header, null)
     entry.resume()
   }
+  await ended()
   layer.finalize()
+}
+
+/** The disk of a guest that is off, as it lies there. */
+function readOff(layers: Layers): Raw {
+  const tar = execa('tar', wordsOfTar(layers, '-'), {
+    reject: false,
+    timeout: packTimeoutMs,
+    buffer: { stdout: false, stderr: true },
+  })
+  return { stream: tar.stdout, ended: async () => checkTar(await tar) }
+}
+
+async function readCopy(scratch: string, copying: (path: string) => Promise<void>): Promise<Raw> {
+  await mkdir(scratch, { recursive: true, mode: 0o700 })
+  const path = join(scratch, `disk-${randomUUID()}.tar`)
+  try {
+    await copying(path)
+  } catch (error) {
+    await rm(path, { force: true })
+    throw new Unavailable(`The disk was not read: ${messageOf(error)}`, { cause: error })
+  }
+  // The name goes at once: the open file stays as long as it is read.
+  const copy = await open(path)
+  await rm(path)
+  return { stream: copy.createReadStream(), ended: () => Promise.resolve() }
 }
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(messageOf(error))
 }
 
+interface How extends Filter {
+  readonly scratch: string
+  readonly isOff: boolean
+  readonly frozen: (work: () => Promise<void>) => Promise<void>
+}
+
 /**
  * @param scratch directory for a copy of the disk, which is gone when the stream has ended
+ * @param isOff   whether the guest stays off until then: no copy is made where its changes lie apart
  * @param frozen  runs its argument while the guest stands still
  * @returns       the archive of a layer
  */
 export async function capture(
   container: Docker.Container,
-  { scratch, frozen, ...filter }: Filter & { scratch: string; frozen: (work: () => Promise<void>) => Promise<void> },
+  { scratch, isOff, frozen, ...filter }: How,
 ): Promise<Readable> {
-  await mkdir(scratch, { recursive: true, mode: 0o700 })
-  const path = join(scratch, `disk-${randomUUID()}.tar`)
-  try {
-    await frozen(() => spool(container, filter.layers, path))
-  } catch (error) {
-    await rm(path, { force: true })
-    throw new Unavailable(`The disk was not read: ${messageOf(error)}`, { cause: error })
-  }
+  const { layers } = filter
+  const raw =
+    isOff && layers ? readOff(layers) : await readCopy(scratch, (path) => frozen(() => spool(container, layers, path)))
   const layer = pack()
-  // The name goes at once: the open file stays as long as it is read.
-  const copy = await open(path)
-  await rm(path)
-  const raw = copy.createReadStream()
-  layer.once('close', () => raw.destroy())
+  layer.once('close', () => raw.stream.destroy())
   rewrite(raw, layer, filter).catch((error: unknown) => layer.destroy(asError(error)))
   return Readable.from(layer)
 }

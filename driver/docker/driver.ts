@@ -117,7 +117,7 @@ export class DockerDriver implements ComputeDriver {
     const fateOf = (path: string): Fate => (path === '.dockerenv' ? 'drop' : 'keep')
     const frozen = (work: () => Promise<void>): Promise<void> => work()
     try {
-      return await capture(container, { layers: null, scratch, frozen, fateOf })
+      return await capture(container, { layers: null, scratch, isOff: false, frozen, fateOf })
     } finally {
       await removeScratch(this.#docker, this.#scratchName())
     }
@@ -233,12 +233,12 @@ export class DockerDriver implements ComputeDriver {
     await removeContainer(this.#engine, containerName(serverId))
   }
 
-  async capture(serverId: string, { scratch, isWhole, fateOf }: CaptureOptions): Promise<Captured> {
+  async capture(serverId: string, { scratch, isWhole, isOff = false, fateOf }: CaptureOptions): Promise<Captured> {
     const found = await this.#find(serverId)
     if (!found) throw new NotFound('Guest', serverId)
     const layers = isWhole ? null : layersOf(found, await this.#guestRootUid())
     const frozen = (work: () => Promise<void>): Promise<void> => this.#whileFrozen(found, serverId, work)
-    const archive = await capture(this.#docker.getContainer(found.Id), { layers, scratch, frozen, fateOf })
+    const archive = await capture(this.#docker.getContainer(found.Id), { layers, scratch, isOff, frozen, fateOf })
     return { kind: layers === null ? 'whole' : 'changes', archive }
   }
 
