@@ -10,6 +10,7 @@ type Column =
   | 'disabledAs'
   | 'disabledReason'
   | 'isForcedDown'
+  | 'forcedDownReason'
   | 'problem'
   | 'heartbeatAt'
   | 'traits'
@@ -37,7 +38,7 @@ export type HostPlace = Pick<HostUse, Column | 'silentSeconds' | 'aggregates'>
 const places = `
   select coalesce(json_agg(place), '[]') as places from (
     select h.name, zone, rack, is_enabled as "isEnabled", disabled_as as "disabledAs", disabled_reason as "disabledReason",
-           is_forced_down as "isForcedDown", problem, extract(epoch from heartbeat_at) * 1000 as "heartbeatAt",
+           is_forced_down as "isForcedDown", forced_down_reason as "forcedDownReason", problem, extract(epoch from heartbeat_at) * 1000 as "heartbeatAt",
            extract(epoch from now() - heartbeat_at) as "silentSeconds", traits, set_traits as "setTraits",
            vcpus, memory_mib as "memoryMiB", disk_gib as "diskGiB",
            cpu_ratio as "cpuRatio", memory_ratio as "memoryRatio", disk_ratio as "diskRatio",

@@ -5,7 +5,7 @@ import type { Config } from '../core/config.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Db } from '../db/connect.ts'
 import { beginEvacuations, markFenced } from '../db/healing.ts'
-import type { HostUse } from '../db/hosts.ts'
+import type { HostPlace } from '../db/host-places.ts'
 import { enqueue } from '../jobs/enqueue.ts'
 import type { HostBook } from './host-book.ts'
 import { LostHosts } from './lost-hosts.ts'
@@ -20,7 +20,7 @@ interface Scene {
 }
 
 interface Lost {
-  readonly host: HostUse
+  readonly host: HostPlace
   readonly silentSeconds: number
 }
 
@@ -76,7 +76,7 @@ export class Healer {
 }
 
 /** An operator who works on a host, or switched it off, knows better; one without servers needs nothing. */
-function isOurs({ servers, isEnabled, isForcedDown, disabledAs }: HostUse): boolean {
+function isOurs({ servers, isEnabled, isForcedDown, disabledAs }: HostPlace): boolean {
   return servers > 0 && (isEnabled || isForcedDown || disabledAs === 'draining')
 }
 

@@ -1,4 +1,4 @@
-import type { HostUse } from '../db/hosts.ts'
+import type { HostPlace } from '../db/host-places.ts'
 
 /** A look that comes later than this after the one before tells nothing of the time between. */
 const mostBetweenMs = 30_000
@@ -21,7 +21,7 @@ export class LostHosts {
    * @param at milliseconds of a monotonic clock at which the rows were read
    * @returns  seconds of silence of each host, in whole seconds
    */
-  look(hosts: readonly Pick<HostUse, 'name' | 'heartbeatAt'>[], at: number): ReadonlyMap<string, number> {
+  look(hosts: readonly Pick<HostPlace, 'name' | 'heartbeatAt'>[], at: number): ReadonlyMap<string, number> {
     const before = at - this.#lookedAt > mostBetweenMs ? new Map<string, Heard>() : this.#heard
     this.#lookedAt = at
     this.#heard = new Map(
