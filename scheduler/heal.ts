@@ -41,7 +41,8 @@ export class Healer {
     const { config, book, log } = this.#scene
     const { afterSeconds, mostHosts } = config.healing
     if (afterSeconds === 0) return
-    const { hosts } = await book.page({ isFresh: true })
+    const page = await book.page({ isFresh: true })
+    const hosts = [...page.hosts.values()]
     const silence = this.#lost.look(hosts, at)
     const lost = hosts
       .map((host) => ({ host, silentSeconds: silence.get(host.name) ?? 0 }))
