@@ -19,6 +19,14 @@ function refused(): readonly (readonly [string, string])[] {
   ]
 }
 
+/** Router solicitations and what tells switches of listeners: no guest that is held to its own addresses has a use for them. */
+const towardsNetwork = [131, 132, 133, 143] as const
+
+/** Each of those would be copied to every port of the network: with hundreds of guests that is most of what a switch does. */
+export const unheardFlows: Flows = new Map(
+  towardsNetwork.map((type) => flow(t.deliver, 70, `icmp6,icmp_type=${type},${group}`)),
+)
+
 interface Way {
   readonly track: number
   readonly state: number

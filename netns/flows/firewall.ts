@@ -1,7 +1,7 @@
 /** What passes at the ports of one bridge: who may send as whom, and which groups let whom talk. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Policy, RateLimit, Segment, Vif } from '../../core/network.ts'
-import { baseFlows, trunkFlows } from './base.ts'
+import { baseFlows, trunkFlows, unheardFlows } from './base.ts'
 import type { FlowTable } from './flow-table.ts'
 import { flow, load, networkOf, registers, tables as t, to, type Flows } from './flow.ts'
 import { groupFlows, memberFlows } from './group.ts'
@@ -36,6 +36,7 @@ export class Firewall {
   readonly #ports = new Map<string, Guarded>()
   readonly #hostPorts = new Map<string, HostPort>()
   readonly #tunnels = new Map<number, { readonly ofport: number; readonly isTrusted: boolean }>()
+  readonly #trunks = new Set<string>()
   #policy = emptyPolicy
   #lastNumber = firstNumber - 1
   #metadata: MetadataPlace | null = null
@@ -79,7 +80,11 @@ export class Firewall {
     this.#ports.set(vif.portId, { vif, ofport })
     if (vif.outbound) await this.#flows.setMeter(ofport, meterOf(vif.outbound))
     await this.#flows.set(
-      new Map([[unitOf(vif.portId), this.#flowsOf({ vif, ofport })], ...this.#overlays(vif.vni, before?.vif.vni)]),
+      new Map([
+        [unitOf(vif.portId), this.#flowsOf({ vif, ofport })],
+        ...this.#overlays(vif.vni, before?.vif.vni),
+        this.#unheard(),
+      ]),
     )
     // A flow that names a meter goes with it: the flow first.
     if (!vif.outbound && before?.vif.outbound && before.ofport === ofport) await this.#flows.setMeter(ofport, null)
@@ -89,7 +94,9 @@ export class Firewall {
   async release(portId: string): Promise<void> {
     const before = this.#ports.get(portId)
     this.#ports.delete(portId)
-    await this.#flows.set(new Map<string, Flows | null>([[unitOf(portId), null], ...this.#overlays(before?.vif.vni)]))
+    await this.#flows.set(
+      new Map<string, Flows | null>([[unitOf(portId), null], ...this.#overlays(before?.vif.vni), this.#unheard()]),
+    )
     if (before) await this.#flows.forgetConnections(before.ofport)
     if (before?.vif.outbound) await this.#flows.setMeter(before.ofport, null)
   }
@@ -130,10 +137,11 @@ export class Firewall {
     await this.#flows.set(new Map([[`host ${device}`, flows], ...this.#overlays(port.vni)]))
   }
 
-  /** Guests reach the metadata service there; to be called before there are ports. */
+  /** Guests reach the metadata service there. */
   async setMetadata(place: MetadataPlace): Promise<void> {
     this.#metadata = place
-    await this.#flows.set(new Map([['metadata', metadataFlows(place)]]))
+    const ports = [...this.#ports].map(([portId, guarded]) => [unitOf(portId), this.#flowsOf(guarded)] as const)
+    await this.#flows.set(new Map([['metadata', metadataFlows(place)], ...ports]))
   }
 
   /** The port that has this OpenFlow number, or null. */
@@ -143,15 +151,16 @@ export class Firewall {
   }
 
   async addTrunk(device: string, ofport: number, isTrusted: boolean): Promise<void> {
-    await this.#flows.set(new Map([[`trunk ${device}`, trunkFlows(ofport, isTrusted)]]))
+    this.#trunks.add(device)
+    await this.#flows.set(new Map([[`trunk ${device}`, trunkFlows(ofport, isTrusted)], this.#unheard()]))
   }
 
   async removeDevice(device: string): Promise<void> {
     const vni = this.#hostPorts.get(device)?.vni
     this.#hostPorts.delete(device)
-    await this.#flows.set(
-      new Map<string, Flows | null>([[`host ${device}`, null], [`trunk ${device}`, null], ...this.#overlays(vni)]),
-    )
+    this.#trunks.delete(device)
+    const gone = [`host ${device}`, `trunk ${device}`].map((unit) => [unit, null] as const)
+    await this.#flows.set(new Map<string, Flows | null>([...gone, ...this.#overlays(vni), this.#unheard()]))
   }
 
   /** As the switch has them now, whoever wrote them. */
@@ -163,13 +172,22 @@ export class Firewall {
   async setTunnel(vni: number, tunnel: { readonly ofport: number; readonly isTrusted: boolean } | null): Promise<void> {
     if (tunnel === null) this.#tunnels.delete(vni)
     else this.#tunnels.set(vni, tunnel)
-    await this.#flows.set(new Map(this.#overlays(vni)))
+    await this.#flows.set(new Map([...this.#overlays(vni), this.#unheard()]))
   }
 
   /** Numbers of the networks in tunnels that something here is on. */
   overlays(): ReadonlySet<number> {
     const segments = [...[...this.#ports.values()].map(({ vif }) => vif), ...this.#hostPorts.values()]
     return new Set(segments.flatMap(({ vni }) => vni ?? []))
+  }
+
+  /** As long as nothing here may be a router or a switch, nor lead to one. */
+  #unheard(): readonly [string, Flows] {
+    const mayListen =
+      this.#trunks.size > 0 ||
+      this.#tunnels.size > 0 ||
+      [...this.#ports.values()].some(({ vif }) => vif.security === null)
+    return ['unheard', mayListen ? new Map<string, string>() : unheardFlows]
   }
 
   #overlays(...vnis: readonly (number | null | undefined)[]): readonly (readonly [string, Flows])[] {

@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline'
 import { execa } from 'execa'
 import type { Vif } from '../../../core/network.ts'
 import { until } from '../host.ts'
-import { arpReply, mark, udp4 } from './frames.ts'
+import { linkLocal } from '../../../netns/sender.ts'
+import { arpReply, icmp6, mark, udp4 } from './frames.ts'
 import { FlowSite, guest, openGroup, policy, send } from './site.ts'
 
 const group = openGroup()
@@ -32,6 +33,38 @@ async function whileCapturing(path: string, work: (seen: () => string) => Promis
     await child
   }
 }
+
+describe('ovs alone', () => {
+  let site: FlowSite
+
+  beforeAll(async () => {
+    site = await FlowSite.start()
+    await site.wires.enforce(policy([group]), [])
+  })
+  afterEach(() => site.clear())
+  afterAll(() => site.stop())
+
+  test('who seeks a router is heard by those who may be one, and by no other guest', async () => {
+    const [one, two] = [guest(1, [group]), guest(2, [group])]
+    const [from = '', to = ''] = await site.plug(one, two)
+    const me = whoIs(one)
+    const about = (type: number): Buffer =>
+      icmp6({ mac: '33:33:00:00:00:02', v4: '', v6: 'ff02::2' }, me.mac, {
+        from: linkLocal(me.mac),
+        type,
+        target: me.v6,
+      })
+    const [solicitation, question] = [about(133), about(135)].map((frame) => frame.toString('hex'))
+    const heardAt = async (path: string, wanted: string): Promise<string> =>
+      await whileCapturing(path, async (seen) => {
+        await send(from, [about(133), about(135)])
+        await until(() => seen().includes(wanted))
+      })
+    expect(await heardAt(to, question ?? '')).not.toContain(solicitation)
+    const [router = ''] = await site.plug(guest(3, [], { security: null }))
+    await heardAt(router, solicitation ?? '')
+  })
+})
 
 describe.each(['ovs', 'bridge'] as const)('%s', (vifType) => {
   let site: FlowSite
