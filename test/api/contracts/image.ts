@@ -112,10 +112,11 @@ export const images: Contracts = {
   'GET /image/v2/images/:id/members': {
     gives: { 200: z.strictObject({ members: z.array(member), schema: z.literal('/v2/schemas/members') }) },
   },
-  'POST /image/v2/images/:id/members': { takes: z.strictObject({ member: text }), gives: { 200: member } },
+  // Of a member Glance reads the one key that it wants.
+  'POST /image/v2/images/:id/members': { takes: z.looseObject({ member: text }), gives: { 200: member } },
   'GET /image/v2/images/:id/members/:member': { gives: { 200: member } },
   'PUT /image/v2/images/:id/members/:member': {
-    takes: z.strictObject({ status: z.enum(['pending', 'accepted', 'rejected']) }),
+    takes: z.looseObject({ status: z.enum(['pending', 'accepted', 'rejected']) }),
     gives: { 200: member },
   },
   'DELETE /image/v2/images/:id/members/:member': done,
