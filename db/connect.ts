@@ -10,7 +10,8 @@ function camelCase(column: string): string {
     .replace(/Gib\b/, 'GiB')
 }
 
-function snakeCase(name: string): string {
+/** A record's name as a column's. */
+export function snakeCase(name: string): string {
   return name
     .replace(/MiB\b/, 'Mib')
     .replace(/GiB\b/, 'Gib')
@@ -34,7 +35,7 @@ function remembering(turn: (name: string) => string): (name: string) => string {
 function camelRows(): (result: unknown) => unknown {
   const turn = remembering(camelCase)
   const camelRow = (row: unknown): unknown => {
-    if (!isRow(row)) return row
+    if (!isRow(row) || Object.keys(row).every((column) => turn(column) === column)) return row
     const turned: Record<string, unknown> = {}
     for (const column of Object.keys(row)) turned[turn(column)] = row[column]
     return turned

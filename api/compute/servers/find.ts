@@ -12,7 +12,7 @@ interface Wanted extends Pick<Call, 'caller'> {
   readonly deleted: boolean
 }
 
-function visible<S extends Pick<Server, 'id' | 'projectId' | 'deletedAt'>>(
+function visible<S extends Pick<Server, 'id' | 'projectId'> & { readonly deletedAt: unknown }>(
   server: S | null,
   { id, caller, deleted }: Wanted,
 ): S {

@@ -22,9 +22,14 @@ export function isoTime(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z')
 }
 
+/** Of the database's text: without fractions, as `isoTime`. */
+function shownTime(text: string): string {
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}Z`
+}
+
 /** Nova's launched_at: with microseconds and no zone. */
-function usageTime(date: Date | null): string | null {
-  return date === null ? null : date.toISOString().replace('Z', '000')
+function usageTime(text: string | null): string | null {
+  return text === null ? null : `${text.slice(0, 10)}T${text.slice(11, 19)}.${text.slice(20).padEnd(6, '0')}`
 }
 
 /** Opaque to users, the same for servers of one project on one host. */
@@ -67,11 +72,11 @@ function basic(server: ShownServer, shown: Shown): Json {
     tenant_id: server.projectId,
     user_id: server.userId,
     metadata: server.metadata,
-    hostId: hostIdOf(server),
+    hostId: server.hostDigest,
     image: server.imageId === null ? '' : { id: server.imageId, links: [bookmark(root, 'images', server.imageId)] },
     flavor: flavorField(server, shown),
-    created: isoTime(server.createdAt),
-    updated: isoTime(server.updatedAt),
+    created: shownTime(server.createdAt),
+    updated: shownTime(server.updatedAt),
     addresses: addressesView(server.addresses, { extended: as !== 'update' || version >= 75 }),
     accessIPv4: server.accessIpv4 ?? '',
     accessIPv6: server.accessIpv6 ?? '',
