@@ -94,12 +94,14 @@ async function placeBatch(site: ScaleSite): Promise<Readonly<Record<string, numb
   await enqueueAll(db, ids)
   let placedAt = 0
   for (;;) {
-    const { rows } = await db.raw<{ rows: { waiting: number; built: number }[] }>(
-      `select count(*) filter (where task_state = 'scheduling')::int as waiting, count(*) filter (where vm_state = 'active')::int as built
+    const { rows } = await db.raw<{ rows: { waiting: number; built: number; failed: number }[] }>(
+      `select count(*) filter (where task_state = 'scheduling')::int as waiting, count(*) filter (where vm_state = 'active')::int as built,
+              count(*) filter (where vm_state = 'error')::int as failed
        from servers where id = any(:ids::uuid[])`,
       inBatch,
     )
-    const { waiting, built } = rows[0] ?? { waiting: batch, built: 0 }
+    const { waiting, built, failed } = rows[0] ?? { waiting: batch, built: 0, failed: 0 }
+    if (failed > 0) throw new Error(`${failed} of ${batch} servers found no host`)
     if (waiting === 0 && placedAt === 0) placedAt = performance.now()
     if (built === batch) break
     await sleep(100)

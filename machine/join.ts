@@ -1,6 +1,6 @@
 /** `./berth agent join`: this machine becomes a host of a cloud that is elsewhere. */
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join as pathOf } from 'node:path'
 import { stringify } from 'yaml'
@@ -118,7 +118,9 @@ async function settle(
 }
 
 async function check(config: Config, uplink: string | null): Promise<void> {
-  if (uplink !== null && !existsSync(pathOf('/sys/class/net', uplink)))
+  // Not by /sys, which shows the NICs of the namespace that it was mounted in.
+  const nics = await readFile('/proc/self/net/dev', 'utf8')
+  if (uplink !== null && !nics.split('\n').some((line) => line.trimStart().startsWith(`${uplink}:`)))
     throw new Invalid(`--uplink ${uplink}: this machine has no such NIC`)
   const findings = await preflight({ ...config, services: ['agent'] }, { isRunning: true })
   const lacks = findings.filter(({ level }) => level === 'lack')

@@ -15,13 +15,14 @@ export interface Share {
 /** Shares that run at the same time. */
 export type Round = readonly Share[]
 
-/** Every fault, also those of a move between two hosts. */
-const faults = ['test/faults', 'test/journeys/hosts']
+/** Every fault, also those of a move between two hosts, and of a machine that joins. */
+const faults = ['test/faults', 'test/journeys/hosts', 'test/journeys/join']
 /** A hundred guests, or one that does its worst, would spoil what others measure. */
 const alone = ['test/faults/density', 'test/faults/hostile']
 
 function pathOf(word: string): string {
-  if (word.startsWith('faults/')) return `test/${word}`
+  const journey = `test/journeys/${word.replace(/^faults\//, '')}`
+  if (word.startsWith('faults/')) return faults.includes(journey) ? journey : `test/${word}`
   if (word === 'chaos') return 'test/faults/chaos'
   return existsSync(word) ? resolve(word) : word
 }

@@ -22,6 +22,9 @@ const capacity = {
   guestRootUid: 0,
 }
 
+/** Every agent gives a sign of life so often; here one statement gives all of them. */
+const beatMs = 5000
+
 function specOf(serverId: string, imageId: string): GuestSpec {
   return {
     serverId,
@@ -63,7 +66,13 @@ export async function startFleet(db: Db, url: string, hosts: number): Promise<{ 
   const preset = { worker: { localQueue: { size: 32 }, completeJobBatchDelay: 5 } }
   const options = { concurrency: 16, noHandleSignals: true, pollInterval: 500, logger, preset }
   const runner: Runner = await run({ pgPool, taskList, ...options })
+  const heart = setInterval(() => {
+    db.raw('update hosts set heartbeat_at = now()').catch((error: unknown) =>
+      process.stderr.write(`${String(error)}\n`),
+    )
+  }, beatMs)
   const stop = async (): Promise<void> => {
+    clearInterval(heart)
     await runner.stop()
     await pgPool.end()
   }

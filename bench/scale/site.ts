@@ -60,9 +60,9 @@ export async function prepare(database: string, hosts: number): Promise<Omit<Sca
   await db.raw('update network_quotas set hard_limit = -1')
   await db.raw(
     `insert into hosts (id, name, rack, vcpus, memory_mib, disk_gib, cpu_ratio, memory_ratio, disk_ratio, reserved_memory_mib,
-                        hypervisor_type, hypervisor_version, traits, heartbeat_at)
+                        hypervisor_type, hypervisor_version, traits)
      select gen_random_uuid(), 'host-' || i, 'rack-' || i % 25, 64, 262144, 4000, 8, 1, 1, 512, 'fake', '1',
-            '{"datapath": "system", "storageDriver": "memory", "cgroupVersion": 2}', now() + interval '1 day'
+            '{"datapath": "system", "storageDriver": "memory", "cgroupVersion": 2}'
      from generate_series(1, ?::int) i`,
     [hosts],
   )

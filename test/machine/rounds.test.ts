@@ -32,6 +32,12 @@ test('guests that fill the machine are tried when all else is over', () => {
   for (const { but } of together ?? []) expect(but).toEqual(names)
 })
 
+test('the faults of one file are named by it, wherever it stands', () => {
+  const pathsOf = (word: string) => roundsOf([word])[0]?.[0]?.paths
+  expect(pathsOf('faults/parts')).toEqual(['test/faults/parts'])
+  expect(pathsOf('faults/join')).toEqual(['test/journeys/join'])
+})
+
 test('a table takes the place of the one in the text, and all else stays', () => {
   const of = (fault: string): string => faultTable([{ fault, healMs: 1500, lost: 0, left: 1 }])
   expect(of('old')).toContain('| old | 1 | 1.5 s | 0 | 1 |\n')

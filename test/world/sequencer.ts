@@ -45,6 +45,7 @@ const seconds: Readonly<Record<string, { readonly usual: number; readonly full: 
   'test/api/contracts/compute/servers.test.ts': { usual: 14, full: 14 },
   'test/machine/leftovers.test.ts': { usual: 14, full: 14 },
   'test/scheduler/processes.test.ts': { usual: 13, full: 13 },
+  'test/journeys/join.test.ts': { usual: 12, full: 150 },
   'test/api/image/file.test.ts': { usual: 12, full: 12 },
 }
 const fewSeconds = 3
