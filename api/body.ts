@@ -28,7 +28,7 @@ function sentence(issue: Issue, value: unknown): string {
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array'
         ? `${quoted(value)} is too short`
-        : `${quoted(value)} is less than the minimum of ${String(issue.minimum)}`
+        : `${quoted(value)} is less than ${issue.inclusive === false ? 'or equal to ' : ''}the minimum of ${String(issue.minimum)}`
     case 'too_big':
       return issue.origin === 'string' || issue.origin === 'array'
         ? `${quoted(value)} is too long`

@@ -1,11 +1,11 @@
 /** berth image: where images are, and images as files. */
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
-import { NotFound } from '../core/errors.ts'
+import { Invalid, NotFound } from '../core/errors.ts'
 import { imageSweep } from '../core/image-sweep.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
@@ -116,13 +116,24 @@ async function exportImage({ client: open, print }: Terminal, name: string, file
   print(`${name} is in ${file}: skopeo inspect oci-archive:${file}\n`)
 }
 
+/** What came is no image at all: the cloud keeps any bytes, as Glance does. */
+async function boots(client: Client, id: string): Promise<boolean> {
+  const { images } = await client.ask(path, { shape: z.object({ images: z.array(image) }) })
+  return images.some((one) => one.id === id && one.layers !== 0)
+}
+
 async function importImage({ client: open, print }: Terminal, file: string, given?: string): Promise<void> {
+  if (!existsSync(file)) throw new Invalid(`${file}: there is no such file`)
   const client = await open()
   const name = given ?? basename(file).replace(/\.(oci|tar|oci\.tar)$/, '')
   const body = { name, disk_format: 'raw', container_format: 'bare' }
   const { id } = await client.ask('/image/v2/images', { shape: z.object({ id: z.string() }), method: 'POST', body })
   try {
     await client.upload(`/image/v2/images/${id}/file`, createReadStream(file))
+    if (!(await boots(client, id)))
+      throw new Invalid(
+        `${file}: neither a whole OCI archive, nor what docker save writes, nor the tar of a root file system; nothing was imported`,
+      )
   } catch (error) {
     await client.ask(`/image/v2/images/${id}`, { shape: none, method: 'DELETE' })
     throw error

@@ -17,7 +17,7 @@ export interface StoredFile {
   /** of what boots, by digest; of the bytes themselves where nothing could */
   readonly reference: string
   readonly sizeBytes: number
-  /** of what boots */
+  /** of what boots; 0 = nothing does */
   readonly layers: number
   readonly fileDigest: string
   /** MD5, in hexadecimal digits */
@@ -102,7 +102,7 @@ export async function storeFile(repository: Repository, bytes: Readable, scratch
   const { layers } = manifestShape.parse(JSON.parse(await repository.manifest(digest)))
   return {
     reference: repository.referenceTo(digest),
-    layers: layers.length,
+    layers: digest === held ? 0 : layers.length,
     sizeBytes: file.size,
     fileDigest: file.digest,
     checksum: md5.hex(),
