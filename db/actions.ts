@@ -45,7 +45,9 @@ export interface NewAction {
 }
 
 export async function insertAction(trx: Transaction, action: NewAction): Promise<void> {
-  await trx('server_actions').insert({ message: null, ...action }).options({ name: 'a new action' })
+  await trx('server_actions')
+    .insert({ message: null, ...action })
+    .options({ name: 'a new action' })
 }
 
 export interface ActionPage {
