@@ -19,6 +19,7 @@ import {
 import { firewallOf, OvsSwitch } from './ovs-switch.ts'
 import type { MetadataSockets } from './metadata.ts'
 import { probe, type Answers } from './probe.ts'
+import { leaveBridges } from './remove-bridges.ts'
 import { addressText, RtNetlink, type Link } from './rtnetlink.ts'
 import { Spares, usualSpares } from './spare.ts'
 import type { PluggedPort, Switch } from './switch.ts'
@@ -317,12 +318,25 @@ export async function openWires(settings: WireSettings): Promise<Wires> {
   return wires
 }
 
-async function openBridges({
-  owner,
-  namespaces,
-  hostReachesGuests = true,
-  switchNamespace = null,
-}: WireSettings): Promise<Wires> {
+/** A host whose guests are on Linux bridges from now on: the gateways of before would hold the addresses. With guests on it all stay. */
+async function leaveOvs({ ovsSocket, bridge: name, owner, switchNamespace = null }: WireSettings): Promise<void> {
+  const bridge = new Bridge(ovsSocket, name, owner, { netnsPath: switchNamespace })
+  try {
+    const ports = await bridge.ports()
+    if (ports.some(({ externalIds }) => externalIds['iface-id'] !== undefined)) return
+    for (const { device, externalIds } of ports)
+      if (externalIds['berth-role'] === 'gateway') await bridge.remove(device)
+  } catch (error) {
+    // A host of bridges may have no Open vSwitch at all.
+    if (!(error instanceof Unavailable)) throw error
+  } finally {
+    bridge.close()
+  }
+}
+
+async function openBridges(settings: WireSettings): Promise<Wires> {
+  const { owner, namespaces, hostReachesGuests = true, switchNamespace = null } = settings
+  await leaveOvs(settings)
   const { kind, guard } = bridgeSwitchOf(owner, switchNamespace, { hostReachesGuests })
   await guard.open()
   return new Wires(kind, namespaces)
@@ -338,6 +352,7 @@ async function openOvs({
   switchNamespace = null,
 }: WireSettings): Promise<Wires> {
   const bridge = new Bridge(ovsSocket, name, owner, { netnsPath: switchNamespace })
+  await leaveBridges(owner, switchNamespace)
   await bridge.ensure(datapath)
   const firewall = firewallOf(ovsSocket, name, { hostReachesGuests })
   await firewall.open()

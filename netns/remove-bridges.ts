@@ -17,7 +17,25 @@ export async function removeBridges(owner: string): Promise<void> {
     await here.deleteLink(name)
     await here.deleteLink(name.replace(/^tap/, 'ifb'))
   }
-  // A table that is not there is not there; without nft nobody has made one.
-  for (const family of ['bridge', 'inet'])
-    await execa('nft', ['delete', 'table', family, owner], { reject: false, timeout: timeoutMs })
+  await removeTables(owner, null)
+}
+
+/** A host whose guests are on Open vSwitch from now on has no bridges: their gateways would hold the addresses. With guests on them all stay. */
+export async function leaveBridges(owner: string, netnsPath: string | null): Promise<void> {
+  const bridges = new LinuxBridges(owner, netnsPath)
+  const present = await bridges.list()
+  const ports = present.flatMap((one) => one.ports).filter(({ alias }) => alias?.startsWith(`${owner} `) === true)
+  if (present.length === 0 || ports.some(({ alias }) => alias?.startsWith(`${owner} port `) === true)) return
+  using here = new RtNetlink(netnsPath)
+  for (const { name } of [...ports, ...present.map(({ bridge }) => bridge)]) await here.deleteLink(name)
+  await removeTables(owner, netnsPath)
+}
+
+/** A table that is not there is not there; without nft nobody has made one. */
+async function removeTables(owner: string, netnsPath: string | null): Promise<void> {
+  const inside = netnsPath === null ? [] : ['nsenter', `--net=${netnsPath}`]
+  for (const family of ['bridge', 'inet']) {
+    const words = [...inside, 'nft', 'delete', 'table', family, owner]
+    await execa('env', words, { reject: false, timeout: timeoutMs })
+  }
 }

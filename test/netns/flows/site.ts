@@ -44,7 +44,7 @@ export class FlowSite {
   readonly host: TestHost
   readonly wires: Wires
 
-  private constructor(host: TestHost, wires: Wires) {
+  constructor(host: TestHost, wires: Wires) {
     this.host = host
     this.wires = wires
   }
