@@ -1,4 +1,5 @@
 import { Unauthenticated } from '../core/errors.ts'
+import type { Bearer } from '../db/identity/tokens.ts'
 import type { Caller } from './caller.ts'
 import type { Bearers } from './known-bearers.ts'
 
@@ -11,5 +12,9 @@ export async function authenticate(bearers: Bearers, token: string | undefined):
   if (token === undefined || token === '') throw new Unauthenticated()
   const bearer = await bearers.findBearer(token)
   if (!bearer) throw new Unauthenticated()
+  return callerOf(bearer)
+}
+
+export function callerOf(bearer: Bearer): Caller {
   return { ...bearer, isAdmin: bearer.domainId === null && bearer.roles.includes('admin') }
 }

@@ -6,6 +6,8 @@ import { changesSeenBy, digestOf, learnBearer, type Bearer, type KnownBearer } f
 export interface Bearers {
   /** null = no such token, or it is over. @throws Unavailable when nobody can say */
   readonly findBearer: (token: string) => Promise<Bearer | null>
+  /** whom it stood for when it was last asked of: the very object that `findBearer` returns while nothing has changed */
+  readonly remembered: (token: string) => Bearer | null
 }
 
 /** Beyond it the one learnt first is forgotten. */
@@ -36,6 +38,10 @@ export class KnownBearers implements Bearers {
     const learnt = await learnBearer(this.#db, digest)
     if (learnt) this.#remember(key, learnt)
     return learnt?.bearer ?? null
+  }
+
+  remembered(token: string): Bearer | null {
+    return this.#known.get(digestOf(token).toString('base64'))?.bearer ?? null
   }
 
   #remember(key: string, bearer: KnownBearer): void {

@@ -8,7 +8,7 @@ import { publicUrl, type Config } from '../core/config.ts'
 import type { Db } from '../db/connect.ts'
 import type { Registry } from '../registry/registry.ts'
 import { allowByRules } from './access-rules.ts'
-import { authenticate } from './auth.ts'
+import { authenticate, callerOf } from './auth.ts'
 import type { Caller } from './caller.ts'
 import { HttpFault } from './faults.ts'
 import type { Keystone } from './keystone.ts'
@@ -127,14 +127,43 @@ async function send(response: Response, { status, body, headers }: Reply): Promi
   else response.json(body)
 }
 
-async function answer(route: Route, call: OpenCall, response: Response): Promise<Reply> {
-  if (route.open) return await route.run(call)
-  const caller = await authenticate(call.bearers, call.header('x-auth-token'))
-  response.locals.userId = caller.userId
-  response.locals.projectId = caller.projectId
+async function answerAs(caller: Caller, route: GuardedRoute, call: OpenCall): Promise<Reply> {
   allowByRules(caller.accessRules, { method: route.method.toUpperCase(), path: call.path })
   allow(caller, route.rule)
   return await route.run({ ...call, caller })
+}
+
+/**
+ * A GET changes nothing, so it is answered to whom its token stood for last while the database is asked whether it still does; if not, the
+ * answer is thrown away. null = it was, or there was nobody to answer to.
+ */
+async function answerAhead(route: GuardedRoute, call: OpenCall, response: Response): Promise<Reply | null> {
+  const token = call.header('x-auth-token') ?? ''
+  const before = route.method === 'get' && token !== '' ? call.bearers.remembered(token) : null
+  if (before === null) return null
+  const [now, ahead] = await Promise.all([
+    call.bearers.findBearer(token),
+    Promise.allSettled([answerAs(callerOf(before), route, call)]),
+  ])
+  const [outcome] = ahead
+  if (now !== before) {
+    if (outcome.status === 'fulfilled' && outcome.value.body instanceof Readable) outcome.value.body.destroy()
+    return null
+  }
+  response.locals.userId = before.userId
+  response.locals.projectId = before.projectId
+  if (outcome.status === 'rejected') throw outcome.reason
+  return outcome.value
+}
+
+async function answer(route: Route, call: OpenCall, response: Response): Promise<Reply> {
+  if (route.open) return await route.run(call)
+  const ahead = await answerAhead(route, call, response)
+  if (ahead) return ahead
+  const caller = await authenticate(call.bearers, call.header('x-auth-token'))
+  response.locals.userId = caller.userId
+  response.locals.projectId = caller.projectId
+  return await answerAs(caller, route, call)
 }
 
 function handler(cloud: Serving, route: Route, versionOf: (request: Request) => Microversion) {

@@ -180,8 +180,9 @@ export async function withinQuota(
   const { project: quotas, own } = await quotasIn(trx, projectId, userId ?? '')
   const isSame = counted.every((resource) => own[resource] === quotas[resource])
   if (isSame && counted.every((resource) => quotas[resource] < 0)) return
-  await takeTurns(trx, projectId)
-  refuseExcess(quotas, await useOf(trx, projectId), asked)
+  // Sent together, done one after the other: what is counted is what stands when the turn has come.
+  const [, use] = await Promise.all([takeTurns(trx, projectId), useOf(trx, projectId)])
+  refuseExcess(quotas, use, asked)
   if (!isSame) refuseExcess(own, await useOf(trx, projectId, userId), asked)
 }
 

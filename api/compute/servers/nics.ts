@@ -29,6 +29,7 @@ export type Nic = (
   readonly tag?: string | null
 }
 
+type NewNic = Extract<Nic, { kind: 'new' }>
 type Wish = Exclude<NonNullable<CreateServer['networks']>, string>[number]
 
 /** What the path calls not found is bad input in a body. */
@@ -44,8 +45,15 @@ export async function onNetwork(
   trx: Transaction,
   network: NetworkWithSubnets,
   { address, viewer }: { readonly address: string | null; readonly viewer: Viewer },
-): Promise<Extract<Nic, { kind: 'new' }>> {
-  const subnets = await listSubnets(trx, { networkIds: [network.id] }, { ...viewer, isAdmin: true })
+): Promise<NewNic> {
+  return newOn(network, await subnetsOf(trx, network.id, viewer), address)
+}
+
+function subnetsOf(trx: Transaction, networkId: string, viewer: Viewer): Promise<readonly SubnetRow[]> {
+  return listSubnets(trx, { networkIds: [networkId] }, { ...viewer, isAdmin: true })
+}
+
+function newOn(network: NetworkWithSubnets, subnets: readonly SubnetRow[], address: string | null): NewNic {
   if (subnets.length === 0) throw new Invalid(`Network ${network.id} requires a subnet in order to boot instances on.`)
   if (address !== null && !subnets.some(({ cidr }) => contains(cidr, address)))
     throw new Invalid(`Fixed IP address ${address} is not a valid ip address for network ${network.id}.`)
@@ -81,8 +89,11 @@ async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<N
   if (wish.port) return await known(onPort(trx, wish.port, viewer), `Port id ${wish.port} could not be found.`)
   if (wish.uuid === undefined) throw new Invalid('Bad networks format: network uuid is not in proper format (None)')
   const where = { address: wish.fixed_ip ?? null, viewer }
-  const [network] = await listNetworks(trx, { ids: [wish.uuid] }, viewer)
-  if (network) return await onNetwork(trx, network, where)
+  const [[network], subnets] = await Promise.all([
+    listNetworks(trx, { ids: [wish.uuid] }, viewer),
+    subnetsOf(trx, wish.uuid, viewer),
+  ])
+  if (network) return newOn(network, subnets, where.address)
   const [group] = await listGroups(trx, wish.uuid)
   if (group) return await onGroup(trx, group, where)
   throw new Invalid(`Network ${wish.uuid} could not be found.`)
