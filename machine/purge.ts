@@ -14,6 +14,7 @@ import { restoreSettings } from './host-settings.ts'
 import { hostsBeside } from './hosts.ts'
 import { imageCache, layoutOf } from './layout.ts'
 import { guestUser } from './parts/docker.ts'
+import { devicesOfSwitch } from './parts/openvswitch.ts'
 import { at, type Site } from './parts/part.ts'
 import { forgetRegistry } from './parts/registry.ts'
 import { postgresUser } from './parts/postgres.ts'
@@ -63,6 +64,13 @@ async function removeDatapathDevice(): Promise<void> {
   await links.deleteLink('ovs-netdev')
 }
 
+/** A userspace switch that was killed leaves its taps. In a namespace of its own they go with that. */
+async function removeDevices({ config }: Site, names: readonly string[]): Promise<void> {
+  if (config.switchNamespace !== null) return
+  using links = new RtNetlink(null)
+  for (const name of names) await links.deleteLink(name)
+}
+
 async function unmountAll(home: string): Promise<void> {
   const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n').flatMap((line) => line.split(' ')[1] ?? [])
   for (const path of mounts.filter((one) => one.startsWith(`${home}/`)).toReversed()) {
@@ -96,12 +104,14 @@ export async function purge(config: Config): Promise<void> {
   const site: Site = { config, layout: layoutOf(config.home) }
   for (const host of hostsBeside(site)) await purge(host.config)
   await stopServices(site)
+  const devices = await devicesOfSwitch(site)
   await step(at(site, 'containers'), async () => {
     await removeGuests(site)
     await removeBridge(site)
   })
   await down(config, { keepGuests: false })
   await step(at(site, 'purge'), async () => {
+    await removeDevices(site, devices)
     await removeDatapathDevice()
     await unmountAll(config.home)
     removeCgroups(config.namePrefix)

@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { createConnection } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { execa } from 'execa'
+import { z } from 'zod'
 import { Unavailable } from '../../core/errors.ts'
 import { until } from '../until.ts'
 import { keep, type Found, type Site } from './part.ts'
@@ -33,6 +34,22 @@ async function version(): Promise<string> {
   return /\d+\.\d+\.\d+/.exec(stdout)?.[0] ?? 'unknown'
 }
 
+function databaseOf({ layout }: Site): string {
+  return join(layout.home, 'openvswitch', 'conf.db')
+}
+
+const interfaces = z.tuple([z.object({ rows: z.array(z.object({ name: z.string() })) })])
+
+/** The devices that our own switch made, by its database, which nobody needs to serve. */
+export async function devicesOfSwitch(site: Site): Promise<readonly string[]> {
+  const database = databaseOf(site)
+  if (!existsSync(database)) return []
+  const query = { op: 'select', table: 'Interface', where: [['type', '==', 'internal']], columns: ['name'] }
+  const words = ['query', database, JSON.stringify(['Open_vSwitch', query])]
+  const { stdout } = await execa('ovsdb-tool', words, { timeout: 10_000 })
+  return interfaces.parse(JSON.parse(stdout))[0].rows.map(({ name }) => name)
+}
+
 /** The database answers and the switch has taken its first configuration when this returns. */
 export async function startOpenVswitch(site: Site): Promise<Found> {
   const { config, layout } = site
@@ -42,11 +59,11 @@ export async function startOpenVswitch(site: Site): Promise<Found> {
   if (isAlone && (await connects(wanted).catch(() => false)))
     return { origin: 'given', where: wanted, version: await version() }
   if (config.ovsSocket !== null) throw new Unavailable(`BERTH_OVS_SOCKET ${config.ovsSocket} does not answer`)
-  const directory = join(layout.home, 'openvswitch')
+  const database = databaseOf(site)
+  const directory = dirname(database)
   const run = join(layout.run, 'openvswitch')
   await mkdir(directory, { recursive: true })
   await mkdir(run, { recursive: true })
-  const database = join(directory, 'conf.db')
   const socketPath = join(run, 'db.sock')
   if (!existsSync(database)) await execa('ovsdb-tool', ['create', database, schema], { timeout: 10_000 })
   const env = { OVS_RUNDIR: run, OVS_DBDIR: directory, OVS_LOGDIR: layout.log, OVS_SYSCONFDIR: directory }

@@ -13,13 +13,16 @@ import { startPostgres } from '../../machine/parts/postgres.ts'
 import { fromPidFile, identify, isAlive, type ProcessId } from '../../machine/process.ts'
 import { purge } from '../../machine/purge.ts'
 import { keptParts, startSupervisor } from '../../machine/supervision.ts'
+import { Bridge } from '../../netns/bridge.ts'
+import { RtNetlink } from '../../netns/rtnetlink.ts'
 import { room, until } from '../world/index.ts'
 
 let site: Site
 
 beforeAll(async () => {
   const home = join(room().layout.home, 'tmp', 'second')
-  const config = loadConfig({ BERTH_HOME: home, BERTH_NAME_PREFIX: 'second', BERTH_POSTGRES_PORT: '5633' })
+  const names = { BERTH_NAME_PREFIX: 'second', BERTH_BRIDGE: 'br-second' }
+  const config = loadConfig({ BERTH_HOME: home, BERTH_POSTGRES_PORT: '5633', ...names })
   site = { config, layout: layoutOf(home) }
   await mkdir(site.layout.run, { recursive: true })
   await mkdir(site.layout.log, { recursive: true })
@@ -42,6 +45,12 @@ async function killAll(part: string): Promise<void> {
   const known = ids.filter((id): id is ProcessId => id !== null)
   for (const { pid } of known) process.kill(pid, 'SIGKILL')
   await until(() => known.every((id) => !isAlive(id)))
+}
+
+async function devices(): Promise<readonly string[]> {
+  using links = new RtNetlink(null)
+  const names = (await links.links()).map(({ name }) => name)
+  return names.filter((name) => name.endsWith('second')).toSorted()
 }
 
 async function query(url: string, text: string): Promise<unknown> {
@@ -96,10 +105,18 @@ test('Open vSwitch starts over the sockets of a killed one', async () => {
   expect((await startOpenVswitch(site)).origin).toBe('ours')
 })
 
-test('after a purge nothing is left of a home', async () => {
+test('after a purge nothing is left of a home, not even the devices of a switch that was killed', async () => {
+  const { where } = await startOpenVswitch(site)
+  const bridge = new Bridge(where, site.config.bridge, site.config.namePrefix)
+  await bridge.ensure('netdev')
+  await bridge.add({ device: 'gwsecond', vlan: 7, internal: { mac: '0a:00:00:00:00:07', mtu: 1500 }, externalIds: {} })
+  bridge.close()
   const pids = [...((await keptParts(site)) ?? [])].map(([, pid]) => pid)
   expect(pids.length).toBeGreaterThan(3)
+  await killAll('ovs-vswitchd')
+  expect(await devices()).toEqual(['br-second', 'gwsecond'])
   await purge(site.config)
+  expect(await devices()).toEqual([])
   expect(pids.filter((pid) => identify(pid))).toEqual([])
   const mounts = await readFile('/proc/mounts', 'utf8')
   expect(mounts.split('\n').filter((line) => line.includes(site.layout.home))).toEqual([])
