@@ -81,9 +81,10 @@ export class Client {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    if (!response.ok && !alsoGood.includes(response.status))
-      throw new CloudError(response.status < 500 ? 'invalid' : 'unavailable', reasonIn(text))
-    return shape.parse(text === '' ? null : JSON.parse(text))
+    if (response.ok) return shape.parse(text === '' ? null : JSON.parse(text))
+    const verdict = alsoGood.includes(response.status) ? shape.safeParse(JSON.parse(text)) : null
+    if (verdict?.success === true) return verdict.data
+    throw new CloudError(response.status < 500 ? 'invalid' : 'unavailable', reasonIn(text))
   }
 
   /** The bytes of an answer, as they come. @throws CloudError */

@@ -14,6 +14,14 @@ import { portCommand } from './port.ts'
 const program = new Command('berth').showHelpAfterError('(--help shows how)').exitOverride((error: CommanderError) => {
   process.exit(error.exitCode === 0 ? 0 : 2)
 })
+
+/** Commands that were put together on their own hear only here how the program ends and what it says of wrong words. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const one of command.commands) inherit(one, command)
+  return command
+}
+
 const terminal = {
   client: async () => Client.open(clientSettings()),
   print: (text: string) => void process.stdout.write(text),
@@ -28,7 +36,7 @@ for (const command of [
   migrationCommand,
   portCommand,
 ])
-  program.addCommand(command(terminal).copyInheritedSettings(program))
+  program.addCommand(inherit(command(terminal), program))
 
 try {
   await program.parseAsync()

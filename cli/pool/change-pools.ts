@@ -1,6 +1,7 @@
 /** Pools made, changed and deleted. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { z } from 'zod'
+import { Invalid } from '../../core/errors.ts'
 import { show, type Shown, type Terminal } from '../terminal.ts'
 import { path, rangeOf } from './path.ts'
 import { onePool, shownPool } from './pools.ts'
@@ -82,6 +83,8 @@ function addSet(command: Command, terminal: Terminal): void {
     )
     .option('--json', 'for programs')
     .action(async (name: string, { subnet, quarantine, warn, probe, json }: PoolChange) => {
+      if ((quarantine ?? warn ?? probe) === undefined)
+        throw new Invalid('nothing to set: --quarantine, --warn or --probe is needed')
       const asking = probe === undefined ? undefined : probe === 'on'
       const body = { subnet, quarantine_seconds: quarantine, warn_percent: warn, arp_probe: asking }
       const { pool } = await (await terminal.client()).ask(path(name), { method: 'PATCH', body, shape: onePool })

@@ -23,5 +23,5 @@ export function poolCommand(terminal: Terminal): Command {
     addCarriers,
   ])
     add(command, terminal)
-  return command.addCommand(groupCommand(terminal).copyInheritedSettings(command))
+  return command.addCommand(groupCommand(terminal))
 }

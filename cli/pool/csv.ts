@@ -21,6 +21,14 @@ async function textOf(file: string): Promise<string> {
   }
 }
 
+async function write(file: string, text: string): Promise<void> {
+  try {
+    await writeFile(file, text)
+  } catch (error) {
+    throw new Invalid(`${file} cannot be written: ${messageOf(error)}`, { cause: error })
+  }
+}
+
 function said({ imported, bad, dry_run: isDry }: Verdict): string {
   if (bad.length > 0) return bad.map(({ line, address, reason }) => `line ${line}, ${address}: ${reason}\n`).join('')
   return `${imported} addresses ${isDry ? 'would be' : 'are'} reserved\n`
@@ -59,7 +67,7 @@ function addExport(command: Command, terminal: Terminal): void {
       const shape = z.object({ csv: z.string() })
       const { csv } = await (await terminal.client()).ask(path(name, 'export'), { shape })
       if (file === undefined) terminal.print(csv)
-      else await writeFile(file, csv)
+      else await write(file, csv)
     })
 }
 

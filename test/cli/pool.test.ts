@@ -75,6 +75,13 @@ test('a file with a bad line is not imported, and the line is named', async () =
   await writeFile(file, 'address,name,note\n10.51.0.4,web-1,old\n10.99.0.4,web-2,\n')
   const refused = await say('import', 'pier', file)
   expect(refused).toMatchObject({ exitCode: 2, out: "line 3, 10.99.0.4: '10.99.0.4' is in no subnet of this pool" })
+  for (const text of ['address;name\n10.51.0.4;web-1\n', 'address,name,note\nweb-1\n']) {
+    await writeFile(file, text)
+    const { exitCode, out, error } = await say('import', 'pier', file)
+    expect(exitCode).not.toBe(0)
+    expect(`${out}${error}`).toMatch(/^(berth: |line \d)/)
+    expect(error.split('\n')).toHaveLength(1)
+  }
   await writeFile(file, 'address,name,note\n10.51.0.4,web-1,old\n')
   expect(await said('import', 'pier', file, '--dry-run')).toBe('1 addresses would be reserved')
   expect(await said('import', 'pier', file)).toBe('1 addresses are reserved')
@@ -85,7 +92,14 @@ test('what is wrong is said in one sentence, with an exit code', async () => {
   expect(await say('show', 'nowhere')).toMatchObject({ exitCode: 1, error: 'berth: Pool nowhere could not be found.' })
   expect((await say('grow', 'dock', 'here')).error).toMatch(/^berth: .*here/)
   expect((await say('create', 'dock', '10.52.0.0/28')).error).toMatch(/^berth: name: a pool named dock exists already/)
-  expect((await say('dance')).exitCode).toBe(2)
+  for (const words of [
+    ['dance'],
+    ['show'],
+    ['create', 'dock', '10.52.0.0/28', '--mtu', 'wide'],
+    ['set', 'dock'],
+    ['group', 'show'],
+  ])
+    expect(await say(...words)).toMatchObject({ exitCode: 2, error: expect.stringMatching(/^(error|berth): /) })
 })
 
 test('pools stand in a group in the order in which they are tried', async () => {
