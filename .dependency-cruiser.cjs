@@ -1,6 +1,6 @@
 /** Who may import whom; the same table stands, with its reasons, in docs/architecture.md. */
 const ours =
-  '^(core|migrations|db|ipam|jobs|scheduler|api|agent|audit|driver|netns|machine|images|registry|cli|web|bench|test)/'
+  '^(core|migrations|db|ipam|jobs|scheduler|api|agent|audit|driver|netns|machine|images|registry|cli|bench|test)/'
 const may = {
   core: [],
   migrations: [],
@@ -17,7 +17,6 @@ const may = {
   images: ['core', 'registry'],
   registry: ['core'],
   cli: ['core'],
-  web: [],
 }
 const only = (name, packages, folders, why) => ({
   name,
@@ -39,7 +38,7 @@ module.exports = {
     only('undici', ['undici'], ['registry'], 'only registry speaks to registries, which have authorities of their own'),
     only('netlink', ['netlink'], ['netns'], 'only netns knows links'),
     only('koffi', ['koffi'], ['netns', 'driver'], 'only netns and the driver call the kernel'),
-    only('express', ['express'], ['api', 'agent'], 'only the api, and the small listener of the agent, speak HTTP'),
+    only('express', ['express'], ['api'], 'only the api has routes'),
     only('graphile-worker', ['graphile-worker'], ['jobs'], 'only jobs knows the queue'),
     only('sql', ['knex', 'pg'], ['db', 'ipam', 'jobs', 'migrations'], 'SQL has its homes'),
     { name: 'no-circular', severity: 'error', from: { path: ours }, to: { circular: true } },
