@@ -31,7 +31,7 @@ export async function startAgain(host: Host, server: Server, why: string): Promi
 }
 
 /** The guest is off, by itself: a resized or rescued server stays so, any other is now stopped. */
-export async function settleOff({ db, log }: Host, { id, vmState }: Server, why: string): Promise<void> {
+async function settleOff({ db, log }: Host, { id, vmState }: Server, why: string): Promise<void> {
   const stays = vmState === 'resized' || vmState === 'rescued'
   await observe(db, id, { vmState: stays ? vmState : 'stopped', powerState: powerStates.shutdown })
   log.info({ serverId: id, why }, 'guest is off')

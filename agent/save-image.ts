@@ -29,7 +29,7 @@ const ownPaths = [
   /^\.dockerenv$/,
 ]
 
-export function fateInImage(path: string): Fate {
+function fateInImage(path: string): Fate {
   if (path === 'etc/machine-id') return 'blank'
   return ownPaths.some((own) => own.test(path)) ? 'drop' : 'keep'
 }

@@ -28,7 +28,7 @@ export class VersionNotSupported extends CloudError {
   }
 }
 
-export class VersionMalformed extends CloudError {
+class VersionMalformed extends CloudError {
   constructor(asked: string) {
     super('invalid', `API Version String '${asked}' is of invalid format. Must be of format MajorNum.MinorNum.`)
   }

@@ -243,7 +243,7 @@ export function scopeOf({ projectId, domainId, isSystem }: Caller): Scope | null
 }
 
 /** The least role that a rule asks of a token of this scope; null = none suffices. */
-export function leastRole(least: Least, scope: Scope): Role | 'any' | null {
+function leastRole(least: Least, scope: Scope): Role | 'any' | null {
   if (typeof least !== 'string') return least[scope] ?? null
   if (scope === 'project' || least === 'any') return least
   return scope === 'system' && least === 'admin' ? least : null

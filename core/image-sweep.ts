@@ -1,7 +1,7 @@
 /** What a look for images that nobody needs found, or took away: told by agents, shown by the API. */
 import { z } from 'zod'
 
-export const hostSweep = z.object({
+const hostSweep = z.object({
   /** digests of images that left the host, or would */
   removed: z.array(z.string()),
   /** digests that have been idle for long enough, and stay since a guest may be made of them */
@@ -10,7 +10,7 @@ export const hostSweep = z.object({
 })
 export type HostSweep = z.output<typeof hostSweep>
 
-export const registrySweep = z.object({
+const registrySweep = z.object({
   /** repository@digest */
   removed: z.array(z.string()),
   /** found without a reference, not for long enough */

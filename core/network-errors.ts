@@ -2,7 +2,7 @@
 import { CloudError, type ErrorKind } from './errors.ts'
 
 /** Neutron's exception names that are ours too, each with its kind. Source: neutron_lib/exceptions. */
-export const networkErrors = {
+const networkErrors = {
   AddressPairAndPortSecurityRequired: 'conflict',
   AddressPairsExhausted: 'invalid',
   DuplicateAddressPairInRequest: 'invalid',

@@ -34,7 +34,7 @@ function idOf(what: string): string {
   return createHash('sha256').update(what).digest('hex').slice(0, 32)
 }
 
-export const adminProjectId = idOf('project admin')
+const adminProjectId = idOf('project admin')
 const adminUserId = idOf('user admin')
 
 async function createAdmin(trx: Transaction, password: string): Promise<void> {

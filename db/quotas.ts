@@ -3,7 +3,7 @@ import { OverQuota } from '../core/errors.ts'
 import type { Db, Transaction } from './connect.ts'
 
 /** Nova's own defaults; -1 = no limit. Addresses and security groups are counted by the network API. */
-export const defaultQuotas = {
+const defaultQuotas = {
   instances: 10,
   cores: 20,
   ram: 50 * 1024,
@@ -61,7 +61,7 @@ interface LimitRow {
 }
 
 /** What a project may take, and what a user may take in it. */
-export async function quotasIn(
+async function quotasIn(
   db: Db,
   projectId: string,
   userId: string,

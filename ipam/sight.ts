@@ -30,7 +30,7 @@ export async function unknownPorts(db: Db, portIds: readonly string[]): Promise<
 }
 
 /** More are not asked for in one look: some seconds, and no storm. */
-export const mostAsked = 4096
+const mostAsked = 4096
 
 /** IPv4 addresses of the network's ranges, and those held outside of them; the lowest `mostAsked`. */
 export async function askedAddresses(db: Db, networkId: string): Promise<readonly string[]> {

@@ -2,7 +2,7 @@
 import { CloudError, messageOf } from '../core/errors.ts'
 
 /** A step of the launcher failed: what it was, why, and where to read on. */
-export class StepFailed extends CloudError {
+class StepFailed extends CloudError {
   constructor(step: string, reason: string, { log, cause }: { readonly log?: string; readonly cause?: unknown }) {
     super('unavailable', `${step}: ${reason}${log === undefined ? '' : `\n  log: ${log}`}`, { cause })
   }

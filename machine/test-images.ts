@@ -19,7 +19,7 @@ async function hold(path: string, directory: string): Promise<void> {
 }
 
 /** What stands in the place of /var/cache during the run. */
-export function testCache({ layout }: Site): string {
+function testCache({ layout }: Site): string {
   return join(layout.home, 'cache')
 }
 

@@ -8,7 +8,7 @@ export interface Span {
   readonly until?: `2.${number}`
 }
 
-export function isKnownAt({ since, until }: Span, version: Microversion): boolean {
+function isKnownAt({ since, until }: Span, version: Microversion): boolean {
   return (since === undefined || version >= minorOf(since)) && (until === undefined || version < minorOf(until))
 }
 
@@ -27,7 +27,7 @@ export function refuseKeys(
 }
 
 /** Nova refuses query parameters that it does not know from 2.75 on. */
-export const strictSince: Microversion = 75
+const strictSince: Microversion = 75
 
 /** @throws Invalid naming the first parameter that is not among those known, from 2.75 on */
 export function refuseParameters(query: URLSearchParams, known: readonly string[], version: Microversion): void {

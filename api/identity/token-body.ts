@@ -34,5 +34,4 @@ export const tokenBody = z.object({
 export type TokenBody = z.output<typeof tokenBody>['auth']
 export type ProjectName = z.output<typeof project>
 export type UserName = z.output<typeof userNamed>
-export type DomainName = z.output<typeof domain>
 export type CredentialName = z.output<typeof credential>

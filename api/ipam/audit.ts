@@ -13,7 +13,7 @@ import { askAgent } from '../compute/ask-agent.ts'
 import type { Call, Reply } from '../route.ts'
 import { poolOf } from './pools.ts'
 
-export const driftShape = z.strictObject({
+const driftShape = z.strictObject({
   kind: z.enum(driftKinds),
   address: z.string().nullable(),
   port_id: z.string().nullable(),

@@ -55,7 +55,7 @@ const faultShape = z.strictObject({
 })
 
 /** Source: OpenAPI Specification 3.1.0. */
-export function openApi(root: string): Json {
+function openApi(root: string): Json {
   const paths: Record<string, Record<string, Json>> = {}
   for (const operation of operations) {
     const path = pathOf(operation)

@@ -14,9 +14,9 @@ import { canonical, checkGateway } from '../network/subnet-body.ts'
 import { contains } from '../network/subnet-of.ts'
 import type { Call, Reply } from '../route.ts'
 
-export const rangeShape = z.strictObject({ first: z.string(), last: z.string() })
+const rangeShape = z.strictObject({ first: z.string(), last: z.string() })
 
-export const subnetShape = z.strictObject({
+const subnetShape = z.strictObject({
   id: z.string(),
   name: z.string(),
   cidr: z.string(),
@@ -86,7 +86,7 @@ function subnetView(subnet: PoolSubnet): z.output<typeof subnetShape> {
   }
 }
 
-export function poolView({ id, name, vlan, mtu, shared, projectId, subnets }: Pool): z.output<typeof poolShape> {
+function poolView({ id, name, vlan, mtu, shared, projectId, subnets }: Pool): z.output<typeof poolShape> {
   return { id, name, vlan, mtu, shared, project_id: projectId, subnets: subnets.map(subnetView) }
 }
 

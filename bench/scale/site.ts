@@ -21,12 +21,6 @@ import { until } from '../../machine/until.ts'
 import { databaseUrl } from '../site.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
-/** As the launcher starts services. */
-export const nodeFlags = [
-  '--disable-warning=ExperimentalWarning',
-  '--max-semi-space-size=1',
-  '--optimize-for-size',
-] as const
 export const password = randomUUID()
 export const image = `bench.test/images/none@sha256:${'0'.repeat(64)}`
 

@@ -66,9 +66,3 @@ export async function imply(db: Db, priorRoleId: string, impliedRoleId: string):
 export async function stopImplying(db: Db, priorRoleId: string, impliedRoleId: string): Promise<boolean> {
   return (await db('implied_roles').where({ priorRoleId, impliedRoleId }).delete()) > 0
 }
-
-/** The ids of these roles and of all that they include. */
-export async function withImplied(db: Db, roleIds: readonly string[]): Promise<ReadonlySet<string>> {
-  const { rows } = await db.raw<{ rows: { id: string }[] }>('select with_implied(?) as id', [[...roleIds]])
-  return new Set(rows.map(({ id }) => id))
-}

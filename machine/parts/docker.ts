@@ -23,7 +23,7 @@ const infoShape = z.object({
 })
 export type DockerInfo = z.output<typeof infoShape>
 
-export function runtimePath({ layout }: Site): string {
+function runtimePath({ layout }: Site): string {
   return join(layout.home, 'bin', 'berth-runc')
 }
 
@@ -71,7 +71,7 @@ async function given({ config }: Site): Promise<Found | null> {
 }
 
 /** The wrapper with its directory, as a file that no clone's move can break. */
-export async function installRuntime(site: Site): Promise<void> {
+async function installRuntime(site: Site): Promise<void> {
   const path = runtimePath(site)
   const wrapper = await readFile(join(site.layout.project, 'driver', 'docker', 'berth-runc'), 'utf8')
   await mkdir(join(site.layout.home, 'bin'), { recursive: true })

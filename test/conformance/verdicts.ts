@@ -5,7 +5,6 @@ export const eventSchema = z.union([
   z.strictObject({ exit: z.number() }),
   z.strictObject({ test: z.string(), status: z.string().nullable(), said: z.string() }),
 ])
-export type TempestEvent = z.output<typeof eventSchema>
 
 export interface Verdict {
   /** without its attributes, such as 'tempest.api.compute.test_versions.TestVersions.test_list_api_versions' */

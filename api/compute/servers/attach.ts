@@ -20,7 +20,7 @@ import { serverOf } from './find.ts'
 import { interfaceView } from './interfaces.ts'
 import { automatic, onNetwork, onPort, plan, withinPortQuota, type Nic } from './nics.ts'
 
-export const attachableStates: readonly VmState[] = ['active', 'paused', 'stopped']
+const attachableStates: readonly VmState[] = ['active', 'paused', 'stopped']
 
 const fixedIps = z
   .array(
@@ -66,7 +66,7 @@ async function nicOf(trx: Transaction, asked: Wanted, viewer: Viewer): Promise<N
 }
 
 /** A change of a server's ports: the action of the user's, seen in its list. */
-export async function recordAction(
+async function recordAction(
   trx: Transaction,
   { requestId, caller }: Call,
   { id: serverId, projectId }: Server,
