@@ -88,6 +88,8 @@ async function endLeftovers({ layout }: Site): Promise<void> {
   }
   for (const name of names) {
     const path = join(layout.run, name)
+    // A process that ended meanwhile has taken files of its own along.
+    if (!existsSync(path)) continue
     const id = fromPidFile(path)
     const startTime = readFileSync(path, 'utf8').split(' ')[1]
     if (id && id.startTime === startTime)
