@@ -9,7 +9,7 @@ import { hostsBeside, removeSwitchNamespace } from './hosts.ts'
 import { layoutOf } from './layout.ts'
 import { dockerInfo, misfits } from './parts/docker.ts'
 import { at, type Site } from './parts/part.ts'
-import { end, fromPidFile } from './process.ts'
+import { end, fromPidFile, type ProcessId } from './process.ts'
 import { step } from './progress.ts'
 import { isOfService } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
@@ -77,24 +77,26 @@ function removeNamespaces({ layout }: Site): void {
   for (const settings of [guests, gatewayNamespaces(guests)]) removeAllNamespaces(settings)
 }
 
+interface Leftover {
+  /** of its pid file */
+  readonly name: string
+  readonly id: ProcessId
+}
+
 /** Processes that a killed supervisor left: their pid files hold pid and start time, so none but ours is meant. */
-async function endLeftovers({ layout }: Site): Promise<void> {
-  let names: readonly string[]
-  try {
-    names = readdirSync(layout.run).filter((name) => name.endsWith('.pid'))
-  } catch {
-    // No run directory: nothing was ever started.
-    return
-  }
-  for (const name of names) {
+export function leftoversOf({ layout }: Site): readonly Leftover[] {
+  // No run directory: nothing was ever started.
+  const names = existsSync(layout.run) ? readdirSync(layout.run).filter((name) => name.endsWith('.pid')) : []
+  return names.flatMap((name) => {
     const path = join(layout.run, name)
-    // A process that ended meanwhile has taken files of its own along.
-    if (!existsSync(path)) continue
     const id = fromPidFile(path)
-    const startTime = readFileSync(path, 'utf8').split(' ')[1]
-    if (id && id.startTime === startTime)
-      await end(id, { with: name === 'postgres.pid' ? 'SIGINT' : 'SIGTERM', timeoutMs: 30_000 })
-  }
+    return id && readFileSync(path, 'utf8').split(' ')[1] === id.startTime ? [{ name, id }] : []
+  })
+}
+
+async function endLeftovers(site: Site): Promise<void> {
+  for (const { name, id } of leftoversOf(site))
+    await end(id, { with: name === 'postgres.pid' ? 'SIGINT' : 'SIGTERM', timeoutMs: 30_000 })
 }
 
 export async function down(config: Config, options: { readonly keepGuests: boolean }): Promise<void> {

@@ -22,6 +22,7 @@ import {
   sharing,
   tellHosts,
 } from './hosts.ts'
+import { leftoversOf } from './down.ts'
 import { layoutOf } from './layout.ts'
 import { removeHosts } from './remove-hosts.ts'
 import { installPackages } from './packages.ts'
@@ -52,7 +53,9 @@ import { writeCloudsYaml } from './env.ts'
 
 async function check(site: Site): Promise<string> {
   const running = await keptParts(site)
-  const findings = await preflight(site.config, { isRunning: running !== null && running.size > 0 })
+  // Parts that outlived their supervisor hold their ports too: they are taken over.
+  const isRunning = (running !== null && running.size > 0) || leftoversOf(site).length > 0
+  const findings = await preflight(site.config, { isRunning })
   const lacks = findings.filter(({ level }) => level === 'lack')
   if (lacks.length > 0)
     throw new CloudError('unsupported', `this machine lacks\n${lacks.map(({ text }) => `    - ${text}`).join('\n')}`)
