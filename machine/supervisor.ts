@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { end, identify, isAlive, type ProcessId } from './process.ts'
 import { request, type PartSpec, type PartStatus, type Reply } from './supervisor-protocol.ts'
@@ -149,7 +150,17 @@ async function answer(line: string): Promise<Reply> {
   return { parts: status() }
 }
 
+/** One supervisor per home, however many are started at once: the last one that wrote its pid stays, the others end. */
+async function beTheOnlyOne(): Promise<void> {
+  const self = identify(process.pid)
+  if (self === null || adopt('supervisor') !== null) process.exit(0)
+  writeFileSync(pidPath('supervisor'), `${self.pid} ${self.startTime}`)
+  await sleep(250)
+  if (adopt('supervisor')?.pid !== self.pid) process.exit(0)
+}
+
 mkdirSync(run, { recursive: true })
+await beTheOnlyOne()
 const socketPath = join(run, 'supervisor.sock')
 rmSync(socketPath, { force: true })
 createServer((client) => {
@@ -167,8 +178,6 @@ createServer((client) => {
     }
   })
 }).listen(socketPath)
-const self = identify(process.pid)
-writeFileSync(pidPath('supervisor'), self ? `${self.pid} ${self.startTime}` : '')
 try {
   for (const spec of request.options[0].shape.part
     .array()

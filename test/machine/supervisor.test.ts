@@ -88,6 +88,17 @@ test('a stopped part stays stopped', async () => {
   expect(await pidOf('sleeper')).toBeNull()
 })
 
+test('of several supervisors that are started at once one stays', async () => {
+  await ended(supervisor, 'SIGKILL')
+  const words = [join(layout.project, 'machine', 'supervisor.ts'), layout.home]
+  const started = Array.from({ length: 4 }, () => spawn(process.execPath, words))
+  const left = (): readonly ChildProcess[] => started.filter(({ exitCode }) => exitCode === null)
+  await until(() => left().length === 1, { timeoutMs: 20_000 })
+  await until(() => ask(layout.supervisorSocket, { op: 'status' }))
+  expect(Number.parseInt(readFileSync(join(layout.run, 'supervisor.pid'), 'utf8'), 10)).toBe(left()[0]?.pid)
+  ;[supervisor = supervisor] = left()
+})
+
 test('parts outlive a killed supervisor, and the next one takes them over', async () => {
   const pid = await startSleeper()
   await ended(supervisor, 'SIGKILL')
