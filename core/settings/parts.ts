@@ -20,7 +20,9 @@ export const parts = {
     .startsWith('-----BEGIN CERTIFICATE')
     .nullable()
     .default(null)
-    .describe('PEM of the authority of the database, which hosts that join are given; null = it needs none, or is made by up'),
+    .describe(
+      'PEM of the authority of the database, which hosts that join are given; null = it needs none, or is made by up',
+    ),
   databaseConnections: z.coerce
     .number()
     .int()

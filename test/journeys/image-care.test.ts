@@ -39,7 +39,9 @@ test('images are on the host before a server needs them, and a backup is taken e
   const set = await berth.run('backup', 'set', '--every', '1d', '--keep', '1', '--server', 'origin')
   try {
     const backups = ['image', 'list', '--property', 'image_type=backup', '--status', 'active', '-f', 'value']
-    await until(async () => (await client.run(...backups, '-c', 'Name')).startsWith('origin-periodic-'), { timeoutMs: 120_000 })
+    await until(async () => (await client.run(...backups, '-c', 'Name')).startsWith('origin-periodic-'), {
+      timeoutMs: 120_000,
+    })
     expect(await client.value('status', 'server', 'show', 'origin')).toBe('ACTIVE')
   } finally {
     await berth.run('backup', 'remove', /[0-9a-f-]{36}/.exec(set)?.[0] ?? '')

@@ -77,7 +77,10 @@ test('a host that stays silent is cut off, and its servers leave it, so many at 
   expect(action?.message).toBe('Host host-1 was silent for 60 s: it is fenced, and the server built anew elsewhere.')
   const moves = await api.db('server_migrations').where({ type: 'evacuation', sourceHost: 'host-1' })
   expect(moves).toHaveLength(2)
-  await api.db('server_migrations').where({ id: moves[0]?.id ?? 0 }).update({ status: 'done' })
+  await api
+    .db('server_migrations')
+    .where({ id: moves[0]?.id ?? 0 })
+    .update({ status: 'done' })
   await healer.heal(85 * second)
   expect(await evacuating()).toBe(3)
 })
@@ -89,7 +92,10 @@ test('a host that could not be cut off keeps its servers', async () => {
 })
 
 test('when more hosts are silent than may be healed nothing is done', async () => {
-  await api.db('servers').where({ id: servers[0] ?? '' }).update({ host: 'host-2' })
+  await api
+    .db('servers')
+    .where({ id: servers[0] ?? '' })
+    .update({ host: 'host-2' })
   await api.db('hosts').where({ name: 'host-2' }).update({ servers: 1 })
   await silent(healerWith({ mostHosts: 1 }), ['host-1', 'host-2'])
   expect(await evacuating()).toBe(0)
