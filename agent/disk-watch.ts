@@ -61,11 +61,15 @@ export class DiskWatch {
       const server = await findServer(db, id)
       if (server?.vmState !== 'active' || server.taskState !== null) return
       await driver.pause(id)
-      if (!(await observe(db, id, { vmState: 'paused', powerState: powerStates.paused }))) return
       const message =
         `The server was paused: the disk of host ${host} (${path}) had ${left} left, ` +
         `and the server had just taken ${took}. It can be unpaused when there is room again.`
-      await insertNotice(db, server, { action: 'diskGuard', host, message })
+      const isPaused = await db.transaction(async (trx) => {
+        if (!(await observe(trx, id, { vmState: 'paused', powerState: powerStates.paused }))) return false
+        await insertNotice(trx, server, { action: 'diskGuard', host, message })
+        return true
+      })
+      if (!isPaused) return
       log.warn({ serverId: id, took, left, path }, 'writer paused, the disk is short')
     })
   }
