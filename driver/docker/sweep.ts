@@ -1,7 +1,9 @@
-/** What an engine or an agent that was killed in the middle of a removal leaves of a container: its spec for the runtime, its control groups. */
+/** What an engine or an agent that was killed in the middle of a removal leaves of a container: its spec for the runtime, its control groups, its shim. */
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { kill } from 'node:process'
+import { hasCode } from '../../core/errors.ts'
 import { removeOciSpec } from './oci-spec.ts'
 
 const root = '/sys/fs/cgroup'
@@ -37,6 +39,36 @@ function isEmpty(group: string): boolean {
   return readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() === ''
 }
 
+/** The words that a process was started by; none when it is gone. */
+function wordsOf(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ESRCH')) return []
+    throw error
+  }
+}
+
+/** The process beside each container; an engine that is killed while it starts one leaves it without a container. */
+function shims(): readonly { readonly pid: number; readonly id: string }[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return []
+    const [program = '', ...words] = wordsOf(pid)
+    const id = words[words.indexOf('-id') + 1]
+    return basename(program).startsWith('containerd-shim') && id !== undefined ? [{ pid: Number(pid), id }] : []
+  })
+}
+
+function endShims(id: string): void {
+  for (const { pid } of shims().filter((shim) => shim.id === id)) {
+    try {
+      kill(pid, 'SIGKILL')
+    } catch (error) {
+      if (!hasCode(error, 'ESRCH')) throw error
+    }
+  }
+}
+
 /**
  * Takes away what is of no container. What still runs is left alone: an engine that forgot it may have been given other data.
  *
@@ -54,6 +86,7 @@ export async function sweepRemains(
   for (const id of [...found].filter((one) => !present.has(one))) {
     const groups = groupsOf(cgroupParent, id)
     if (!groups.every(isEmpty)) continue
+    endShims(id)
     groups.forEach((group) => {
       rmdirSync(group)
     })

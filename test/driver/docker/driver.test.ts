@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { execa } from 'execa'
@@ -59,6 +59,18 @@ test('a guest sees the disk of the one that stands aside, also after their host 
   expect(existsSync(root)).toBe(false)
 })
 
+/** As an engine leaves it that is killed while it starts a container. @returns its pid as long as it lives, else '' */
+async function orphanedShim(directory: string, id: string): Promise<() => Promise<string>> {
+  const bundle = join(directory, 'bundle')
+  await mkdir(bundle)
+  await writeFile(join(bundle, 'config.json'), '{}')
+  await writeFile(join(bundle, 'log'), '')
+  const words = ['-namespace', 'moby', '-id', id, '-address', join(bundle, 'engine.sock'), 'start']
+  const { stdout } = await execa('containerd-shim-runc-v2', words, { cwd: bundle })
+  await rm(stdout.replace('unix://', ''))
+  return async () => (await execa('pgrep', ['--full', `^\\S*containerd-shim.*-id ${id}`], { reject: false })).stdout
+}
+
 test('what a broken-off removal left is swept away, and a guest that is there keeps its own', async () => {
   const guests = opened()
   const { site } = guests
@@ -66,11 +78,14 @@ test('what a broken-off removal left is swept away, and a guest that is there ke
   const { guestId } = await site.driver.create(gone)
   const { guestId: keptId } = await site.driver.create(kept)
   await guests.containerOf(gone).remove()
-  // A killed engine forgets a container before its groups are gone.
+  // A killed engine forgets a container before its groups are gone, and its shim.
   const group = join('/sys/fs/cgroup', 'pids', site.engine.cgroupParent, 'f'.repeat(64))
   await mkdir(join(group, 'init'), { recursive: true })
+  const shim = await orphanedShim(site.directory, 'f'.repeat(64))
+  expect(await shim()).not.toBe('')
   expect((await site.driver.sweep()).toSorted()).toEqual([guestId, 'f'.repeat(64)].toSorted())
   expect(existsSync(group)).toBe(false)
+  await until(async () => (await shim()) === '')
   expect(await readdir(site.engine.ociDirectory)).toEqual([keptId])
   expect(await site.driver.sweep()).toEqual([])
 })
