@@ -31,7 +31,7 @@ describe.each(['ovs', 'bridge'] as const)('%s', (vifType) => {
     turnOffTxChecksum('under', farHost)
     far = await openWires({
       vifType: 'bridge',
-      ovsSocket: '',
+      ovsSocket: `${near.host.directory}/none.sock`,
       bridge: '',
       datapath: 'netdev',
       owner: 'far',
