@@ -66,7 +66,7 @@ async function orphanedShim(directory: string, id: string): Promise<() => Promis
   await writeFile(join(bundle, 'config.json'), '{}')
   await writeFile(join(bundle, 'log'), '')
   const words = ['-namespace', 'moby', '-id', id, '-address', join(bundle, 'engine.sock'), 'start']
-  const { stdout } = await execa('containerd-shim-runc-v2', words, { cwd: bundle })
+  const { stdout } = await execa('containerd-shim-runc-v2', words, { cwd: bundle, stdin: 'ignore', timeout: 10_000 })
   await rm(stdout.replace('unix://', ''))
   return async () => (await execa('pgrep', ['--full', `^\\S*containerd-shim.*-id ${id}`], { reject: false })).stdout
 }
