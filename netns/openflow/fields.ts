@@ -65,7 +65,6 @@ export const fields = {
   icmp6Type: basic(29, 1),
   icmp6Code: basic(30, 1),
   ndTarget: basic(31, 16),
-  vlanTci: { oxmClass: 0, number: 4, bytes: 2 },
   ctState: nxm(105, 4),
   ctMark: nxm(107, 4),
 } as const satisfies Readonly<Record<string, Field>>

@@ -32,7 +32,8 @@ const plain: Readonly<Record<string, Field>> = {
   in_port: fields.inPort,
   dl_src: fields.ethSrc,
   dl_dst: fields.ethDst,
-  vlan_tci: fields.vlanTci,
+  // Not Nicira's field of the whole tag, which is another flow to the switch than the one that ovs-ofctl writes, and takes away.
+  vlan_tci: fields.vlanId,
   nw_src: fields.ipv4Src,
   nw_dst: fields.ipv4Dst,
   nw_proto: fields.ipProtocol,

@@ -111,6 +111,20 @@ test('every kind of flow arrives at the switch as ovs-ofctl would have written i
   expect(await flowsOf('br-ours')).toEqual([])
 })
 
+test('what an agent before this one wrote goes when it settles', async () => {
+  await table.setMeter(101, { rate: 20_000, burst: 2000 })
+  const flows = everyFlow()
+  await table.set(new Map([['all', flows]]))
+  const present = await flowsOf('br-ours')
+  await table.settle()
+  expect(await flowsOf('br-ours')).toEqual(present)
+  const successor = new FlowTable(join(host.directory, 'br-ours.mgmt'))
+  await successor.settle()
+  successor.close()
+  expect(await flowsOf('br-ours')).toEqual([])
+  await table.set(new Map([['all', null]]))
+})
+
 test('one flow that the switch refuses keeps out all that came with it, and the next change goes', async () => {
   const good = 'table=0,priority=1,in_port=5'
   const bad = new Map([
