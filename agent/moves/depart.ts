@@ -25,10 +25,22 @@ async function shutDown({ config, driver }: Host, { id }: Server): Promise<void>
   reach(config, 'agent.migrate.stopped')
 }
 
+/** As long as nothing was handed over: whoever waits for a part that is silent does not keep the guest off meanwhile. */
+async function runOn(host: Host, { id }: Server, { wasRunning }: Move): Promise<void> {
+  if (!wasRunning) return
+  await startGuest(host, id).catch((left: unknown) => host.log.error({ serverId: id, err: left }, 'not undone'))
+}
+
 /** Off, its disk where the target finds it, its wires cut. @returns the image of its disk; null = the target reads it file by file */
 async function leaveDisk(host: Host, server: Server, move: Move): Promise<string | null> {
   const [stop, beside] = [() => shutDown(host, server), () => cutWires(host, server)]
-  if (move.transport !== 'delta') return await push(host, server, move, { stop, beside })
+  if (move.transport !== 'delta')
+    try {
+      return await push(host, server, move, { stop, beside })
+    } catch (error) {
+      await runOn(host, server, move)
+      throw error
+    }
   await stop()
   await beside()
   return null
@@ -49,11 +61,8 @@ async function depart(host: Host, server: Server, move: Move, payload: JobPayloa
 
 /** The server is what it was, on the host that it was on. */
 async function stay(host: Host, server: Server, move: Move, error: unknown): Promise<void> {
-  const { db, log, name } = host
-  if (move.wasRunning)
-    await startGuest(host, server.id).catch((left: unknown) =>
-      log.error({ serverId: server.id, err: left }, 'not undone'),
-    )
+  const { db, name } = host
+  await runOn(host, server, move)
   await db.transaction(async (trx) => {
     await setMove(trx, move.id, { status: 'error' })
     if (move.targetHost !== null) await releaseClaim(trx, server.id, move.targetHost)
