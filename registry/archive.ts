@@ -39,6 +39,7 @@ async function add(archive: Pack, repository: Repository, member: Member): Promi
   await new Promise<void>((resolve, reject) => {
     const entry = archive.entry(header, (error) => (error ? reject(error) : resolve()))
     content.once('error', reject)
+    entry.on('error', reject)
     content.pipe(entry)
   })
 }

@@ -106,6 +106,8 @@ interface Filter {
 async function put(layer: Pack, header: NewEntry, content: Source | null): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const entry = layer.entry(header, (error) => (error ? reject(error) : resolve()))
+    // Whoever reads the layer may leave in the middle of a file.
+    entry.on('error', reject)
     if (content) content.pipe(entry)
     else entry.end(null)
   })
