@@ -252,6 +252,17 @@ export async function addHost(
   })
 }
 
+/** Roles outlive the database of a test. */
+export async function dropAgentRoles(db: Db): Promise<void> {
+  const { rows } = await db.raw<{ rows: { rolname: string }[] }>(
+    `select rolname from pg_roles where starts_with(rolname, current_database() || '_agent') order by length(rolname) desc`,
+  )
+  for (const { rolname } of rows) {
+    await db.raw('drop owned by ??', [rolname])
+    await db.raw('drop role ??', [rolname])
+  }
+}
+
 const job = z.object({ taskIdentifier: z.string(), payload: z.record(z.string(), z.unknown()) })
 export type Job = z.output<typeof job>
 

@@ -6,7 +6,7 @@ import { connect } from '../../../db/connect.ts'
 import { heartbeat, registerHost, type HostReport } from '../../../db/hosts.ts'
 import { place, sendBack } from '../../../db/placement.ts'
 import { enqueue } from '../../../jobs/enqueue.ts'
-import { addHost, boot, faultIn, startApi, type Answer, type TestApi } from '../fixture.ts'
+import { addHost, boot, dropAgentRoles, faultIn, startApi, type Answer, type TestApi } from '../fixture.ts'
 
 let api: TestApi
 beforeAll(async () => {
@@ -14,13 +14,7 @@ beforeAll(async () => {
   await addHost(api.db, 'host-1')
 })
 afterAll(async () => {
-  const { rows } = await api.db.raw<{ rows: { rolname: string }[] }>(
-    `select rolname from pg_roles where starts_with(rolname, current_database() || '_agent') order by length(rolname) desc`,
-  )
-  for (const { rolname } of rows) {
-    await api.db.raw('drop owned by ??', [rolname])
-    await api.db.raw('drop role ??', [rolname])
-  }
+  await dropAgentRoles(api.db)
   await api.stop()
 })
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { z } from 'zod'
 import { lowest } from '../../../api/microversion.ts'
 import { registry } from '../../world/index.ts'
-import { addHost, startApi, type TestApi } from '../fixture.ts'
+import { addHost, dropAgentRoles, startApi, type TestApi } from '../fixture.ts'
 import { berth } from './berth.ts'
 import { contracts } from './index.ts'
 import { each } from './life.ts'
@@ -20,13 +20,7 @@ beforeAll(async () => {
   await addHost(api.db, 'host-1')
 }, 120_000)
 afterAll(async () => {
-  const { rows } = await api.db.raw<{ rows: { rolname: string }[] }>(
-    `select rolname from pg_roles where starts_with(rolname, current_database() || '_agent') order by length(rolname) desc`,
-  )
-  for (const { rolname } of rows) {
-    await api.db.raw('drop owned by ??', [rolname])
-    await api.db.raw('drop role ??', [rolname])
-  }
+  await dropAgentRoles(api.db)
   await api.stop()
   await rm(home, { recursive: true })
 })
