@@ -38,6 +38,14 @@ async function without(cloud: TestCloud, parts: readonly string[], work: () => P
   }
 }
 
+/** What is mounted at the directory and below it, above and beneath the small disk: a part that was killed leaves mounts of its own. */
+async function unmountAll(directory: string): Promise<void> {
+  const { stdout } = await execa('findmnt', ['--raw', '--noheadings', '--output', 'TARGET'], { timeout: 30_000 })
+  const targets = stdout.split('\n').filter((target) => `${target}/`.startsWith(`${directory}/`))
+  for (const target of targets.toReversed())
+    await execa('umount', ['--lazy', target], { reject: false, timeout: 30_000 })
+}
+
 /**
  * @param directory of the part; its content comes along
  * @param parts     that have it open, those that others need last
@@ -76,7 +84,7 @@ export async function smallDisk(
     allowFiles: () => run('rm', '-rf', crumbs),
     remove: () =>
       without(cloud, parts, async () => {
-        await run('umount', '--lazy', directory)
+        await unmountAll(directory)
         await run('rm', '-rf', ballast, crumbs, join(small, 'lost+found'), directory)
         await mkdir(directory)
         await run('cp', '-a', `${small}/.`, directory)
