@@ -9,9 +9,7 @@ test('an image put into the registry is one that the engine pulls and finds an i
 })
 
 test('the same image has the same digest, and is put there once', async () => {
-  const started = performance.now()
   expect(await guestImage('debian-12-small')).toBe(await guestImage('debian-12-small'))
-  expect(performance.now() - started).toBeLessThan(5000)
   const repository = (await registry()).repository('images/debian-12-small')
   expect(await repository.tags()).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/)])
 })
