@@ -48,10 +48,9 @@ const placing = `
  * @throws  Superseded when the server no longer waits for a host
  */
 export async function place(db: Db, { payload, ...wanted }: Placing): Promise<boolean> {
-  const { rows } = await db.raw<{ rows: { waiting: number; placed: number }[] }>(placing, {
-    ...wanted,
-    payload: JSON.stringify(payload),
-  })
+  const { rows } = await db
+    .raw<{ rows: { waiting: number; placed: number }[] }>(placing, { ...wanted, payload: JSON.stringify(payload) })
+    .options({ name: 'a placing' })
   const { waiting = 0, placed = 0 } = rows[0] ?? {}
   if (waiting === 0) throw new Superseded(wanted.serverId)
   return placed === 1

@@ -13,7 +13,10 @@ function mapOf(rows: readonly RackRow[]): Map<string, number> {
 /** The subnets in which a server has addresses. */
 export async function subnetsOf(db: Db, serverId: string): Promise<readonly string[]> {
   const own = db('ports').where({ serverId }).select('id')
-  const rows = await db('addresses').whereIn('portId', own).distinct('subnetId')
+  const rows = await db('addresses')
+    .whereIn('portId', own)
+    .distinct('subnetId')
+    .options({ name: 'subnets of a server' })
   return rows.map(({ subnetId }) => subnetId)
 }
 
