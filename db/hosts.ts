@@ -110,8 +110,8 @@ export interface Claim {
   readonly diskGiB: number
 }
 
-/** Of host `h`: it takes servers, and what it may still be promised is at least this much. */
-export const claimable = `h.name = :host and h.is_enabled and not h.is_forced_down
+/** Of host `h`: it takes servers, tells of no trouble, and what it may still be promised is at least this much. */
+export const claimable = `h.name = :host and h.is_enabled and not h.is_forced_down and h.problem is null
        and h.used_vcpus + :vcpus <= (h.vcpus - h.reserved_vcpus) * h.cpu_ratio
        and h.used_memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio
        and h.used_disk_gib + :diskGiB <= (h.disk_gib - h.reserved_disk_gib) * h.disk_ratio`

@@ -74,11 +74,11 @@ test('servers that are placed on a host at once, one waiting for the row of the 
   await api.db('servers').update({ host: null, taskState: 'scheduling' })
 })
 
-test('a host that takes no servers, or that was declared down, promises nothing', async () => {
-  for (const change of [{ isEnabled: false }, { isForcedDown: true }]) {
+test('a host that takes no servers, was declared down, or tells of trouble, promises nothing', async () => {
+  for (const change of [{ isEnabled: false }, { isForcedDown: true }, { problem: 'Docker does not answer' }]) {
     await api.db('hosts').where({ name: 'host-1' }).update(change)
     expect(await all(1)).toBe(0)
-    await api.db('hosts').where({ name: 'host-1' }).update({ isEnabled: true, isForcedDown: false })
+    await api.db('hosts').where({ name: 'host-1' }).update({ isEnabled: true, isForcedDown: false, problem: null })
   }
 })
 
