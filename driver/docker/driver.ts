@@ -34,7 +34,7 @@ import {
   showDisks,
   sweepDisks,
 } from './disks.ts'
-import { callGuest, createContainer, inspectContainer, removeContainer, type Engine } from './engine.ts'
+import { callGuest, createContainer, inspectContainer, removeContainer, startContainer, type Engine } from './engine.ts'
 import { holdDisk } from './disk-speed.ts'
 import { followLives } from './events.ts'
 import { execIn, type ExecResult } from './exec.ts'
@@ -199,7 +199,7 @@ export class DockerDriver implements ComputeDriver {
       if (found.Config.Labels[asideLabel] !== undefined) await mountAside(this.#engine, serverId)
       if (disks !== undefined) await mountDisks(disks)
       await writeOciSpec(this.#settings.ociDirectory, found.Id, bornOf(found))
-      await callGuest(this.#engine, serverId, (container) => container.start(), alreadyThus.start)
+      await startContainer(this.#engine, serverId, found)
     }
     const guest = await this.inspect(serverId)
     if (!guest) throw new NotFound('Guest', serverId)

@@ -1,10 +1,12 @@
 /** The engine, asked for one container by its id or name. */
 import type Docker from 'dockerode'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf, PartSilent, Unavailable } from '../../core/errors.ts'
 import { containerName } from './container.ts'
 import { disksLabel, removeDisks } from './disks.ts'
-import { isMissing, isSilence, isUnchanged, toCloudError, type Inspected } from './guest.ts'
+import { alreadyThus, isMissing, isSilence, isUnchanged, toCloudError, type Inspected } from './guest.ts'
 import { removeOciSpec } from './oci-spec.ts'
+import { endShims } from './shims.ts'
 
 export interface Engine {
   readonly docker: Docker
@@ -25,6 +27,8 @@ export async function inspectContainer({ docker }: Engine, idOrName: string): Pr
 export async function removeContainer(engine: Engine, name: string): Promise<void> {
   const found = await inspectContainer(engine, name)
   if (!found) return
+  // One that the engine forgot runs although it says otherwise.
+  if (!found.State.Running) endShims(found.Id)
   try {
     await engine.docker.getContainer(found.Id).remove({ force: true, v: true })
   } catch (error) {
@@ -64,5 +68,29 @@ export async function callGuest(
   } catch (error) {
     if (done && isUnchanged(error, done)) return undefined
     throw toCloudError(error, serverId)
+  }
+}
+
+/** What the engine, or containerd below it, says of a container that it started once, and was killed before it wrote that down. */
+const forgotten = /id already in use|(?:task|container) \S+: already exists/i
+const mostTries = 20
+const pauseMs = 250
+
+/**
+ * Starts a container. What an engine forgot of it is ended before: nobody knows what that guest has done since.
+ *
+ * @throws PartSilent when that does not end in time
+ */
+export async function startContainer(engine: Engine, serverId: string, { Id }: Pick<Inspected, 'Id'>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await callGuest(engine, serverId, (container) => container.start(), alreadyThus.start)
+      return
+    } catch (error) {
+      if (!forgotten.test(messageOf(error))) throw error
+      if (tries === mostTries) throw new PartSilent(messageOf(error), { cause: error })
+      endShims(Id)
+    }
+    await sleep(pauseMs)
   }
 }

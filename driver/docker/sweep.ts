@@ -1,10 +1,10 @@
 /** What an engine or an agent that was killed in the middle of a removal leaves of a container: its spec for the runtime, its control groups, its shim. */
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { kill } from 'node:process'
+import { join } from 'node:path'
 import { hasCode } from '../../core/errors.ts'
 import { removeOciSpec } from './oci-spec.ts'
+import { endShims } from './shims.ts'
 
 const root = '/sys/fs/cgroup'
 const containerId = /^[0-9a-f]{64}$/
@@ -39,33 +39,12 @@ function isEmpty(group: string): boolean {
   return readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() === ''
 }
 
-/** The words that a process was started by; none when it is gone. */
-function wordsOf(pid: string): readonly string[] {
+/** Whoever cleans up behind a shim that ended may have been quicker. */
+function removeGroup(group: string): void {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    rmdirSync(group)
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ESRCH')) return []
-    throw error
-  }
-}
-
-/** The process beside each container; an engine that is killed while it starts one leaves it without a container. */
-function shims(): readonly { readonly pid: number; readonly id: string }[] {
-  return readdirSync('/proc').flatMap((pid) => {
-    if (!/^\d+$/.test(pid)) return []
-    const [program = '', ...words] = wordsOf(pid)
-    const id = words[words.indexOf('-id') + 1]
-    return basename(program).startsWith('containerd-shim') && id !== undefined ? [{ pid: Number(pid), id }] : []
-  })
-}
-
-function endShims(id: string): void {
-  for (const { pid } of shims().filter((shim) => shim.id === id)) {
-    try {
-      kill(pid, 'SIGKILL')
-    } catch (error) {
-      if (!hasCode(error, 'ESRCH')) throw error
-    }
+    if (!hasCode(error, 'ENOENT')) throw error
   }
 }
 
@@ -87,9 +66,7 @@ export async function sweepRemains(
     const groups = groupsOf(cgroupParent, id)
     if (!groups.every(isEmpty)) continue
     endShims(id)
-    groups.forEach((group) => {
-      rmdirSync(group)
-    })
+    groups.forEach(removeGroup)
     await removeOciSpec(ociDirectory, id)
     swept.push(id)
   }

@@ -16,7 +16,7 @@ export async function databaseOf({ site }: TestCloud): Promise<Db> {
 
 const specs = z.array(request.options[0].shape.part)
 
-export async function specOf({ site }: TestCloud, name: string): Promise<PartSpec> {
+export async function specOf({ site }: Pick<TestCloud, 'site'>, name: string): Promise<PartSpec> {
   const all = specs.parse(JSON.parse(await readFile(join(site.layout.run, 'parts.json'), 'utf8')))
   const found = all.find((spec) => spec.name === name)
   if (!found) throw new Error(`the supervisor keeps no ${name}`)
