@@ -66,10 +66,11 @@ export async function openMove(db: Db, serverId: string): Promise<Move | null> {
   return row?.sourceHost ? { ...row, sourceHost: row.sourceHost } : null
 }
 
-/** Whether the last move of the server from this host was for good: what stands there still is left over. */
+/** Whether the last move of the server from this host was for good, and it is not on its way back: what stands there still is left over. */
 export async function hasLeft(db: Db, serverId: string, host: string): Promise<boolean> {
   const last = await movesOf(db).where({ serverId, sourceHost: host }).orderBy('id', 'desc').first()
-  return last !== undefined && left.some((status) => status === last.status)
+  if (last === undefined || !left.some((status) => status === last.status)) return false
+  return (await openMove(db, serverId))?.targetHost !== host
 }
 
 /** Servers on the move from this host or to it: it may keep a guest of theirs, for a revert, or before they are its own. */

@@ -65,10 +65,10 @@ async function listingOf(from: DistantDisk): Promise<Listing | null> {
 
 /** @returns how the disk goes from here on; all of it that can go has gone */
 async function fetchAhead(host: Host, { server, move, progress }: Task): Promise<Means> {
-  const { config, db, driver, name } = host
+  const { config, db, driver, name, turns } = host
   await progress.enter('estimate')
-  // What an earlier stay left here is older than the disk at its source.
-  await demolish(host, server.id, [])
+  // What an earlier stay left here is older than the disk at its source; who has begun to take it away ends before.
+  await turns.at(server.id, () => demolish(host, server.id, []))
   const from = await DistantDisk.of(db, move.sourceHost, server.id)
   const first = from && (await step(server.id, 'estimate', listingOf(from)))
   await progress.enter('begin', first ? bytesIn(first.entries) : 0)
