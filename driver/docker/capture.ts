@@ -24,7 +24,8 @@ const packTimeoutMs = 600_000
 
 /** @param file '-' = standard output */
 function wordsOfTar({ upper }: Layers, file: string): readonly string[] {
-  const words = ['--xattrs', '--xattrs-include=security.capability', '--xattrs-include=trusted.overlay.*']
+  const kept = ['security.capability', 'trusted.overlay.*', 'user.*']
+  const words = ['--format=posix', '--xattrs', ...kept.map((name) => `--xattrs-include=${name}`)]
   return ['--create', `--file=${file}`, `--directory=${upper}`, '--numeric-owner', ...words, '.']
 }
 
@@ -53,13 +54,20 @@ type Source = Extract extends AsyncIterable<infer Entry> ? Entry : never
 /** Beyond the bits that are written: without it the packer would take mode 0 for none given. */
 const modeGiven = 0o100000
 
-/** What of an entry's attributes goes into the layer: names and sizes are written anew, and overlayfs's marks mean nothing elsewhere. */
+const capability = `${xattr}security.capability`
+const ownAttribute = `${xattr}user.`
+
+/**
+ * What of an entry's attributes goes into the layer: parts of a second, and what the guest noted. Names and sizes are written anew, and
+ * overlayfs's marks mean nothing elsewhere. A value that is not text cannot be carried through: a capability for a named user namespace
+ * is none in another.
+ */
 function keptAttributes(given: Attributes): Attributes | null {
-  const capability = given[`${xattr}security.capability`]
-  // A value that is not text cannot be carried through; a capability for a named user namespace is none in another.
-  return capability === undefined || capability.includes('\uFFFD')
-    ? null
-    : { [`${xattr}security.capability`]: capability }
+  const kept = Object.entries(given).filter(
+    ([name, value]) =>
+      (name === 'mtime' || name === capability || name.startsWith(ownAttribute)) && !value.includes('\uFFFD'),
+  )
+  return kept.length === 0 ? null : Object.fromEntries(kept)
 }
 
 /** OCI's marks are empty files. */
