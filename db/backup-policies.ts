@@ -51,7 +51,10 @@ export interface DueBackup {
   readonly keep: number
 }
 
-/** A backup that failed is tried again after a tenth of the interval, a minute at least. */
+/**
+ * A backup begins so early that it is whole before the interval is over: by the time in which nobody looks, and what the last one took, a
+ * quarter of the interval at most. One that failed is tried again after a tenth of the interval, a minute at least.
+ */
 const due = `
 with chosen as (
   select distinct on (s.id) s.id as server_id, s.host, p.id as policy_id, p.name, p.user_id, p.keep, p.is_enabled,
@@ -63,14 +66,18 @@ with chosen as (
 ), waiting as (
   select c.*, (select max(i.created_at) from images i
                where i.server_id = c.server_id and i.properties->>'backup_type' = c.name
-                 and i.status in ('queued', 'saving', 'active')) as newest
+                 and i.status in ('queued', 'saving', 'active')) as newest,
+         coalesce((select i.updated_at - i.created_at from images i
+                   where i.server_id = c.server_id and i.properties->>'backup_type' = c.name and i.status = 'active'
+                   order by i.created_at desc limit 1), interval '0') as took
   from chosen c where c.is_enabled
 ), ranked as (
   select w.*, row_number() over (partition by w.host order by w.newest nulls first, w.server_id) as place,
          (select count(*) from servers s join images i on i.server_id = s.id
           where s.host = w.host and i.status in ('queued', 'saving') and i.properties->>'image_type' = 'backup') as going
   from waiting w
-  where (w.newest is null or w.newest <= now() - w.interval)
+  where (w.newest is null or w.newest <= now() - w.interval + least(
+           w.interval * 0.75, make_interval(secs => :lookSeconds) + least(w.took, w.interval / 4)))
     and not exists (select from images i
                     where i.server_id = w.server_id and i.properties->>'backup_type' = w.name and i.status = 'deleted'
                       and i.reference is null
@@ -82,13 +89,17 @@ select server_id, policy_id, name, user_id, keep from ranked where place + going
  * Of each host's servers those that wait longest.
  *
  * @param mostPerHost backups that one host takes at once
+ * @param lookSeconds between two looks
  * @param serverId    only of this server
  */
 export async function dueBackups(
   db: Db,
-  { mostPerHost, serverId = null }: { readonly mostPerHost: number; readonly serverId?: string | null },
+  {
+    serverId = null,
+    ...wish
+  }: { readonly mostPerHost: number; readonly lookSeconds: number; serverId?: string | null },
 ): Promise<readonly DueBackup[]> {
   const states = [...changes['server.backup'].from]
-  const { rows } = await db.raw<{ rows: DueBackup[] }>(due, { states, mostPerHost, serverId })
+  const { rows } = await db.raw<{ rows: DueBackup[] }>(due, { ...wish, states, serverId })
   return rows
 }

@@ -12,15 +12,20 @@ import { enqueue } from '../jobs/enqueue.ts'
 
 interface Scene {
   readonly db: Db
-  readonly config: Pick<Config, 'backupsAtOnce'>
+  readonly config: Pick<Config, 'backupsAtOnce' | 'reconcileSeconds'>
   readonly log: Logger
 }
 
+function wishOf({ config }: Scene): { readonly mostPerHost: number; readonly lookSeconds: number } {
+  return { mostPerHost: config.backupsAtOnce, lookSeconds: config.reconcileSeconds }
+}
+
 /** Two schedulers begin one backup: the second finds, with the row in its hand, that it is due no more. */
-async function take({ db, config }: Scene, { serverId }: DueBackup): Promise<string | null> {
+async function take(scene: Scene, { serverId }: DueBackup): Promise<string | null> {
+  const { db } = scene
   return await db.transaction(async (trx) => {
     await lockServer(trx, serverId)
-    const [due] = await dueBackups(trx, { mostPerHost: config.backupsAtOnce, serverId })
+    const [due] = await dueBackups(trx, { ...wishOf(scene), serverId })
     if (!due) return null
     const server = await begin(trx, serverId, 'server.backup')
     if (server.host === null) return null
@@ -40,8 +45,8 @@ async function take({ db, config }: Scene, { serverId }: DueBackup): Promise<str
 
 /** Returns when what is due has begun; the agents take the backups. */
 export async function takeBackups(scene: Scene): Promise<void> {
-  const { db, config, log } = scene
-  for (const due of await dueBackups(db, { mostPerHost: config.backupsAtOnce })) {
+  const { db, log } = scene
+  for (const due of await dueBackups(db, wishOf(scene))) {
     const { serverId, name } = due
     try {
       const imageId = await take(scene, due)

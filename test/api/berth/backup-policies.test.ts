@@ -35,7 +35,7 @@ async function guest(name: string): Promise<string> {
 }
 
 async function look(): Promise<void> {
-  await takeBackups({ db: api.db, config: { backupsAtOnce: 2 }, log: pino({ level: 'silent' }) })
+  await takeBackups({ db: api.db, config: { backupsAtOnce: 2, reconcileSeconds: 30 }, log: pino({ level: 'silent' }) })
 }
 
 async function backups(serverId: string) {
@@ -43,7 +43,7 @@ async function backups(serverId: string) {
 }
 
 /** What an agent would do with it, so long ago. */
-async function taken(serverId: string, minutesAgo: number): Promise<string> {
+async function taken(serverId: string, minutesAgo: number, tookMinutes = 0): Promise<string> {
   const [newest] = await backups(serverId)
   const reference = `r/images/${newest?.id ?? ''}@sha256:${'b'.repeat(64)}`
   await activateImage(api.db, newest?.id ?? '', {
@@ -57,7 +57,10 @@ async function taken(serverId: string, minutesAgo: number): Promise<string> {
   await api
     .db('images')
     .where({ id: newest?.id ?? '' })
-    .update({ createdAt: new Date(Date.now() - minutesAgo * 60_000) })
+    .update({
+      createdAt: new Date(Date.now() - minutesAgo * 60_000),
+      updatedAt: new Date(Date.now() - (minutesAgo - tookMinutes) * 60_000),
+    })
   await api.db('servers').where({ id: serverId }).update({ taskState: null })
   return newest?.id ?? ''
 }
@@ -78,6 +81,18 @@ test('a server is backed up as often as its policy says, and once however many s
   await look()
   expect(await backups(id)).toHaveLength(1)
   await taken(id, 61)
+  await look()
+  expect(await backups(id)).toHaveLength(2)
+})
+
+test('a backup begins so early that nobody loses more than the interval, however long it takes', async () => {
+  const id = await guest('web')
+  await set({ server_id: id })
+  await look()
+  await taken(id, 54, 5)
+  await look()
+  expect(await backups(id)).toHaveLength(1)
+  await taken(id, 55, 5)
   await look()
   expect(await backups(id)).toHaveLength(2)
 })
