@@ -73,6 +73,7 @@ export function announce(vif: Vif, index: number, netnsPath: string): void {
         throw new Unavailable(`${vif.device}: ${address} was not announced, errno ${koffi.errno()}`)
     }
   } finally {
-    close(descriptor)
+    // The kernel waits about ten milliseconds for all who may still send by it: nobody here does.
+    close.async(descriptor, () => undefined)
   }
 }

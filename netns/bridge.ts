@@ -19,7 +19,7 @@ import { Ovsdb, OvsdbRefusal, ovsMap, shapes, type Operation } from './ovsdb.ts'
 
 export type { BridgePort, Datapath, PortSpec } from './bridge-rows.ts'
 
-const pollMs = 4
+const pollMs = 1
 const bump: Operation = { op: 'mutate', table: 'Open_vSwitch', where: [], mutations: [['next_cfg', '+=', 1]] }
 
 interface Change {
