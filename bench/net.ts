@@ -1,10 +1,11 @@
 /**
  * What a wire carries: iperf3 (one TCP connection, both directions) from guest to guest over `bridge` and `ovs`, with port security and a
- * security group and without, beside a bare veth pair of the same round; usage: net [seconds] [rounds]
+ * security group and without, beside a bare veth pair and a bare bridge of the same round; usage: net [seconds] [rounds]
  */
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { execa } from 'execa'
 import { z } from 'zod'
 import type { GroupRule, Policy, Vif } from '../core/network.ts'
@@ -86,11 +87,30 @@ async function barePair(directory: string): Promise<Way> {
   } finally {
     closeSync(descriptor)
   }
-  for (const [index, { netnsPath }] of [one, two].entries()) {
+  return await addressed(one.netnsPath, two.netnsPath)
+}
+
+async function addressed(client: string, server: string): Promise<Way> {
+  for (const [index, netnsPath] of [client, server].entries()) {
     await inNamespace(netnsPath, 'ip', 'address', 'add', `10.9.0.${index + 1}/24`, 'dev', 'eth0')
     await inNamespace(netnsPath, 'ip', 'link', 'set', 'eth0', 'up')
   }
-  return { client: one.netnsPath, server: two.netnsPath, address: '10.9.0.2' }
+  return { client, server, address: '10.9.0.2' }
+}
+
+/** Two such pairs, joined by a bridge without any rule: what the kernel's own bridge leaves of the bare pair. */
+async function bareBridge(directory: string): Promise<Way> {
+  const settings = { directory, guestRootUid: 0 }
+  const [one, two] = [await ensureNamespace(settings, 'bare-3'), await ensureNamespace(settings, 'bare-4')]
+  await writeFile('/proc/sys/net/bridge/bridge-nf-call-iptables', '0')
+  await execa('ip', ['link', 'add', 'bare', 'type', 'bridge', 'mcast_snooping', '0'])
+  await execa('ip', ['link', 'set', 'bare', 'up'])
+  for (const [index, { netnsPath }] of [one, two].entries()) {
+    const peer = ['peer', 'name', 'eth0', 'netns', netnsPath]
+    await execa('ip', ['link', 'add', `bare-${index}`, 'master', 'bare', 'type', 'veth', ...peer])
+    await execa('ip', ['link', 'set', `bare-${index}`, 'up'])
+  }
+  return await addressed(one.netnsPath, two.netnsPath)
 }
 
 const report = z.object({ end: z.object({ sum_received: z.object({ bits_per_second: z.number() }) }) })
@@ -137,6 +157,7 @@ try {
   await measure(
     new Map([
       ['raw', await barePair(host.namespaces)],
+      ['bridge_without_rules', await bareBridge(host.namespaces)],
       ['bridge_groups', await guests(overBridge, 101, true)],
       ['bridge_open', await guests(overBridge, 102, false)],
       ['ovs_groups', await guests(overOvs, 103, true)],

@@ -1,9 +1,10 @@
 /**
  * How a host bears its ports: with 1, 100 and 500 of them on one network, the time of one more plug, of each of eight at once, and until a
- * changed rule holds that all ports have. The floor is the first figure of the same run: none of them is to grow with the ports; usage:
- * ports [ovs|bridge] [sizes, such as 1,100]
+ * changed rule holds that all ports have. The floor: what a shell would type for one more wire beside those that stand, without addresses,
+ * rules and limits; and the first figures of the same run, for none is to grow with the ports; usage: ports [ovs|bridge] [sizes, such as 1,100]
  */
 import { randomUUID } from 'node:crypto'
+import { execa } from 'execa'
 import { z } from 'zod'
 import type { GroupRule, Policy, Vif } from '../core/network.ts'
 import { openWires, type Wires } from '../netns/index.ts'
@@ -14,6 +15,7 @@ const vifType = z.enum(['ovs', 'bridge']).parse(process.argv[2] ?? 'ovs')
 const sizes = (process.argv[3] ?? '1,100,500').split(',').map(Number)
 const atOnce = 8
 const samples = 9
+const [bridge, owner] = ['br-bench', 'bench']
 
 const [groupId, membersRule] = [randomUUID(), randomUUID()]
 const anybody = { portMin: null, portMax: null, remotePrefix: null, remoteGroupId: null }
@@ -78,15 +80,30 @@ async function grow(wires: Wires, vifs: Vif[], size: number): Promise<number> {
   return ((vifs.length - before) / (performance.now() - start)) * 1000
 }
 
+/** A bare pair of devices, one end of it in the switch. @returns milliseconds */
+async function plugByShell(host: TestHost): Promise<number> {
+  const took = await timed(async () => {
+    await execa('ip', ['link', 'add', 'floor', 'type', 'veth', 'peer', 'name', 'floor-far'])
+    await execa('ip', ['link', 'set', 'floor', 'up'])
+    if (vifType === 'ovs') await host.vsctl('add-port', bridge, 'floor', 'tag=100')
+    else await execa('ip', ['link', 'set', 'floor', 'master', `${owner}-v100`])
+  })
+  if (vifType === 'ovs') await host.vsctl('del-port', bridge, 'floor')
+  await execa('ip', ['link', 'delete', 'floor'])
+  return took
+}
+
 interface Figures {
+  readonly floorMs: number
   readonly plugMs: number
   readonly eachOfEightMs: number
   readonly ruleMs: number
 }
 
-async function measure(wires: Wires, vifs: readonly Vif[]): Promise<Figures> {
-  const [plugs, eights, rules]: [number[], number[], number[]] = [[], [], []]
+async function measure(host: TestHost, wires: Wires, vifs: readonly Vif[]): Promise<Figures> {
+  const [floors, plugs, eights, rules]: [number[], number[], number[], number[]] = [[], [], [], []]
   for (let sample = 0; sample < samples; sample += 1) {
+    floors.push(await plugByShell(host))
     for (const [times, count] of [
       [plugs, 1],
       [eights, atOnce],
@@ -98,16 +115,21 @@ async function measure(wires: Wires, vifs: readonly Vif[]): Promise<Figures> {
     const policy = policyOf(vifs, 1000 + sample)
     rules.push(await timed(() => wires.enforce(policy, vifs)))
   }
-  return { plugMs: median(plugs), eachOfEightMs: median(eights), ruleMs: median(rules) }
+  return {
+    floorMs: median(floors),
+    plugMs: median(plugs),
+    eachOfEightMs: median(eights),
+    ruleMs: median(rules),
+  }
 }
 
 const host = await TestHost.start({ hasSwitch: vifType === 'ovs' })
 const wires = await openWires({
   vifType,
   ovsSocket: host.socket,
-  bridge: 'br-bench',
+  bridge,
   datapath: 'netdev',
-  owner: 'bench',
+  owner,
   namespaces: { directory: host.namespaces, guestRootUid: 0 },
 })
 const vifs: Vif[] = []
@@ -116,15 +138,15 @@ try {
   for (const size of sizes) {
     const perSecond = await grow(wires, vifs, size)
     await wires.enforce(policyOf(vifs, 999), vifs)
-    const found = await measure(wires, vifs)
+    const found = await measure(host, wires, vifs)
     first ??= found
     const ratio = (figure: keyof Figures): string => (found[figure] / (first?.[figure] ?? 1)).toFixed(2)
     console.log(`vif_type=${vifType} ports=${size} plugs_per_second=${perSecond.toFixed(1)}`)
     console.log(
-      `plug_ms=${found.plugMs.toFixed(1)} each_of_eight_ms=${found.eachOfEightMs.toFixed(1)} rule_ms=${found.ruleMs.toFixed(1)}`,
+      `floor_ms=${found.floorMs.toFixed(1)} plug_ms=${found.plugMs.toFixed(1)} each_of_eight_ms=${found.eachOfEightMs.toFixed(1)} rule_ms=${found.ruleMs.toFixed(1)}`,
     )
     console.log(
-      `ratio_to_first plug=${ratio('plugMs')} each_of_eight=${ratio('eachOfEightMs')} rule=${ratio('ruleMs')}`,
+      `ratio_to_floor plug=${(found.plugMs / found.floorMs).toFixed(2)} each_of_eight=${(found.eachOfEightMs / found.floorMs).toFixed(2)} ratio_to_first floor=${ratio('floorMs')} plug=${ratio('plugMs')} each_of_eight=${ratio('eachOfEightMs')} rule=${ratio('ruleMs')}`,
     )
   }
 } finally {
