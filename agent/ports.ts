@@ -28,7 +28,7 @@ function endOf({ portId, mac, addresses }: Vif, family: number): TracedPacket['f
   return { mac, address: found.address }
 }
 
-/** @returns undefined when no server has one of the ports, null when the kind of the switch does not tell */
+/** @returns undefined when no server has one of the ports, null when the way from another host is a tunnel, which nobody follows */
 async function traceFrom(
   { db, wires }: Host,
   portId: string,

@@ -155,6 +155,7 @@ async function sweepWires({ db, wires, name, log, driver }: Host): Promise<void>
 export async function reconcile(host: Host, { isStart }: { readonly isStart: boolean }): Promise<void> {
   const { db, config, driver, log, name, turns } = host
   const held = isStart ? await heldGuests(config.home) : new Set<string>()
+  await host.wires.leaveUplinks(config.uplink)
   if (config.uplink !== null) await host.wires.ensureUplink(config.uplink)
   await ensureTunnels(host)
   await host.wires.openTrunks(config.gateways === 'none')

@@ -35,6 +35,12 @@ export class BridgeNetworks {
     for (const segment of await this.#segments()) await this.join(segment)
   }
 
+  /** Whether frames of the network leave and come by this device. */
+  isUplink(device: string, segment: Segment): boolean {
+    const bridge = this.bridges.nameOf(segment)
+    return device === (segment.vlan === null ? this.#uplink : this.bridges.companion('u', bridge))
+  }
+
   /** @param isTrusted whether another host answers for the gateways */
   async setTrust(isTrusted: boolean): Promise<void> {
     const role = isTrusted ? 'host' : 'foreign'

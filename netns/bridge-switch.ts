@@ -1,6 +1,6 @@
 /** Linux bridges as the switch of a host: one for each network, and the rules of nftables at their ports. */
 import { Unavailable } from '../core/errors.ts'
-import type { Policy, Vif } from '../core/network.ts'
+import { hostDevice, type Policy, type Vif } from '../core/network.ts'
 import { bridgeGateways, gatewaysIn } from './bridge-gateway.ts'
 import { MetadataHome } from './bridge-metadata.ts'
 import { BridgeNetworks } from './bridge-networks.ts'
@@ -13,6 +13,7 @@ import { RtNetlink } from './rtnetlink.ts'
 import type { Tunnels } from './tunnel.ts'
 import type { MetadataSockets } from './metadata.ts'
 import type { PluggedPort, Switch } from './switch.ts'
+import type { TracedPacket, TraceVerdict } from './trace.ts'
 import { bridge, hold, type BridgeDetails } from './vifs/bridge.ts'
 import { markedEnds, type MarkedEnd } from './vifs/pair.ts'
 
@@ -74,6 +75,11 @@ export class BridgeSwitch implements Switch {
     await this.#details.networks.setUplink(device)
   }
 
+  /** A VLAN of the uplink is a device that goes with its bridge. */
+  leaveUplinks(): Promise<void> {
+    return Promise.resolve()
+  }
+
   async setTunnels(tunnels: Tunnels | null): Promise<void> {
     await this.#details.networks.setTunnels(tunnels)
   }
@@ -82,13 +88,30 @@ export class BridgeSwitch implements Switch {
     await this.#details.networks.setTrust(isTrusted)
   }
 
-  /** Linux bridges and nftables follow no packet that is not there. */
-  trace(): Promise<null> {
-    return Promise.resolve(null)
+  async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict> {
+    const ends = await markedEnds(this.#details.networks.bridges)
+    const bridge = ends.find((end) => end.portId === portId)?.link.master ?? null
+    if (bridge === null) throw new Unavailable(`port ${portId} is not plugged on this host`)
+    return await this.#follow(hostDevice(portId), { ends, bridge }, packet)
   }
 
-  traceArrival(): Promise<null> {
-    return Promise.resolve(null)
+  async traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict> {
+    const { networks } = this.#details
+    const [ends, known] = [await markedEnds(networks.bridges), await networks.bridges.list()]
+    const found = known.find(({ bridge }) => bridge.name === networks.bridges.nameOf({ vlan }))
+    const trunk = found?.ports.find(({ name }) => networks.isUplink(name, { vlan }))
+    if (!found || !trunk) throw new Unavailable('no trunk leads from other hosts to this one')
+    return await this.#follow(trunk.name, { ends, bridge: found.bridge.index }, packet)
+  }
+
+  /** To the guest on the same bridge that has the MAC address, or away from this host. */
+  async #follow(
+    from: string,
+    { ends, bridge }: { readonly ends: readonly MarkedEnd[]; readonly bridge: number },
+    packet: TracedPacket,
+  ): Promise<TraceVerdict> {
+    const to = ends.find(({ link, mac }) => link.master === bridge && mac === packet.to.mac)
+    return await this.#details.guard.trace({ from, to: to?.link.name ?? null }, packet)
   }
 
   async settle(): Promise<void> {
@@ -131,6 +154,7 @@ export class BridgeSwitch implements Switch {
 
   close(): void {
     this.#metadata?.close()
+    this.#details.guard.close()
   }
 }
 

@@ -14,7 +14,7 @@ import { OvsTunnels } from './ovs-tunnels.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import { trace, type TracedPacket, type TraceVerdict } from './trace.ts'
 import type { Tunnels } from './tunnel.ts'
-import { ensureUplink, trunkRole } from './uplink.ts'
+import { ensureUplink, leaveUplinks, trunkRole } from './uplink.ts'
 import { markedEnds } from './vifs/pair.ts'
 import { hold, ovs, type OvsDetails } from './vifs/ovs.ts'
 
@@ -69,6 +69,11 @@ export class OvsSwitch implements Switch {
 
   async ensureUplink(device: string): Promise<void> {
     await ensureUplink(this.#details, device)
+  }
+
+  async leaveUplinks(but: string | null): Promise<void> {
+    for (const device of await leaveUplinks(this.#details.bridge, but))
+      await this.#details.firewall.removeDevice(device)
   }
 
   async setTunnels(tunnels: Tunnels | null): Promise<void> {

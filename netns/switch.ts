@@ -32,12 +32,13 @@ export interface Switch {
   /** @returns what holds a plugged vif, and no other, to what it may do now; with the namespace of its guest, where there is one */
   holder(): Promise<(vif: Vif, netnsPath: string | null) => Promise<void>>
   ensureUplink(device: string): Promise<void>
+  /** Devices of the machine that are an uplink no more leave; this one stays. */
+  leaveUplinks(but: string | null): Promise<void>
   setTunnels(tunnels: Tunnels | null): Promise<void>
   openTrunks(isTrusted: boolean): Promise<void>
-  /** null = this kind does not tell */
-  trace(portId: string, packet: TracedPacket): Promise<TraceVerdict | null>
+  trace(portId: string, packet: TracedPacket): Promise<TraceVerdict>
   /** The same of a packet that comes from another host, in the network of that tag. */
-  traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict | null>
+  traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict>
   settle(): Promise<void>
   ensureGateway(gateway: Gateway): Promise<void>
   removeGateway(device: string): Promise<void>

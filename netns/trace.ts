@@ -32,7 +32,7 @@ function matchOf({ protocol, port, from, to }: TracedPacket, { ofport, tag }: En
   const [source, target] = isV6 ? ['ipv6_src', 'ipv6_dst'] : ['nw_src', 'nw_dst']
   // An echo request. Source: RFC 792, RFC 4443
   const echo = isV6 ? 'icmpv6_type=128,icmpv6_code=0' : 'icmp_type=8,icmp_code=0'
-  const rest = protocol === 'icmp' ? echo : `tp_src=40000,tp_dst=${port}`
+  const rest = protocol === 'icmp' ? echo : `${protocol}_src=40000,${protocol}_dst=${port}`
   const ends = `dl_src=${from.mac},dl_dst=${to.mac},${source}=${from.address},${target}=${to.address}`
   const tagged = tag === null ? '' : `,dl_vlan=${tag}`
   return `in_port=${ofport}${tagged},${protocol}${isV6 ? '6' : ''},${ends},${rest}`

@@ -5,6 +5,8 @@ import { turnOffTxChecksum } from './ethtool.ts'
 import { RtNetlink } from './rtnetlink.ts'
 
 export const trunkRole = 'trunk'
+/** Tells a device of the machine's from the cables between hosts, which are trunks too. */
+const ofMachine = { 'berth-uplink': 'true' } as const
 
 /** It is up, and a port of the bridge. Frames pass when its flows are there too. @throws Unavailable when the machine has no such device */
 export async function ensureUplink(
@@ -19,5 +21,14 @@ export async function ensureUplink(
   const port = await bridge.port(device)
   if (port && (port.ofport ?? -1) > 0 && port.error === null) return
   await bridge.remove(device)
-  await bridge.add({ device, vlan: null, externalIds: { 'berth-role': trunkRole } })
+  await bridge.add({ device, vlan: null, externalIds: { 'berth-role': trunkRole, ...ofMachine } })
+}
+
+/** Devices that were an uplink before, and are the machine's own again when this returns. @returns their names */
+export async function leaveUplinks(bridge: Bridge, but: string | null): Promise<readonly string[]> {
+  const left = (await bridge.ports()).filter(
+    ({ device, externalIds }) => device !== but && externalIds['berth-uplink'] !== undefined,
+  )
+  for (const { device } of left) await bridge.remove(device)
+  return left.map(({ device }) => device)
 }

@@ -131,6 +131,11 @@ export class Wires {
     await this.#inTurn(device, () => this.#switch.ensureUplink(device))
   }
 
+  /** Every other device of the machine that was a trunk of the bridge is so no more; null = there is none. */
+  async leaveUplinks(but: string | null): Promise<void> {
+    await this.#switch.leaveUplinks(but)
+  }
+
   /** Networks in tunnels reach these other hosts, and no others; null = none. */
   async setTunnels(tunnels: Tunnels | null): Promise<void> {
     if (isDeepStrictEqual(tunnels, this.#tunnels)) return
@@ -157,16 +162,16 @@ export class Wires {
   }
 
   /**
-   * What the switch would do with a packet from a plugged port, without sending one; null = its kind does not tell.
+   * What the switch would do with a packet from a plugged port, without sending one.
    *
    * @throws Unavailable when the port is not plugged here
    */
-  async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict | null> {
+  async trace(portId: string, packet: TracedPacket): Promise<TraceVerdict> {
     return await this.#switch.trace(portId, packet)
   }
 
   /** The same of a packet that comes from another host, in the network of that tag. @throws Unavailable when no way leads there */
-  async traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict | null> {
+  async traceArrival(packet: TracedPacket, vlan: number | null): Promise<TraceVerdict> {
     return await this.#switch.traceArrival(packet, vlan)
   }
 

@@ -98,10 +98,7 @@ async function askSwitch(
   return wireVerdict.nullable().parse(JSON.parse(text))
 }
 
-/**
- * The switches themselves say what they would do: the sender's, and the receiver's when that is on another host. Linux bridges say
- * nothing.
- */
+/** The switches themselves say what they would do: the sender's, and the receiver's when that is on another host and no tunnel between. */
 async function switched(call: Call, way: Way): Promise<readonly Step[]> {
   const [here, there] = [way.from.host, way.to.host]
   if (here === null || there === null) return []

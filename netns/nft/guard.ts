@@ -1,11 +1,13 @@
 /** What passes at the ports of one host's bridges: who may send as whom, and which groups let whom talk. */
 import { isDeepStrictEqual } from 'node:util'
 import { hostDevice, type Policy, type Vif } from '../../core/network.ts'
+import type { TracedPacket, TraceVerdict } from '../trace.ts'
 import { callerAddress } from '../flows/metadata.ts'
 import { groupUnit, memberUnit, profileUnit, remoteGroupIds } from './group.ts'
 import { portUnit } from './port.ts'
 import type { RuleTable, Unit } from './rule-table.ts'
 import { marks } from './tables.ts'
+import { traceThrough, type TracedWay } from './trace.ts'
 
 interface Guarded {
   readonly vif: Vif
@@ -35,6 +37,10 @@ export class Guard {
   async open(): Promise<void> {
     await this.#rules.open()
     for (const [device, number] of this.#rules.present('marks')) this.#numbers.set(device, Number(number))
+  }
+
+  close(): void {
+    this.#rules.close()
   }
 
   /** The number of a port on this host, the same as long as it stands. */
@@ -119,6 +125,11 @@ export class Guard {
   /** The kernel has no other rules in our tables than these: to be called when all ports of the host are known. */
   async settle(): Promise<void> {
     await this.#rules.settle()
+  }
+
+  /** What the kernel's rules do with a packet that goes this way. */
+  async trace(way: TracedWay, packet: TracedPacket): Promise<TraceVerdict> {
+    return traceThrough({ texts: await this.#rules.listing(), owner: this.#rules.owner }, way, packet)
   }
 
   #unitOf({ vif, bridge }: Guarded): Unit {

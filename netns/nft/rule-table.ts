@@ -1,10 +1,7 @@
-/** The rules of one host's bridges, as they are wanted and as they are in the kernel. The only user of nft. */
-import { execa } from 'execa'
-import { messageOf, Unavailable } from '../../core/errors.ts'
+/** The rules of one host's bridges, as they are wanted and as they are in the kernel. */
+import { Nft } from './library.ts'
 import { listingOf, type Elements } from './listing.ts'
 import { baseLines, sets, type SetWords } from './tables.ts'
-
-const timeoutMs = 20_000
 
 /** An element of a set or a map. */
 export interface Element {
@@ -35,8 +32,8 @@ interface Change {
 type Touched = ReadonlyMap<string, ReadonlySet<string>>
 
 export class RuleTable {
-  readonly #owner: string
-  readonly #netnsPath: string | null
+  readonly owner: string
+  readonly #nft: Nft
   readonly #units = new Map<string, Unit>()
   #present: Elements = new Map()
   #chains: ReadonlySet<string> = new Set()
@@ -48,14 +45,24 @@ export class RuleTable {
 
   /** @param netnsPath the namespace that the bridges stand in; null = the host's own */
   constructor(owner: string, netnsPath: string | null) {
-    this.#owner = owner
-    this.#netnsPath = netnsPath
+    this.owner = owner
+    this.#nft = new Nft(netnsPath)
   }
 
   /** Both tables are there, with the elements that they had. */
   async open(): Promise<void> {
-    await this.#nft(['-f', '-'], baseLines(this.#owner))
+    await this.#nft.change(baseLines(this.owner))
     await this.#read()
+  }
+
+  close(): void {
+    this.#nft.close()
+  }
+
+  /** What the kernel has of our tables now, a text for each. */
+  async listing(): Promise<readonly string[]> {
+    const families = ['bridge', 'inet']
+    return await Promise.all(families.map((family) => this.#nft.list(`list table ${family} ${this.owner}`)))
   }
 
   /** Values that keys of a map have in the kernel. */
@@ -141,7 +148,7 @@ export class RuleTable {
   async #commit(touched: Touched, renewed: ReadonlySet<string>): Promise<void> {
     const chains = new Set([...this.#units.values()].flatMap((unit) => [...(unit.chains?.keys() ?? [])]))
     const dynamic = new Map([...this.#units.values()].flatMap((unit) => [...(unit.sets ?? [])]))
-    const here = `inet ${this.#owner}`
+    const here = `inet ${this.owner}`
     const goneChains = this.#isSettled ? [...this.#chains].filter((name) => !chains.has(name)) : []
     const goneSets = this.#isSettled ? [...this.#sets].filter((name) => !dynamic.has(name)) : []
     const wanted = this.#wanted(touched)
@@ -160,7 +167,7 @@ export class RuleTable {
       ...goneChains.map((name) => `delete chain ${here} ${name}`),
       ...goneSets.map((name) => `delete set ${here} ${name}`),
     ]
-    if (lines.length > 0) await this.#nft(['-f', '-'], lines)
+    if (lines.length > 0) await this.#nft.change(lines)
     for (const [set, keys] of wanted) {
       const known = this.#present.get(set) ?? new Map<string, string>()
       for (const key of touched.get(set) ?? []) known.delete(key)
@@ -197,7 +204,7 @@ export class RuleTable {
   ): readonly string[] {
     const words = wordsOf(set)
     if (!words && !dynamic.has(set)) return []
-    const place = `element ${words?.family ?? 'inet'} ${this.#owner} ${set}`
+    const place = `element ${words?.family ?? 'inet'} ${this.owner} ${set}`
     const quoted = (key: string): string => (words?.isOfDevices === true ? key.replace(/^\S+/, '"$&"') : key)
     const add = (entries: readonly (readonly [string, string])[]): readonly string[] =>
       entries.length === 0
@@ -205,8 +212,7 @@ export class RuleTable {
         : [
             `add ${place} { ${entries.map(([key, value]) => `${quoted(key)}${value === '' ? '' : ` : ${value}`}`).join(', ')} }`,
           ]
-    if (this.#isInterval(set))
-      return [`flush set ${words?.family ?? 'inet'} ${this.#owner} ${set}`, ...add([...wanted])]
+    if (this.#isInterval(set)) return [`flush set ${words?.family ?? 'inet'} ${this.owner} ${set}`, ...add([...wanted])]
     const present = this.#present.get(set) ?? new Map<string, string>()
     const changed = [...wanted].filter(([key, value]) => present.get(key) !== value)
     const gone = [...keys].filter((key) => present.has(key) && present.get(key) !== wanted.get(key))
@@ -214,27 +220,10 @@ export class RuleTable {
   }
 
   async #read(): Promise<void> {
-    const texts = await Promise.all(
-      ['bridge', 'inet'].map((family) => this.#nft(['-j', 'list', 'table', family, this.#owner], [])),
-    )
-    const { elements, chains, sets: known } = listingOf(texts, this.#owner)
+    const { elements, chains, sets: known } = listingOf(await this.listing(), this.owner)
     this.#present = elements
     this.#chains = chains
     this.#sets = known
-  }
-
-  async #nft(words: readonly string[], lines: readonly string[]): Promise<string> {
-    const inside = this.#netnsPath === null ? [] : ['nsenter', `--net=${this.#netnsPath}`]
-    const [command = 'nft', ...args] = [...inside, 'nft', ...words]
-    const input = lines.map((line) => `${line}\n`).join('')
-    try {
-      const { failed, stdout, stderr } = await execa(command, args, { input, reject: false, timeout: timeoutMs })
-      if (failed) throw new Unavailable(`nftables did not take rules: ${stderr}`)
-      return stdout
-    } catch (error) {
-      if (error instanceof Unavailable) throw error
-      throw new Unavailable(`nft: ${messageOf(error)}`, { cause: error })
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import { RtNetlink } from '../../netns/rtnetlink.ts'
 import { turnOffTxChecksum } from '../../netns/ethtool.ts'
 import { FlowSite, guest, openGroup, policy } from './flows/site.ts'
 import { inNamespace, pings, until } from './host.ts'
+import { isOnHost } from '../contracts/vif.ts'
 
 let site: FlowSite
 const open = openGroup()
@@ -53,6 +54,13 @@ test('guests sit in the VLANs that the uplink carries, and in no other', async (
   await until(async () => (await pings(path, '10.9.0.101')) === 3)
   expect(await Promise.all([pings(beyond, '10.9.0.1'), pings(elsewhere, '10.9.0.1')])).toEqual([3, 0])
   expect(await pings(path, '10.9.0.102')).toBe(0)
+
+  await site.wires.leaveUplinks('nic0')
+  expect(await pings(path, '10.9.0.101')).toBe(3)
+  await site.wires.leaveUplinks(null)
+  expect(await pings(path, '10.9.0.101')).toBe(0)
+  expect(await site.host.vsctl('list-ports', 'br-test')).not.toContain('nic0')
+  expect(await isOnHost('nic0')).toBe(true)
 }, 60_000)
 
 test('an uplink that the machine has not is named', async () => {
