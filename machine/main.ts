@@ -216,9 +216,12 @@ const suite = program
   )
   .option('--seed <number>', 'of the random run: the same faults in the same order', whole)
   .option('--minutes <number>', 'length of the random run', whole)
-  .action(async (paths: readonly string[], options: { seed?: number; minutes?: number }) => {
+  .option('--moves <number>', 'of servers back and forth between two hosts, in a run of faults/moves', whole)
+  .action(async (paths: readonly string[], options: { seed?: number; minutes?: number; moves?: number }) => {
     if ((options.seed ?? options.minutes) !== undefined && !paths.some((path) => /faults|chaos/.test(path)))
       throw new Invalid('--seed and --minutes are of the random run: ./berth test chaos')
+    if (options.moves !== undefined && !paths.some((path) => path.startsWith('faults')))
+      throw new Invalid('--moves is of the run of moves: ./berth test faults/moves')
     const { test } = await import('./test.ts')
     process.exitCode = await test({ paths, ...options })
   })

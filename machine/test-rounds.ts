@@ -19,6 +19,8 @@ export type Round = readonly Share[]
 const faults = ['test/faults', 'test/journeys/hosts', 'test/journeys/join']
 /** A hundred guests, or one that does its worst, would spoil what others measure. */
 const alone = ['test/faults/density', 'test/faults/hostile']
+/** Nothing of these is short: they are tried by `./berth test faults` alone. */
+const long = ['test/faults/moves']
 
 function pathOf(word: string): string {
   const journey = `test/journeys/${word.replace(/^faults\//, '')}`
@@ -38,7 +40,7 @@ export function isEveryFault(words: readonly string[]): boolean {
 
 /** @param words files, folders or patterns, none = all; or 'faults', 'faults/parts', 'chaos' */
 export function roundsOf(words: readonly string[]): readonly Round[] {
-  if (words.length === 0) return [inTwo([], [])]
+  if (words.length === 0) return [inTwo([], long)]
   if (isEveryFault(words)) return [inTwo(faults, alone), [{ paths: alone, but: [], shard: null }]]
   return [[{ paths: words.map(pathOf), but: [], shard: null }]]
 }

@@ -36,15 +36,18 @@ export interface TestWords {
   readonly seed?: number
   /** length of the random run */
   readonly minutes?: number
+  /** back and forth between two hosts */
+  readonly moves?: number
 }
 
 /** What the tests in test/faults/ read of it. */
-function environmentOf({ paths, seed, minutes }: TestWords, { layout }: Site): Record<string, string> {
+function environmentOf({ paths, seed, minutes, moves }: TestWords, { layout }: Site): Record<string, string> {
   return {
     BERTH_FAILPOINT_DIRECTORY: join(layout.home, 'tmp', 'failpoints'),
     ...(paths.some((word) => /^faults(\/|$)/.test(word)) ? { BERTH_TEST_FAULTS: 'full' } : {}),
     ...(seed === undefined ? {} : { BERTH_TEST_SEED: String(seed) }),
     ...(minutes === undefined ? {} : { BERTH_TEST_MINUTES: String(minutes) }),
+    ...(moves === undefined ? {} : { BERTH_TEST_MOVES: String(moves) }),
   }
 }
 

@@ -32,6 +32,14 @@ const bodies = {
 const small = 'debian-12-small'
 const systemd = 'debian-12'
 
+interface ServerWish {
+  readonly image?: typeof small | typeof systemd
+  /** id of a flavor; absent = the smallest */
+  readonly flavor?: string
+  /** where it is to stand; absent = anywhere */
+  readonly host?: string
+}
+
 export class User {
   readonly #cloud: TestCloud
   #token = ''
@@ -117,19 +125,21 @@ export class User {
   async create(
     name: string,
     headers: Record<string, string> = {},
-    { image = small }: { readonly image?: typeof small | typeof systemd } = {},
+    { image = small, flavor: wanted, host }: ServerWish = {},
   ): Promise<Reply> {
     const { images, flavor, network } = this.#ids ?? { images: new Map<string, string>(), flavor: '', network: '' }
     const body = {
       server: {
         name,
         imageRef: images.get(image),
-        flavorRef: flavor,
+        flavorRef: wanted ?? flavor,
         networks: [{ uuid: network }],
         key_name: 'faults',
+        ...(host === undefined ? {} : { host }),
       },
     }
-    return await this.call('POST', '/compute/v2.1/servers', { body, headers })
+    const version = host === undefined ? {} : { 'openstack-api-version': 'compute 2.74' }
+    return await this.call('POST', '/compute/v2.1/servers', { body, headers: { ...version, ...headers } })
   }
 
   async change(id: string, what: Exclude<Change, 'create'>): Promise<Reply> {
@@ -178,8 +188,8 @@ export class User {
   }
 
   /** A server that is ACTIVE. @returns its id */
-  async running(name: string): Promise<string> {
-    const { status, text } = await this.create(name)
+  async running(name: string, wish: ServerWish = {}): Promise<string> {
+    const { status, text } = await this.create(name, {}, wish)
     if (status !== 202) throw new Error(`create: ${String(status)} ${text}`)
     const { id } = z.object({ server: z.object({ id: z.string() }) }).parse(JSON.parse(text)).server
     await this.reaches(id, 'ACTIVE', 120_000)

@@ -17,6 +17,8 @@ test('the whole suite goes through two rooms; each file is in one share, and the
   const [round, ...others] = roundsOf([])
   expect(others).toEqual([])
   expect(round?.map(({ shard }) => shard)).toEqual(['1/2', '2/2'])
+  // A hundred moves are for a run of every fault.
+  expect(round?.flatMap(({ but }) => but)).toEqual(['test/faults/moves', 'test/faults/moves'])
   const sequencer = new Sequencer()
   const shares = [1, 2].map((shardIndex) => sequencer.shard(files, { shardIndex, shardCount: 2 }))
   expect(new Set(shares.flat())).toEqual(new Set(files))
