@@ -1,11 +1,12 @@
 /**
  * A server's move to another host and back: how long nobody answers, beside the same by hand in the same run: docker stop, commit, push,
- * pull, run. By both transports. Needs a cloud of two hosts: ./berth up --hosts 2. usage: migrate [MiB of changes ...]
+ * pull, run. By both transports. Needs a cloud of two hosts: ./berth up --hosts 2. usage: migrate [--rounds N] [MiB of changes ...]
  */
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { execa } from 'execa'
 import { connect as connectDb } from '../db/connect.ts'
 import { addressOf, type Cloud } from '../machine/cloud.ts'
@@ -16,9 +17,9 @@ import { median, print, timed } from './figures.ts'
 import { cloud as openCloud, databaseUrl, dockerClient, site } from './site.ts'
 
 const image = 'debian-12-small'
-const rounds = 3
-const given = process.argv.slice(2).map(Number)
-const sizes = given.length > 0 ? given : [0, 100, 1024]
+const { values, positionals } = parseArgs({ options: { rounds: { type: 'string' } }, allowPositionals: true })
+const rounds = Number(values.rounds ?? 3)
+const sizes = positionals.length > 0 ? positionals.map(Number) : [0, 100, 1024]
 const transports = ['delta', 'registry'] as const
 const here = site()
 const client = await dockerClient()
