@@ -1,6 +1,6 @@
 /** Tokens of our own, remembered with whom they stand for. */
 import type { Db } from '../db/connect.ts'
-import { changesSeenBy, digestOf, learnBearer, type Bearer, type KnownBearer } from '../db/identity/tokens.ts'
+import { changesSeenBy, digestOf, keyOf, learnBearer, type Bearer, type KnownBearer } from '../db/identity/tokens.ts'
 
 /** Who says whom a token stands for: our own identity, or a Keystone in its place. */
 export interface Bearers {
@@ -13,24 +13,54 @@ export interface Bearers {
 /** Beyond it the one learnt first is forgotten. */
 const mostKnown = 2000
 
+/** Requests that come while the database is asked wait, and ask together: each is answered by a statement that began after it came. */
+class Checks {
+  readonly #db: Db
+  #waiting = new Map<string, Buffer>()
+  #next: Promise<ReadonlyMap<string, number>> | null = null
+  #running: Promise<unknown> = Promise.resolve()
+
+  constructor(db: Db) {
+    this.#db = db
+  }
+
+  /** The number of changes of who may do what; null when the token is not there, or has expired. */
+  async changesSeenBy(digest: Buffer): Promise<number | null> {
+    const key = keyOf(digest)
+    this.#waiting.set(key, digest)
+    this.#next ??= this.#running.then(() => this.#ask())
+    return (await this.#next).get(key) ?? null
+  }
+
+  #ask(): Promise<ReadonlyMap<string, number>> {
+    const asked = changesSeenBy(this.#db, [...this.#waiting.values()])
+    this.#waiting = new Map()
+    this.#next = null
+    this.#running = asked.catch(() => null)
+    return asked
+  }
+}
+
 /**
  * Whom a token stands for takes a deep look into the database. It is looked up once; each further request asks only whether the token is
  * still there and whether anything at all was changed of who may do what. So what is remembered is never older than the request.
  */
 export class KnownBearers implements Bearers {
   readonly #db: Db
+  readonly #checks: Checks
   readonly #known = new Map<string, KnownBearer>()
 
   constructor(db: Db) {
     this.#db = db
+    this.#checks = new Checks(db)
   }
 
   async findBearer(token: string): Promise<Bearer | null> {
     const digest = digestOf(token)
-    const key = digest.toString('base64')
+    const key = keyOf(digest)
     const known = this.#known.get(key)
     if (known) {
-      const changes = await changesSeenBy(this.#db, digest)
+      const changes = await this.#checks.changesSeenBy(digest)
       if (changes === known.changes) return known.bearer
       this.#known.delete(key)
       if (changes === null) return null
@@ -41,7 +71,7 @@ export class KnownBearers implements Bearers {
   }
 
   remembered(token: string): Bearer | null {
-    return this.#known.get(digestOf(token).toString('base64'))?.bearer ?? null
+    return this.#known.get(keyOf(digestOf(token)))?.bearer ?? null
   }
 
   #remember(key: string, bearer: KnownBearer): void {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import knex, { type Knex } from 'knex'
 import pg from 'pg'
 import { hasCode } from '../core/errors.ts'
@@ -50,6 +51,13 @@ function camelRows(): (result: unknown) => unknown {
   }
 }
 
+/** What is asked in one turn of the event loop leaves in one write: each costs as much as a small statement does. */
+class PatientSocket extends Socket {
+  override uncork(): void {
+    setImmediate(() => super.uncork())
+  }
+}
+
 /** Nothing we ask takes seconds: a server that is silent for longer is asleep. */
 const usualAnswerMs = 25_000
 
@@ -81,6 +89,7 @@ export function connect(
     keepAlive: true,
     // What a transaction asks at once goes out at once: one round trip, answered in order.
     pipeline: true,
+    stream: () => new PatientSocket(),
     connectionTimeoutMillis: 10_000,
     // The server gives a statement up before the client does, so that nothing goes on behind a failed call.
     statement_timeout: Math.round(answerMs * 0.8),

@@ -34,7 +34,7 @@ export interface FlavorFilter {
 
 /** @throws NotFound */
 export async function getFlavor(db: Db, id: string): Promise<FlavorRow> {
-  const row = await db('flavors').where({ id }).first()
+  const row = await db('flavors').where({ id }).first().options({ name: 'a flavor' })
   if (!row) throw new NotFound('Flavor', id)
   return row
 }

@@ -48,6 +48,7 @@ export async function getImage(db: Db, id: string, { projectId, isAdmin }: Viewe
     .whereNot({ status: 'deleted' })
     .whereRaw(known, [isAdmin, projectId, projectId])
     .first()
+    .options({ name: 'an image' })
   if (!row) throw new NotFound('Image', id)
   return row
 }

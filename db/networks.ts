@@ -46,6 +46,32 @@ export async function listNetworks(
   return await query
 }
 
+/** What a new port needs to know of its network; subnets oldest first. */
+export interface WireableNetwork {
+  readonly id: string
+  readonly portSecurityEnabled: boolean
+  readonly subnets: readonly { readonly id: string; readonly cidr: string; readonly gateway: string | null }[]
+}
+
+/** null when there is none that the viewer may use */
+export async function findWireable(
+  db: Db,
+  id: string,
+  { projectId, isAdmin }: Viewer,
+): Promise<WireableNetwork | null> {
+  if (!isUuid(id)) return null
+  const { rows } = await db
+    .raw<{ rows: WireableNetwork[] }>(
+      `select n.id, n.port_security_enabled,
+              (select coalesce(json_agg(json_build_object('id', s.id, 'cidr', s.cidr, 'gateway', host(s.gateway)) order by s.created_at, s.id), '[]')
+               from subnets s where s.network_id = n.id) as subnets
+       from networks n where n.id = :id and (:isAdmin or n.project_id = :projectId or n.shared)`,
+      { id, projectId, isAdmin },
+    )
+    .options({ name: 'a network to wire' })
+  return rows[0] ?? null
+}
+
 /** Of every project. */
 export async function networkIds(db: Db): Promise<readonly string[]> {
   return await db('networks').pluck('id')

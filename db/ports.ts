@@ -109,7 +109,7 @@ export type NewPort = Pick<
   >
 
 /** What a new port is where nothing else is said; so that the statement has one text. */
-const usualPort = {
+export const usualPort = {
   portSecurityEnabled: true,
   dnsName: '',
   deviceTag: null,

@@ -1,5 +1,6 @@
 /** How much a project, and each of its users, may take. */
-import { OverQuota } from '../core/errors.ts'
+import { z } from 'zod'
+import { hasCode, OverQuota } from '../core/errors.ts'
 import type { Db, Transaction } from './connect.ts'
 
 /** Nova's own defaults; -1 = no limit. Addresses and security groups are counted by the network API. */
@@ -53,21 +54,10 @@ function limitsIn(rows: readonly { readonly resource: string; readonly hardLimit
   return Object.fromEntries(rows.map((row) => [row.resource, row.hardLimit]))
 }
 
-interface LimitRow {
-  readonly resource: string
-  readonly hardLimit: number
-  /** a user's own stands above the project's, and that above the class's */
-  readonly weight: 1 | 2 | 3
-}
-
-/** What a project may take, and what a user may take in it. */
-async function quotasIn(
-  db: Db,
-  projectId: string,
-  userId: string,
-): Promise<{ readonly project: Quotas; readonly own: Quotas }> {
+/** What a project may take; with a user, what this user may take in it. */
+export async function quotasOf(db: Db, projectId: string, userId: string | null = null): Promise<Quotas> {
   const { rows } = await db
-    .raw<{ rows: LimitRow[] }>(
+    .raw<{ rows: { resource: string; hardLimit: number }[] }>(
       `select resource, hard_limit, 1 as weight from quota_classes where class = :defaultClass
        union all select resource, hard_limit, 2 from quotas where project_id = :projectId
        union all select resource, hard_limit, 3 from user_quotas where project_id = :projectId and user_id = :userId
@@ -75,13 +65,8 @@ async function quotasIn(
       { defaultClass, projectId, userId },
     )
     .options({ name: 'quotas in a project' })
-  const project = { ...defaultQuotas, ...limitsIn(rows.filter(({ weight }) => weight < 3)) }
-  return { project, own: { ...project, ...limitsIn(rows.filter(({ weight }) => weight === 3)) } }
-}
-
-/** What a project may take; with a user, what this user may take in it. */
-export async function quotasOf(db: Db, projectId: string, userId: string | null = null): Promise<Quotas> {
-  return (await quotasIn(db, projectId, userId ?? '')).own
+  // A user's own stands above the project's, and that above the class's.
+  return { ...defaultQuotas, ...limitsIn(rows) }
 }
 
 /** A project's quota of one resource from now on; -1 = no limit. */
@@ -121,46 +106,24 @@ export interface ProjectUse {
   readonly ram: number
 }
 
-/** Out of an index alone (migrations/087-servers-counted.ts); of the few that are being resized, what the larger size adds. */
 export async function useOf(db: Db, projectId: string, userId: string | null = null): Promise<ProjectUse> {
-  const { rows } = await db
-    .raw<{ rows: ProjectUse[] }>(
-      `with held as (
-         select count(*) as instances, sum(vcpus) as cores, sum(memory_mib) as ram from servers
-         where project_id = :projectId and coalesce(user_id = :userId::text, true)
-           and deleted_at is null and (vm_state <> 'soft-delete' or task_state = 'restoring')
-       ), added as (
-         select sum(greatest((m.old_flavor->>'vcpus')::int - s.vcpus, (m.new_flavor->>'vcpus')::int - s.vcpus, 0)) as cores,
-                sum(greatest((m.old_flavor->>'memoryMiB')::int - s.memory_mib, (m.new_flavor->>'memoryMiB')::int - s.memory_mib, 0)) as ram
-         from server_migrations m join servers s on s.id = m.server_id
-         where m.status in ('pre-migrating', 'migrating', 'post-migrating', 'finished')
-           and s.project_id = :projectId and coalesce(s.user_id = :userId::text, true)
-           and s.deleted_at is null and (s.vm_state <> 'soft-delete' or s.task_state = 'restoring')
-       )
-       select instances::int, (coalesce(held.cores, 0) + coalesce(added.cores, 0))::int as cores,
-              (coalesce(held.ram, 0) + coalesce(added.ram, 0))::int as ram from held, added`,
-      { projectId, userId },
-    )
-    .options({ name: 'use of a project' })
+  const { rows } = await db.raw<{ rows: ProjectUse[] }>('select * from use_of(?, ?)', [projectId, userId])
   return rows[0] ?? { instances: 0, cores: 0, ram: 0 }
-}
-
-const counted = ['instances', 'cores', 'ram'] as const
-
-function refuseExcess(quotas: Quotas, now: ProjectUse, asked: ProjectUse): void {
-  for (const resource of counted) {
-    const limit = quotas[resource]
-    if (limit < 0 || asked[resource] <= 0 || now[resource] <= limit) continue
-    throw new OverQuota(
-      `Quota exceeded for ${resource}: Requested ${asked[resource]}, but already used ` +
-        `${now[resource] - asked[resource]} of ${limit} ${resource}`,
-    )
-  }
 }
 
 /** Waits for other requests that count the same, until the transaction ends. */
 async function takeTurns(trx: Transaction, what: string): Promise<void> {
-  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`quota ${what}`]).options({ name: 'turn' })
+  await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`quota ${what}`])
+}
+
+/** What the database's function says of what it refused. */
+const excess = z.object({ resource: z.string(), asked: z.int(), used: z.int(), limit: z.int() })
+
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof Error) || !hasCode(error, 'BQ001') || !('detail' in error)) return error
+  const { resource, asked, used, limit } = excess.parse(JSON.parse(String(error.detail)))
+  const sentence = `Requested ${asked}, but already used ${used - asked} of ${limit} ${resource}`
+  return new OverQuota(`Quota exceeded for ${resource}: ${sentence}`, { cause: error })
 }
 
 /**
@@ -177,13 +140,20 @@ export async function withinQuota(
   asked: ProjectUse,
   userId: string | null = null,
 ): Promise<void> {
-  const { project: quotas, own } = await quotasIn(trx, projectId, userId ?? '')
-  const isSame = counted.every((resource) => own[resource] === quotas[resource])
-  if (isSame && counted.every((resource) => quotas[resource] < 0)) return
-  // Sent together, done one after the other: what is counted is what stands when the turn has come.
-  const [, use] = await Promise.all([takeTurns(trx, projectId), useOf(trx, projectId)])
-  refuseExcess(quotas, use, asked)
-  if (!isSame) refuseExcess(own, await useOf(trx, projectId, userId), asked)
+  const { instances, cores, ram } = defaultQuotas
+  const defaults = { instances, cores, ram }
+  try {
+    await trx
+      .raw('select hold_quota(:projectId, :userId, :asked, :defaults)', {
+        projectId,
+        userId,
+        asked: { ...asked },
+        defaults,
+      })
+      .options({ name: 'quota held' })
+  } catch (error) {
+    throw refusalOf(error)
+  }
 }
 
 /**

@@ -28,7 +28,10 @@ async function insertDefaultRules(trx: Transaction, { id, projectId }: SecurityG
 
 /** The project's default group, made on first use. */
 export async function defaultGroup(trx: Transaction, projectId: string): Promise<SecurityGroupRow> {
-  const present = await trx('security_groups').where({ projectId, name: 'default' }).first()
+  const present = await trx('security_groups')
+    .where({ projectId, name: 'default' })
+    .first()
+    .options({ name: 'default group' })
   if (present) return present
   const { rows } = await trx.raw<{ rows: SecurityGroupRow[] }>(
     `insert into security_groups (id, project_id, name, description) values (?, ?, 'default', 'Default security group')

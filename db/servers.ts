@@ -5,42 +5,6 @@ import type { Fault, Server, ServerFlavor } from '../core/server.ts'
 import type { Db, Transaction } from './connect.ts'
 import type { ServerRow } from './tables.ts'
 
-export type NewServer = Pick<
-  Server,
-  | 'id'
-  | 'projectId'
-  | 'userId'
-  | 'name'
-  | 'hostname'
-  | 'description'
-  | 'flavor'
-  | 'imageId'
-  | 'imageReference'
-  | 'keyName'
-  | 'publicKey'
-  | 'userData'
-  | 'metadata'
-  | 'configDrive'
-  | 'availabilityZone'
-  | 'pinnedZone'
-  | 'requestedHost'
-  | 'hints'
-  | 'diskConfig'
-  | 'serverGroupId'
-  | 'reservationId'
-  | 'launchIndex'
-  | 'accessIpv4'
-  | 'accessIpv6'
-  | 'tags'
->
-
-/** A new server waits for a host: building, task 'scheduling'. */
-export async function insertServer(trx: Transaction, server: NewServer): Promise<void> {
-  await trx('servers')
-    .insert({ ...server, tags: [...server.tags], vmState: 'building', taskState: 'scheduling' })
-    .options({ name: 'a new server' })
-}
-
 /** @throws NotFound when there is none, or it is deleted */
 export async function getServer(db: Db, id: string): Promise<Server> {
   const row = await findServer(db, id)

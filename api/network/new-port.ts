@@ -2,10 +2,10 @@ import { Conflict, SubnetFull } from '../../core/errors.ts'
 import { NetworkError } from '../../core/network-errors.ts'
 import type { Transaction } from '../../db/connect.ts'
 import { insertPort, type NewPort } from '../../db/ports.ts'
-import type { SubnetRow } from '../../db/tables.ts'
 import { allocateNamed } from '../../ipam/allocate-named.ts'
 import { allocate } from '../../ipam/allocate.ts'
 import { newMac } from '../../ipam/mac.ts'
+import type { Subnet } from '../../ipam/subnet.ts'
 import { contains, isIpv4 } from './subnet-of.ts'
 
 /** An address that the caller wishes: any of a subnet, a named one, or a named one of a named subnet. */
@@ -40,10 +40,15 @@ async function insert(trx: Transaction, { port, mac, securityGroupIds }: PortWis
   throw new Conflict('Unable to generate unique mac: try again.')
 }
 
+/** The subnets of IPv4, and those of IPv6: a port has an address of each. */
+export function familiesOf(subnets: readonly Subnet[]): readonly (readonly Subnet[])[] {
+  return [subnets.filter(({ cidr }) => isIpv4(cidr)), subnets.filter(({ cidr }) => !isIpv4(cidr))]
+}
+
 /** An address of the first of these subnets that has one. @throws SubnetFull of the last */
-async function allocateAny(
+export async function allocateAny(
   trx: Transaction,
-  subnets: readonly SubnetRow[],
+  subnets: readonly Subnet[],
   { port, serverName }: PortWish,
 ): Promise<void> {
   let full: SubnetFull | null = null
@@ -68,7 +73,7 @@ export async function grantAddress(
   trx: Transaction,
   { subnetId, address }: FixedIpWish,
   { id, networkId }: Pick<NewPort, 'id' | 'networkId'>,
-  { subnets, serverName }: { readonly subnets: readonly SubnetRow[]; readonly serverName: string | null },
+  { subnets, serverName }: { readonly subnets: readonly Subnet[]; readonly serverName: string | null },
 ): Promise<void> {
   const subnet =
     subnetId === undefined
@@ -91,13 +96,12 @@ export async function grantAddress(
  * @param subnets those of the port's network, the oldest first
  * @throws Invalid, AddressInUse, SubnetFull, Conflict when the MAC address is taken
  */
-export async function newPort(trx: Transaction, wish: PortWish, subnets: readonly SubnetRow[]): Promise<void> {
+export async function newPort(trx: Transaction, wish: PortWish, subnets: readonly Subnet[]): Promise<void> {
   await insert(trx, wish)
   if (wish.fixedIps !== null) {
     for (const fixedIp of wish.fixedIps)
       await grantAddress(trx, fixedIp, wish.port, { subnets, serverName: wish.serverName })
     return
   }
-  for (const family of [subnets.filter(({ cidr }) => isIpv4(cidr)), subnets.filter(({ cidr }) => !isIpv4(cidr))])
-    await allocateAny(trx, family, wish)
+  for (const family of familiesOf(subnets)) await allocateAny(trx, family, wish)
 }

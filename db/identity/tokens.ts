@@ -68,15 +68,21 @@ export async function learnBearer(db: Db, digest: Buffer): Promise<KnownBearer |
   return { bearer, changes }
 }
 
-/** The number of changes so far; null when the token is not there, or has expired. */
-export async function changesSeenBy(db: Db, digest: Buffer): Promise<number | null> {
+/** How one token is named among others: its digest in base64. */
+export function keyOf(digest: Buffer): string {
+  return digest.toString('base64')
+}
+
+/** The number of changes so far, of each of these tokens that is there and has not expired, by its key. */
+export async function changesSeenBy(db: Db, digests: readonly Buffer[]): Promise<ReadonlyMap<string, number>> {
   const { rows } = await db
-    .raw<{ rows: { changes: number }[] }>(
-      `select number as changes from identity_changes where exists (select from tokens where digest = ? and expires_at > now())`,
-      [digest],
+    .raw<{ rows: { key: string; changes: number }[] }>(
+      `select encode(t.digest, 'base64') as key, c.number as changes from tokens t, identity_changes c
+       where t.digest = any(?) and t.expires_at > now()`,
+      [[...digests]],
     )
-    .options({ name: 'changes seen by a token' })
-  return rows[0]?.changes ?? null
+    .options({ name: 'changes seen by tokens' })
+  return new Map(rows.map(({ key, changes }) => [key, changes]))
 }
 
 /** @returns false when there was no such token */

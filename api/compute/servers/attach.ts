@@ -7,7 +7,6 @@ import type { VmState } from '../../../core/states.ts'
 import { insertAction, type ActionName } from '../../../db/actions.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import type { Viewer } from '../../../db/images.ts'
-import { getNetwork } from '../../../db/networks.ts'
 import { freePosition, listPorts, type PortWithAddresses } from '../../../db/ports.ts'
 import { defaultGroup } from '../../../db/security-groups.ts'
 import { holdServer } from '../../../db/server-hold.ts'
@@ -62,7 +61,7 @@ async function nicOf(trx: Transaction, asked: Wanted, viewer: Viewer): Promise<N
     return nic
   }
   const address = asked.fixed_ips?.[0]?.ip_address ?? null
-  return await onNetwork(trx, await getNetwork(trx, asked.net_id, viewer), { address, viewer })
+  return await onNetwork(trx, asked.net_id, { address, viewer })
 }
 
 /** A change of a server's ports: the action of the user's, seen in its list. */

@@ -3,11 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Invalid, OverQuota } from '../../../core/errors.ts'
 import { reach } from '../../../core/failpoints.ts'
 import type { PersonalFile } from '../../../core/jobs.ts'
-import { insertAction } from '../../../db/actions.ts'
 import type { Transaction } from '../../../db/connect.ts'
-import { quotasOf, withinQuota } from '../../../db/quotas.ts'
-import { insertServer, type NewServer } from '../../../db/servers.ts'
-import { enqueue } from '../../../jobs/enqueue.ts'
+import { endingWith } from '../../../db/ending.ts'
+import { networkQuotasOf } from '../../../db/network-quotas.ts'
+import type { NewServer } from '../../../db/new-servers.ts'
+import { quotasOf, withinQuota, type ProjectUse } from '../../../db/quotas.ts'
 import { viewerOf } from '../../caller.ts'
 import type { Call, Reply } from '../../route.ts'
 import { linksOf } from '../links.ts'
@@ -18,9 +18,10 @@ import { checkMembers, resolveGroup, resolveTarget, type Target } from './target
 import { defaultZone } from '../../../db/aggregates.ts'
 import { hostnameOf } from './hostname.ts'
 import { newPassword } from './new-password.ts'
-import { makePorts, resolveNics, withinPortQuota, type Nic } from './nics.ts'
+import { resolveNics, withinPortQuota, type Nic } from './nics.ts'
 import { personalFiles } from './personality.ts'
 import { once } from './repeatable.ts'
+import { writeServers } from './write.ts'
 
 /** Everything that the servers of one request share. */
 interface Plan {
@@ -36,6 +37,7 @@ interface Plan {
   readonly reservationId: string
   readonly adminPassword: string
   readonly personality: readonly PersonalFile[]
+  readonly hasPortLimit: boolean
 }
 
 function countOf({ min_count, max_count }: CreateServer): number {
@@ -69,7 +71,7 @@ async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): 
   const viewer = viewerOf(call.caller)
   const { projectId } = viewer
   const count = countOf(wanted)
-  const [, boot, nics, target, securityGroupIds, serverGroupId, personality] = await Promise.all([
+  const [, boot, nics, target, securityGroupIds, serverGroupId, personality, limits] = await Promise.all([
     checkMetadata(trx, projectId, wanted),
     resolveBoot(trx, wanted, { caller: call.caller, viewer }),
     resolveNics(trx, wanted.networks, viewer),
@@ -77,6 +79,7 @@ async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): 
     resolveGroups(trx, wanted.security_groups, projectId),
     resolveGroup(trx, hints, call.caller),
     personalFiles(trx, projectId, wanted.personality),
+    networkQuotasOf(trx, projectId),
   ])
   checkCount(count, { nics, wanted })
   return {
@@ -92,6 +95,7 @@ async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): 
     reservationId: `r-${randomBytes(4).toString('hex')}`,
     adminPassword: wanted.adminPass ?? newPassword(),
     personality,
+    hasPortLimit: limits.port >= 0,
   }
 }
 
@@ -130,17 +134,6 @@ function rowOf(
   }
 }
 
-async function createOne(trx: Transaction, { requestId }: Call, plan: Plan, row: NewServer): Promise<void> {
-  const { id: serverId, name, projectId } = row
-  const { availabilityZone, securityGroupIds, adminPassword, personality } = plan
-  const files = personality.length === 0 ? {} : { personality: [...personality] }
-  await Promise.all([
-    insertServer(trx, row),
-    enqueue(trx, 'schedule', { serverId, requestId, adminPassword, ...files }),
-  ])
-  await makePorts(trx, plan.nics, { serverId, name, projectId, availabilityZone, securityGroupIds })
-}
-
 function reply({ root }: Call, { wanted, reservationId, adminPassword }: Plan, id: string): Reply {
   if (wanted.return_reservation_id === true) return { status: 202, body: { reservation_id: reservationId } }
   const server = {
@@ -153,34 +146,63 @@ function reply({ root }: Call, { wanted, reservationId, adminPassword }: Plan, i
   return { status: 202, body: { server }, headers: { Location: `${root}/compute/v2.1/servers/${id}` } }
 }
 
-async function createAll(
-  trx: Transaction,
-  call: Call,
-  asked: Asked,
-): Promise<{ readonly first: string; readonly reply: Reply }> {
+async function writeAll(trx: Transaction, { requestId }: Call, plan: Plan, rows: readonly NewServer[]): Promise<void> {
+  const { nics, availabilityZone, securityGroupIds, adminPassword, personality } = plan
+  const files = personality.length === 0 ? {} : { personality: [...personality] }
+  const made = {
+    servers: rows,
+    actions: rows.map(({ id: serverId, userId, projectId }) => ({
+      serverId,
+      requestId,
+      action: 'create' as const,
+      userId,
+      projectId,
+    })),
+    jobs: rows.map(({ id: serverId }) => ({ serverId, requestId, adminPassword, ...files })),
+  }
+  const servers = rows.map(({ id: serverId, name, projectId }) => ({
+    serverId,
+    name,
+    projectId,
+    availabilityZone,
+    securityGroupIds,
+  }))
+  await writeServers(trx, made, { servers, nics })
+}
+
+interface Made {
+  readonly first: string
+  readonly reply: Reply
+  /** what the project's quota is to hold */
+  readonly added: ProjectUse
+}
+
+async function createAll(trx: Transaction, call: Call, asked: Asked): Promise<Made> {
   const { projectId } = viewerOf(call.caller)
-  const owner = { projectId, userId: call.caller.userId }
   const plan = await planFor(trx, call, asked)
   const { count } = plan
-  const rows = Array.from({ length: count }, (_none, index) => rowOf(plan, owner, index))
-  for (const row of rows) await createOne(trx, call, plan, row)
-  const { vcpus, memoryMiB } = plan.boot.flavor
-  const action = { ...owner, requestId: call.requestId, action: 'create' } as const
-  await Promise.all([
-    ...rows.map(({ id }) => insertAction(trx, { ...action, serverId: id })),
-    ...(plan.nics.length > 0 ? [withinPortQuota(trx, projectId)] : []),
-  ])
-  await withinQuota(trx, projectId, { instances: count, cores: count * vcpus, ram: count * memoryMiB }, owner.userId)
+  const rows = Array.from({ length: count }, (_none, index) =>
+    rowOf(plan, { projectId, userId: call.caller.userId }, index),
+  )
+  await writeAll(trx, call, plan, rows)
+  if (plan.nics.length > 0 && plan.hasPortLimit) await withinPortQuota(trx, projectId)
   if (plan.serverGroupId !== null) await checkMembers(trx, plan.serverGroupId, projectId)
   const [first] = rows
   if (!first) throw new Invalid('min_count must be >= 1')
-  reach(call.config, 'api.create.written')
-  return { first: first.id, reply: reply(call, plan, first.id) }
+  const { vcpus, memoryMiB } = plan.boot.flavor
+  const added = { instances: count, cores: count * vcpus, ram: count * memoryMiB }
+  return { first: first.id, reply: reply(call, plan, first.id), added }
 }
 
 export async function create(call: Call): Promise<Reply> {
   const asked = parseCreate(call.body, call.version)
-  const made = await call.db.transaction((trx) => once(trx, call, () => createAll(trx, call, asked)))
+  const { projectId } = viewerOf(call.caller)
+  const answer = await endingWith(call.db, async (trx) => {
+    const { reply: value, made } = await once(trx, call, () => createAll(trx, call, asked))
+    if (made === null) return { value, last: null }
+    reach(call.config, 'api.create.written')
+    return { value, last: () => withinQuota(trx, projectId, made.added, call.caller.userId) }
+  })
   reach(call.config, 'api.create.committed')
-  return made
+  return answer
 }

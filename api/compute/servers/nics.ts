@@ -5,11 +5,10 @@ import { NetworkError } from '../../../core/network-errors.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import type { Viewer } from '../../../db/images.ts'
 import { withinNetworkQuota } from '../../../db/network-quotas.ts'
-import { getNetwork, listNetworks, listSubnets, type NetworkWithSubnets } from '../../../db/networks.ts'
+import { findWireable, listNetworks, type WireableNetwork } from '../../../db/networks.ts'
 import { bindPort, getPort, holderOf, type PortWithAddresses } from '../../../db/ports.ts'
-import type { SubnetRow } from '../../../db/tables.ts'
 import { listGroups, type PoolGroup } from '../../../ipam/groups.ts'
-import { newPort } from '../../network/new-port.ts'
+import { newPort, type PortWish } from '../../network/new-port.ts'
 import { contains } from '../../network/subnet-of.ts'
 import type { CreateServer } from './create-body.ts'
 
@@ -18,8 +17,7 @@ export type Nic = (
   | { readonly kind: 'port'; readonly port: PortWithAddresses }
   | {
       readonly kind: 'new'
-      readonly network: NetworkWithSubnets
-      readonly subnets: readonly SubnetRow[]
+      readonly network: WireableNetwork
       readonly address: string | null
     }
   /** an address of the first of these pools that has one */
@@ -29,7 +27,7 @@ export type Nic = (
   readonly tag?: string | null
 }
 
-type NewNic = Extract<Nic, { kind: 'new' }>
+export type NewNic = Extract<Nic, { kind: 'new' }>
 type Wish = Exclude<NonNullable<CreateServer['networks']>, string>[number]
 
 /** What the path calls not found is bad input in a body. */
@@ -41,23 +39,23 @@ async function known<T>(found: Promise<T>, sentence: string): Promise<T> {
   }
 }
 
+/** @throws NotFound when there is no such network that the viewer may use; Invalid when it cannot give the address */
 export async function onNetwork(
   trx: Transaction,
-  network: NetworkWithSubnets,
+  networkId: string,
   { address, viewer }: { readonly address: string | null; readonly viewer: Viewer },
 ): Promise<NewNic> {
-  return newOn(network, await subnetsOf(trx, network.id, viewer), address)
+  const network = await findWireable(trx, networkId, viewer)
+  if (!network) throw new NotFound('Network', networkId)
+  return newOn(network, address)
 }
 
-function subnetsOf(trx: Transaction, networkId: string, viewer: Viewer): Promise<readonly SubnetRow[]> {
-  return listSubnets(trx, { networkIds: [networkId] }, { ...viewer, isAdmin: true })
-}
-
-function newOn(network: NetworkWithSubnets, subnets: readonly SubnetRow[], address: string | null): NewNic {
-  if (subnets.length === 0) throw new Invalid(`Network ${network.id} requires a subnet in order to boot instances on.`)
+function newOn(network: WireableNetwork, address: string | null): NewNic {
+  const { id, subnets } = network
+  if (subnets.length === 0) throw new Invalid(`Network ${id} requires a subnet in order to boot instances on.`)
   if (address !== null && !subnets.some(({ cidr }) => contains(cidr, address)))
-    throw new Invalid(`Fixed IP address ${address} is not a valid ip address for network ${network.id}.`)
-  return { kind: 'new', network, subnets, address }
+    throw new Invalid(`Fixed IP address ${address} is not a valid ip address for network ${id}.`)
+  return { kind: 'new', network, address }
 }
 
 /** @throws NotFound, Conflict when it has a device, Invalid when it has no address */
@@ -75,13 +73,11 @@ async function onGroup(
 ): Promise<Nic> {
   if (address !== null)
     throw new Invalid(`Fixed IP address ${address}: name the network instead of pool group ${name}.`)
-  const networks = await Promise.all(
+  const pools = await Promise.all(
     networkIds.map((id) =>
-      known(getNetwork(trx, id, viewer), `Network ${id} of pool group ${name} could not be found.`),
+      known(onNetwork(trx, id, { address: null, viewer }), `Network ${id} of pool group ${name} could not be found.`),
     ),
   )
-  const pools: Extract<Nic, { kind: 'new' }>[] = []
-  for (const network of networks) pools.push(await onNetwork(trx, network, { address: null, viewer }))
   return { kind: 'group', name, pools }
 }
 
@@ -89,11 +85,8 @@ async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<N
   if (wish.port) return await known(onPort(trx, wish.port, viewer), `Port id ${wish.port} could not be found.`)
   if (wish.uuid === undefined) throw new Invalid('Bad networks format: network uuid is not in proper format (None)')
   const where = { address: wish.fixed_ip ?? null, viewer }
-  const [[network], subnets] = await Promise.all([
-    listNetworks(trx, { ids: [wish.uuid] }, viewer),
-    subnetsOf(trx, wish.uuid, viewer),
-  ])
-  if (network) return newOn(network, subnets, where.address)
+  const network = await findWireable(trx, wish.uuid, viewer)
+  if (network) return newOn(network, where.address)
   const [group] = await listGroups(trx, wish.uuid)
   if (group) return await onGroup(trx, group, where)
   throw new Invalid(`Network ${wish.uuid} could not be found.`)
@@ -103,7 +96,7 @@ async function asWished(trx: Transaction, wish: Wish, viewer: Viewer): Promise<N
 export async function automatic(trx: Transaction, viewer: Viewer, required: boolean): Promise<readonly Nic[]> {
   const [only, ...others] = await listNetworks(trx, {}, { ...viewer, isAdmin: false })
   if (others.length > 0) throw new Conflict('Multiple possible networks found, use a Network ID to be more specific.')
-  if (only) return [await onNetwork(trx, only, { address: null, viewer })]
+  if (only) return [await onNetwork(trx, only.id, { address: null, viewer })]
   if (required) throw new Invalid('Unable to automatically allocate a network for project ' + viewer.projectId)
   return []
 }
@@ -158,45 +151,51 @@ async function planGroup(
   }
 }
 
-/** One more port of a server's, with its addresses. @throws Conflict, Invalid, SubnetFull */
-export async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer): Promise<void> {
-  const { serverId, name, projectId, availabilityZone, securityGroupIds } = of
-  const bound = {
+function placeOf(nic: Nic, position: number, { serverId, availabilityZone, host }: ForServer) {
+  return {
     serverId,
     position,
     deviceOwner: `compute:${availabilityZone}`,
     deviceTag: nic.tag ?? null,
-    ...(of.host ? { host: of.host, status: 'BUILD' as const } : {}),
+    ...(host ? { host, status: 'BUILD' as const } : {}),
   }
+}
+
+export function wishOf(nic: NewNic, position: number, of: ForServer): PortWish {
+  const { network, address } = nic
+  return {
+    port: {
+      id: randomUUID(),
+      networkId: network.id,
+      projectId: of.projectId,
+      name: '',
+      description: '',
+      adminStateUp: true,
+      deviceId: of.serverId,
+      isOwnedByServer: true,
+      portSecurityEnabled: network.portSecurityEnabled,
+      ...placeOf(nic, position, of),
+    },
+    mac: null,
+    securityGroupIds: network.portSecurityEnabled ? of.securityGroupIds : [],
+    fixedIps: address === null ? null : [{ address }],
+    serverName: of.name,
+  }
+}
+
+/** One more port of a server's, with its addresses. @throws Conflict, Invalid, SubnetFull */
+export async function plan(trx: Transaction, nic: Nic, position: number, of: ForServer): Promise<void> {
   if (nic.kind === 'port') {
-    await bindPort(trx, nic.port.id, bound)
+    await bindPort(trx, nic.port.id, placeOf(nic, position, of))
     return
   }
   if (nic.kind === 'group') {
     await planGroup(trx, nic, position, of)
     return
   }
-  const { network, subnets, address } = nic
-  const wish = {
-    port: {
-      id: randomUUID(),
-      networkId: network.id,
-      projectId,
-      name: '',
-      description: '',
-      adminStateUp: true,
-      deviceId: serverId,
-      isOwnedByServer: true,
-      portSecurityEnabled: network.portSecurityEnabled,
-      ...bound,
-    },
-    mac: null,
-    securityGroupIds: network.portSecurityEnabled ? securityGroupIds : [],
-    fixedIps: address === null ? null : [{ address }],
-    serverName: name,
-  }
+  const { network, address } = nic
   try {
-    await newPort(trx, wish, subnets)
+    await newPort(trx, wishOf(nic, position, of), network.subnets)
   } catch (error) {
     throw error instanceof AddressInUse && address !== null
       ? await addressTaken(trx, network.id, address, error)
@@ -211,9 +210,4 @@ export async function withinPortQuota(trx: Transaction, projectId: string): Prom
   } catch (error) {
     throw error instanceof NetworkError ? new OverQuota('Maximum number of ports exceeded', { cause: error }) : error
   }
-}
-
-/** The ports of a server, with their addresses, in the order of the NICs. The caller holds them against the quota. */
-export async function makePorts(trx: Transaction, nics: readonly Nic[], of: ForServer): Promise<void> {
-  for (const [position, nic] of nics.entries()) await plan(trx, nic, position, of)
 }

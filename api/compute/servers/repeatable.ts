@@ -20,18 +20,22 @@ function replyAgain({ root }: Call, id: string): Reply {
   return { status: 202, body, headers: { Location: `${root}/compute/v2.1/servers/${id}` } }
 }
 
-/** Runs `make`, or answers as it was answered when this request came before. */
-export async function once(
+interface Made {
+  readonly first: string
+  readonly reply: Reply
+}
+
+/** Runs `make`, or answers as it was answered when this request came before; then nothing was made. */
+export async function once<T extends Made>(
   trx: Transaction,
   call: Call,
-  make: () => Promise<{ readonly first: string; readonly reply: Reply }>,
-): Promise<Reply> {
+  make: () => Promise<T>,
+): Promise<{ readonly reply: Reply; readonly made: T | null }> {
   const key = keyOf(call)
-  if (key === null) return (await make()).reply
-  const request = { userId: call.caller.userId, projectId: call.caller.projectId ?? '', key }
-  const earlier = await earlierServer(trx, request, call.body)
-  if (earlier !== null) return replyAgain(call, earlier)
-  const { first, reply } = await make()
-  await rememberServer(trx, request, first)
-  return reply
+  const request = { userId: call.caller.userId, projectId: call.caller.projectId ?? '', key: key ?? '' }
+  const earlier = key === null ? null : await earlierServer(trx, request, call.body)
+  if (earlier !== null) return { reply: replyAgain(call, earlier), made: null }
+  const made = await make()
+  if (key !== null) await rememberServer(trx, request, made.first)
+  return { reply: made.reply, made }
 }

@@ -75,6 +75,30 @@ test('several servers of one request share a reservation and are numbered', asyn
   expect(servers.map(({ name }) => name).toSorted()).toEqual(['many-1', 'many-2', 'many-3'])
 })
 
+test('a hundred servers of one request have a port, an address, an action and a job each; a full subnet leaves its place to the next', async () => {
+  const own = { name: 'of two subnets', project_id: api.projectId }
+  const { network } = z
+    .object({ network: z.object({ id: z.uuid() }) })
+    .parse((await api.admin('POST /networking/v2.0/networks', { body: { network: own } })).body)
+  for (const cidr of ['10.88.0.0/29', '10.88.4.0/24', 'fd88::/64'])
+    await api.admin('POST /networking/v2.0/subnets', {
+      body: { subnet: { network_id: network.id, cidr, ip_version: cidr.includes('::') ? 6 : 4 } },
+    })
+  const answer = await post({ max_count: 100, min_count: 100, networks: [{ uuid: network.id }] })
+  expect(answer.status).toBe(202)
+  const ports = await api.db('ports').where({ networkId: network.id }).whereNotNull('serverId').select('id', 'serverId')
+  expect(new Set(ports.map(({ serverId }) => serverId)).size).toBe(100)
+  const addresses = await api.db('addresses').whereIn(
+    'portId',
+    ports.map(({ id }) => id),
+  )
+  const of = (start: string): number => addresses.filter(({ address }) => address.startsWith(start)).length
+  expect([of('10.88.0.'), of('10.88.4.'), of('fd88:')]).toEqual([5, 95, 100])
+  const ids = ports.flatMap(({ serverId }) => serverId ?? [])
+  expect(await api.db('server_actions').whereIn('serverId', ids).where({ action: 'create' })).toHaveLength(100)
+  for (const id of ids.slice(0, 2)) expect(await jobsOf(api.db, id)).toHaveLength(1)
+})
+
 test('a wished address is given, and refused to a second server with the name of the first', async () => {
   const networks = [{ uuid: api.networkId, fixed_ip: '10.77.0.77' }]
   const first = await boot(api, { networks })
