@@ -2,7 +2,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import express, { type NextFunction, type Request, type Response, type Router } from 'express'
-import { z } from 'zod'
 import type { Logger } from 'pino'
 import { publicUrl, type Config } from '../core/config.ts'
 import type { Db } from '../db/connect.ts'
@@ -82,9 +81,6 @@ export interface GuardedRoute extends Place {
 }
 export type Route = OpenRoute | GuardedRoute
 
-/** What a request carries from the first middleware to the last. */
-const localsSchema = z.object({ requestId: z.string() })
-
 /** Whether a route is there at a version. */
 export function hasVersion(place: Place, version: Microversion): boolean {
   return (
@@ -101,15 +97,28 @@ export function rootOf(request: Request, config: Config): string {
   return config.publicUrl === null && plainHost.test(host) ? `http://${host}` : publicUrl(config).replace(/\/$/, '')
 }
 
+/** What the first middleware gave it. */
+function requestIdOf({ locals }: Response): string {
+  const { requestId }: { requestId?: unknown } = locals
+  if (typeof requestId !== 'string') throw new Error('a request without an id')
+  return requestId
+}
+
+function paramsOf({ params }: Request): Readonly<Record<string, string>> {
+  const texts: Record<string, string> = {}
+  for (const [name, value] of Object.entries(params)) texts[name] = typeof value === 'string' ? value : value.join('/')
+  return texts
+}
+
 function openCall(cloud: Serving, request: Request, response: Response, version: Microversion): OpenCall {
   const url = new URL(request.originalUrl, 'http://api')
   return {
     ...cloud,
-    requestId: localsSchema.parse(response.locals).requestId,
+    requestId: requestIdOf(response),
     root: rootOf(request, cloud.config),
     address: request.ip ?? '',
     path: url.pathname,
-    params: z.record(z.string(), z.string()).parse(request.params),
+    params: paramsOf(request),
     query: url.searchParams,
     body: request.body,
     bytes: request,
@@ -124,7 +133,7 @@ async function send(response: Response, { status, body, headers }: Reply): Promi
   if (body === undefined) response.end()
   else if (body instanceof Readable) await pipeline(body, response)
   else if (typeof body === 'string') response.send(body)
-  else response.json(body)
+  else response.set('Content-Type', 'application/json; charset=utf-8').end(JSON.stringify(body))
 }
 
 async function answerAs(caller: Caller, route: GuardedRoute, call: OpenCall): Promise<Reply> {

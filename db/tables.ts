@@ -386,6 +386,14 @@ export interface QosRuleRow {
   readonly createdAt: Date
 }
 
+export interface QuotaBoundRow {
+  readonly projectId: string
+  readonly instances: number
+  readonly cores: number
+  readonly ram: number
+  readonly countedAt: Date
+}
+
 export interface QuotaClassRow {
   readonly class: string
   readonly resource: string
@@ -684,6 +692,7 @@ declare module 'knex/types/tables.js' {
     projects: ProjectRow
     qos_policies: QosPolicyRow
     qos_rules: QosRuleRow
+    quota_bounds: QuotaBoundRow
     quota_classes: QuotaClassRow
     quotas: QuotaRow
     regions: RegionRow

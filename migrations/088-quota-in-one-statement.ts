@@ -1,12 +1,22 @@
 /**
- * What a project's servers take, and whether that is within its quota, as functions.
+ * What a project's servers take, and whether that is within its quota, as functions; and a bound of it, so that it is seldom counted.
  *
  * Why: creates of one project wait for each other from the count to the commit. With lock, limits and count in one statement, the commit
- * can be sent behind it, and no round trip of a client lies in between. Locks: none. Tolerated by: every version of the code.
+ * can be sent behind it, and no round trip of a client lies in between. The sum over 10,000 servers took 2 to 3 ms: what was counted a
+ * moment ago and all that was added since is never less than what is taken, and while that is within the limits nobody need count.
+ * Locks: none. Tolerated by: code that counts itself; what it adds is in the bound after a minute at the latest.
  */
 import type { Knex } from 'knex'
 
 const statements = `
+create table quota_bounds (
+  project_id text primary key references projects (id) on delete cascade,
+  instances int not null,
+  cores int not null,
+  ram int not null,
+  counted_at timestamptz not null
+) with (fillfactor = 50);
+
 -- Out of an index alone (087); of the few that are being resized, what the larger size adds, until that is confirmed or reverted.
 create function use_of(p_project text, p_user text) returns table (instances int, cores int, ram int) language sql stable as $$
   with held as (
@@ -37,21 +47,31 @@ $$;
 create function hold_quota(p_project text, p_user text, p_added jsonb, p_defaults jsonb) returns void language plpgsql as $$
 declare
   limits jsonb;
-  is_limited boolean;
   is_own boolean;
+  bound quota_bounds;
   excess jsonb;
 begin
-  select jsonb_agg(to_jsonb(l)), bool_or(l.project >= 0 or l.own >= 0), bool_or(l.project <> l.own) into limits, is_limited, is_own
+  select jsonb_agg(to_jsonb(l)), bool_or(l.project <> l.own) into limits, is_own
     from (select d.key as resource, coalesce(q.hard_limit, c.hard_limit, d.value::int) as project,
                  coalesce(u.hard_limit, q.hard_limit, c.hard_limit, d.value::int) as own
           from jsonb_each_text(p_defaults) d
           left join quota_classes c on c.class = 'default' and c.resource = d.key
           left join quotas q on q.project_id = p_project and q.resource = d.key
           left join user_quotas u on u.project_id = p_project and u.user_id = p_user and u.resource = d.key) l;
-  if not is_limited then return; end if;
   perform pg_advisory_xact_lock(hashtext('quota ' || p_project));
-  -- A statement of its own: it sees what those have committed who had the lock before.
-  excess := excess_of(limits, 'project', p_added, to_jsonb(use)) from use_of(p_project, null) use;
+  -- Statements of their own: they see what those have committed who had the lock before.
+  update quota_bounds set instances = instances + greatest((p_added->>'instances')::int, 0),
+                          cores = cores + greatest((p_added->>'cores')::int, 0),
+                          ram = ram + greatest((p_added->>'ram')::int, 0)
+    where project_id = p_project and counted_at > now() - interval '1 minute' returning * into bound;
+  if bound.project_id is null or excess_of(limits, 'project', p_added, to_jsonb(bound)) is not null then
+    insert into quota_bounds (project_id, instances, cores, ram, counted_at)
+      select p_project, use.instances, use.cores, use.ram, now() from use_of(p_project, null) use
+      on conflict (project_id) do update set instances = excluded.instances, cores = excluded.cores, ram = excluded.ram,
+                                             counted_at = excluded.counted_at
+      returning * into bound;
+    excess := excess_of(limits, 'project', p_added, to_jsonb(bound));
+  end if;
   if excess is null and is_own then
     excess := excess_of(limits, 'own', p_added, to_jsonb(use)) from use_of(p_project, p_user) use;
   end if;

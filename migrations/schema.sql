@@ -380,6 +380,14 @@ create table qos_rules (
   created_at timestamp with time zone not null default now()
 );
 
+create table quota_bounds (
+  project_id text not null,
+  instances integer not null,
+  cores integer not null,
+  ram integer not null,
+  counted_at timestamp with time zone not null
+);
+
 create table quota_classes (
   class text not null,
   resource text not null,
@@ -940,21 +948,31 @@ CREATE OR REPLACE FUNCTION public.hold_quota(p_project text, p_user text, p_adde
 AS $function$
 declare
   limits jsonb;
-  is_limited boolean;
   is_own boolean;
+  bound quota_bounds;
   excess jsonb;
 begin
-  select jsonb_agg(to_jsonb(l)), bool_or(l.project >= 0 or l.own >= 0), bool_or(l.project <> l.own) into limits, is_limited, is_own
+  select jsonb_agg(to_jsonb(l)), bool_or(l.project <> l.own) into limits, is_own
     from (select d.key as resource, coalesce(q.hard_limit, c.hard_limit, d.value::int) as project,
                  coalesce(u.hard_limit, q.hard_limit, c.hard_limit, d.value::int) as own
           from jsonb_each_text(p_defaults) d
           left join quota_classes c on c.class = 'default' and c.resource = d.key
           left join quotas q on q.project_id = p_project and q.resource = d.key
           left join user_quotas u on u.project_id = p_project and u.user_id = p_user and u.resource = d.key) l;
-  if not is_limited then return; end if;
   perform pg_advisory_xact_lock(hashtext('quota ' || p_project));
-  -- A statement of its own: it sees what those have committed who had the lock before.
-  excess := excess_of(limits, 'project', p_added, to_jsonb(use)) from use_of(p_project, null) use;
+  -- Statements of their own: they see what those have committed who had the lock before.
+  update quota_bounds set instances = instances + greatest((p_added->>'instances')::int, 0),
+                          cores = cores + greatest((p_added->>'cores')::int, 0),
+                          ram = ram + greatest((p_added->>'ram')::int, 0)
+    where project_id = p_project and counted_at > now() - interval '1 minute' returning * into bound;
+  if bound.project_id is null or excess_of(limits, 'project', p_added, to_jsonb(bound)) is not null then
+    insert into quota_bounds (project_id, instances, cores, ram, counted_at)
+      select p_project, use.instances, use.cores, use.ram, now() from use_of(p_project, null) use
+      on conflict (project_id) do update set instances = excluded.instances, cores = excluded.cores, ram = excluded.ram,
+                                             counted_at = excluded.counted_at
+      returning * into bound;
+    excess := excess_of(limits, 'project', p_added, to_jsonb(bound));
+  end if;
   if excess is null and is_own then
     excess := excess_of(limits, 'own', p_added, to_jsonb(use)) from use_of(p_project, p_user) use;
   end if;
@@ -1362,6 +1380,10 @@ alter table qos_rules add constraint qos_rules_pkey PRIMARY KEY (id);
 alter table qos_rules add constraint qos_rules_policy_id_direction_key UNIQUE (policy_id, direction);
 
 alter table qos_rules add constraint qos_rules_policy_id_fkey FOREIGN KEY (policy_id) REFERENCES qos_policies(id) ON DELETE CASCADE;
+
+alter table quota_bounds add constraint quota_bounds_pkey PRIMARY KEY (project_id);
+
+alter table quota_bounds add constraint quota_bounds_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE;
 
 alter table quota_classes add constraint quota_classes_pkey PRIMARY KEY (class, resource);
 
