@@ -202,7 +202,7 @@ test('a port that the user made is used with its address, once', async () => {
   expect([again.status, ...faultIn(again)]).toEqual([409, 'conflictingRequest', `Port ${port.id} is still in use.`])
 })
 
-test('the quota holds also for requests at the same time', async () => {
+test('the quota holds also for requests at the same time, and what is gone makes room', async () => {
   const { instances } = await useOf(api.db, api.projectId)
   await setQuota(api.db, api.projectId, 'instances', instances + 2)
   const answers = await Promise.all(Array.from({ length: 6 }, () => post({})))
@@ -212,6 +212,12 @@ test('the quota holds also for requests at the same time', async () => {
     'forbidden',
     `Quota exceeded for instances: Requested 1, but already used ${instances + 2} of ${instances + 2} instances`,
   ])
+  const [gone] = await api.db('servers').where({ projectId: api.projectId, deletedAt: null }).limit(1)
+  await api
+    .db('servers')
+    .where({ id: gone?.id ?? '' })
+    .update({ deletedAt: new Date() })
+  expect([(await post({})).status, (await post({})).status]).toEqual([202, 403])
   await setQuota(api.db, api.projectId, 'instances', -1)
 })
 
