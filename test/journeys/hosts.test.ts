@@ -12,6 +12,7 @@ import { pidOf, specOf } from '../faults/services.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { record } from '../faults/record.ts'
 import { Client } from './client.ts'
+import { data, everyKind, identity } from './every-kind.ts'
 
 let cloud: TestCloud
 let client: Client
@@ -70,24 +71,6 @@ async function becomes(name: string, wanted: string): Promise<void> {
 async function said(address: string, command: string): Promise<string> {
   return await until(async () => await client.ssh(address, command), { timeoutMs: 60_000 })
 }
-
-const data =
-  'cat /root/data /etc/ssh/ssh_host_ed25519_key.pub /etc/machine-id; hostname; cat /sys/class/net/eth0/address'
-
-/** Names, kinds, owners, modes, times to the nanosecond, contents, holes and links of all that the test made, and what makes it this machine. */
-const identity = [
-  data,
-  "cd /srv && find . -printf '%P %y %m %U %G %s %T@ %n %l\\n' | sort | sha256sum",
-  'find /srv -type f -print0 | sort -z | xargs -0 -r sha256sum | sha256sum; ls -A /etc/skel; ls /etc/issue 2>&1',
-].join('; ')
-
-/** Files of every kind, a directory of the image that is another now, and a file of it that is gone. */
-const everyKind = [
-  'echo precious > /root/data; cd /srv; mkdir -p deep/er; printf one > one; chown 33:33 one; chmod 4750 one; ln one two',
-  'touch -d "2001-02-03 04:05:06.123456789" one; ln -s /etc/passwd link; mkfifo pipe; truncate -s 20M hole',
-  'printf x | dd of=hole bs=1 seek=9M conv=notrunc 2>/dev/null; head -c 3000000 /dev/urandom > deep/er/bytes',
-  'rm /etc/issue; rm -r /etc/skel; mkdir /etc/skel; touch /etc/skel/new; chmod 0500 deep; sync',
-].join('; ')
 
 test('servers on two hosts reach each other, and the machine reaches both', async () => {
   const [here, there] = [await create('here', first()), await create('there', other())]
@@ -211,7 +194,8 @@ const delta = [
 ]
 const registry = ['agent.migrate.pushed', 'agent.migrate.stopped', 'agent.migrate.left', 'agent.land.built']
 const points = [
-  ...delta.slice(0, isFull ? 9 : 1).map((point) => ['m1.tiny', point] as const),
+  // In the drain below an agent is killed as well.
+  ...delta.slice(0, isFull ? 9 : 0).map((point) => ['m1.tiny', point] as const),
   ...registry.slice(0, isFull ? 9 : 1).map((point) => ['by.registry', point] as const),
 ]
 
@@ -220,8 +204,8 @@ test.each(points)(
   'a move of a server of flavor %s is ended although an agent is killed at %s',
   async (flavor, point) => {
     const address = await create('moved', other(), flavor)
-    await said(address, 'echo precious > /root/data; sync')
-    const before = await said(address, data)
+    await said(address, everyKind)
+    const before = await said(address, identity)
     const directory = join(cloud.site.layout.home, 'tmp', 'failpoints')
     mkdirSync(directory, { recursive: true })
     writeFileSync(join(directory, point), '')
@@ -230,7 +214,7 @@ test.each(points)(
     await becomes('moved', `${first()} VERIFY_RESIZE`)
     const healMs = performance.now() - started
     expect(existsSync(join(directory, point))).toBe(false)
-    expect(await said(address, data)).toBe(before)
+    expect(await said(address, identity)).toBe(before)
     await client.run('server', 'migration', 'confirm', 'moved')
     await becomes('moved', `${first()} ACTIVE`)
     await client.run('server', 'delete', '--wait', 'moved')
@@ -263,6 +247,35 @@ if (isFull)
     withoutRegistry,
     600_000,
   )
+
+const many = isFull ? 10 : 2
+
+test(`a host gives away its servers, ${many} of them, although an agent and an engine die: all answer with their data`, async () => {
+  const names = Array.from({ length: many }, (_, index) => `drained-${index}`)
+  const addresses = await Promise.all(names.map((name) => create(name, other())))
+  const before = await Promise.all(
+    addresses.map((address, index) => said(address, `echo ${index} > /root/data; sync; ${data}`)),
+  )
+  const drain = async (): Promise<string | null> => {
+    const { text, error } = await new Client(cloud, { command: 'berth' }).try('host', 'drain', other(), '-n', '2')
+    return text.includes(`${other()} is empty`) ? text : Promise.reject(new Error(`${text} ${error}`))
+  }
+  // Begun again it goes on where it was.
+  const draining = until(drain, { timeoutMs: 60_000 * many, what: `${other()} to be empty` })
+  const kill = async (site: Site, part: string): Promise<void> => {
+    const pid = await pidOf({ ...cloud, site }, part)
+    if (pid !== null) process.kill(pid, 'SIGKILL')
+  }
+  await until(async () => (await of(names[0] ?? '')).includes('resize'), { timeoutMs: 60_000 }).catch(() => false)
+  await kill(cloud.site, 'agent')
+  await kill(second, 'docker')
+  await draining
+  await Promise.all(names.map((name) => becomes(name, `${first()} ACTIVE`)))
+  expect(await Promise.all(addresses.map((address) => said(address, data)))).toEqual(before)
+  await berth('host', 'enable', other())
+  await client.run('server', 'delete', '--wait', ...names)
+  expect(await cloud.audit()).toEqual([])
+}, 900_000)
 
 test('a server of a host that is down is built anew with its address; the old host does not bring it back', async () => {
   const address = await create('lost', other())
