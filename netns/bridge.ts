@@ -104,10 +104,11 @@ export class Bridge {
     return ports.map((port) => toBridgePort(port, byName.get(port.name)))
   }
 
-  /** OpenFlow numbers that ports have, ours and others'. */
-  async numbers(): Promise<readonly number[]> {
-    const row = z.object({ ofport: shapes.optional(z.number()) })
-    return (await this.#ovsdb.select('Interface', [], row, ['ofport'])).flatMap(({ ofport }) => ofport ?? [])
+  /** The OpenFlow numbers of all devices that have one, ours and others'. */
+  async numbers(): Promise<ReadonlyMap<string, number>> {
+    const row = z.object({ name: z.string(), ofport: shapes.optional(z.number()) })
+    const found = await this.#ovsdb.select('Interface', [], row, ['name', 'ofport'])
+    return new Map(found.flatMap(({ name, ofport }) => (ofport === null ? [] : [[name, ofport] as const])))
   }
 
   /** One of our ports, or null. */

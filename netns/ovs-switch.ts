@@ -56,14 +56,14 @@ export class OvsSwitch implements Switch {
     await this.#details.firewall.setPolicy(policy)
   }
 
-  async holder(): Promise<(vif: Vif, netnsPath: string | null) => Promise<void>> {
-    const ports = new Map((await this.#details.bridge.ports()).map(({ device, ofport }) => [device, ofport ?? -1]))
-    return async (vif, netnsPath) => {
-      const ofport = ports.get(hostDevice(vif.portId)) ?? -1
+  async holder(): Promise<(vif: Vif, netnsPathOf: () => string | null) => Promise<void>> {
+    const numbers = await this.#details.bridge.numbers()
+    return async (vif, netnsPathOf) => {
+      const ofport = numbers.get(hostDevice(vif.portId)) ?? -1
       if (ofport < 1 || this.#details.firewall.isGuarded(vif, ofport)) return
       // Unplugged since the ports were listed: nobody would take its flows away again.
       if ((await this.#details.bridge.port(hostDevice(vif.portId)))?.ofport !== ofport) return
-      await hold(vif, this.#details, { ofport, netnsPath })
+      await hold(vif, this.#details, { ofport, netnsPath: netnsPathOf() })
     }
   }
 

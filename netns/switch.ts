@@ -30,7 +30,7 @@ export interface Switch {
   /** From now on the groups are these. */
   setPolicy(policy: Policy): Promise<void>
   /** @returns what holds a plugged vif, and no other, to what it may do now; with the namespace of its guest, where there is one */
-  holder(): Promise<(vif: Vif, netnsPath: string | null) => Promise<void>>
+  holder(): Promise<(vif: Vif, netnsPathOf: () => string | null) => Promise<void>>
   ensureUplink(device: string): Promise<void>
   /** Devices of the machine that are an uplink no more leave; this one stays. */
   leaveUplinks(but: string | null): Promise<void>

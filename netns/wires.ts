@@ -120,7 +120,7 @@ export class Wires {
     await Promise.all(
       vifs.map((vif) =>
         this.#inTurn(vif.portId, async () => {
-          await hold(vif, findNamespace(this.#namespaces, vif.serverId)?.netnsPath ?? null)
+          await hold(vif, () => findNamespace(this.#namespaces, vif.serverId)?.netnsPath ?? null)
         }),
       ),
     )

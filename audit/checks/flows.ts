@@ -27,7 +27,7 @@ export const flows: Check = {
   async run({ bridge, seenFlows }) {
     if (bridge === null || seenFlows === null) return []
     const seen = await seenFlows()
-    const [ports, numbers] = [await bridge.ports(), new Set(await bridge.numbers())]
+    const [ports, numbers] = [await bridge.ports(), new Set((await bridge.numbers()).values())]
     const stray = [...seen.entrances.keys()].filter((ofport) => !numbers.has(ofport))
     return [
       ...ports.flatMap((port) => ofPort(port, seen)),

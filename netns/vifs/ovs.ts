@@ -104,7 +104,7 @@ export const ovs: VifType<OvsDetails> = {
     if (!isConnected) await bridge.remove(device)
     const ofport = isConnected
       ? ((await bridge.port(device))?.ofport ?? 0)
-      : await firewall.number(() => bridge.numbers())
+      : await firewall.number(async () => [...(await bridge.numbers()).values()])
     const guarding = firewall.guard(vif, ofport)
     const linking = link(vif, { bridge, datapath }, { netnsPath, isUp: pair?.host.isUp === true })
     // All have ended when this throws: nothing is still being built behind the back of whoever undoes it.
