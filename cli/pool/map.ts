@@ -34,7 +34,7 @@ function signOf({ size, used, reserved, quarantined }: Block): string {
 
 function legendOf(size: number): string {
   return size === 1
-    ? '█ used  R reserved  q in quarantine  · free'
+    ? '█ used  R reserved  q in quarantine  · not taken'
     : `one sign is ${size} addresses: █ all  ▓ half  ▒ a quarter  ░ some taken  · none`
 }
 

@@ -61,7 +61,7 @@ test('an operator makes a pool, holds addresses in it, and sees them', async () 
   expect(await said('show', 'dock')).toMatch(/hands out 10\.50\.0\.2 to 10\.50\.0\.14\n\nADDRESS/)
   expect(await said('find', 'web-1')).toMatch(/10\.50\.0\.2 /)
   expect(await said('map', 'dock')).toBe(
-    '10.50.0.0/28\n10.50.0.0   ··R······R······\n█ used  R reserved  q in quarantine  · free',
+    '10.50.0.0/28\n10.50.0.0   ··R······R······\n█ used  R reserved  q in quarantine  · not taken',
   )
   await said('move', 'dock', '10.50.0.2', 'web-2')
   await said('release', 'dock', '10.50.0.9')
