@@ -129,16 +129,23 @@ program
   })
 program
   .command('schedule')
-  .description(
-    'where a server would go, and why not elsewhere: --dry-run --flavor NAME [--image|--zone|--host|--group|... NAME] [--json]',
-  )
-  .argument('[words...]')
-  .allowUnknownOption()
-  .passThroughOptions()
-  .action(async (words: readonly string[]) => {
+  .description('where a server would go, and why not elsewhere; promises nothing')
+  .option('--dry-run', 'must be said: servers are scheduled when they are made')
+  .option('--flavor <name>', 'must be said; here and below: a name or an id')
+  .option('--image <name>')
+  .option('--network <name>')
+  .option('--zone <name>')
+  .option('--host <name>', 'there and nowhere else')
+  .option('--group <name>', 'as a member of this server group')
+  .option('--same-host <server>', 'where this one stands; said again, or this one')
+  .option('--different-host <server>', 'where this one does not stand; said again, nor this one')
+  .option('--project <name>', 'for whom; some hosts may be for certain projects alone')
+  .option('--json', 'for programs')
+  .action(async () => {
     const site = siteHere()
     const { environmentOfService } = await import('./audit.ts')
     const main = join(site.layout.project, 'scheduler', 'explain', 'main.ts')
+    const words = process.argv.slice(process.argv.indexOf('schedule') + 1)
     const command = ['--disable-warning=ExperimentalWarning', main, ...words]
     await become(process.execPath, command, await environmentOfService(site, 'scheduler'))
   })

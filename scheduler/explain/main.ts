@@ -3,16 +3,15 @@ import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { loadConfig, type Config } from '../../core/config.ts'
 import { Invalid, messageOf, NotFound } from '../../core/errors.ts'
-import type { ServerFlavor } from '../../core/server.ts'
 import { connect, type Db } from '../../db/connect.ts'
 import { hostsWithImage } from '../../db/host-images.ts'
 import { hostPlaces, type HostPlace } from '../../db/host-places.ts'
 import { hostsOfServers, membersByHost } from '../../db/neighbours.ts'
 import { portsByRack } from '../../db/racks.ts'
-import { getServerGroup } from '../../db/server-groups.ts'
 import { choose, type Choice, type Fitting } from '../choose.ts'
 import { nobody, type Neighbours } from '../neighbours.ts'
 import type { Question } from '../question.ts'
+import { flavorNamed, groupNamed, hostNamed, imageNamed, networkNamed, projectNamed, serversNamed } from './named.ts'
 
 const { values } = parseArgs({
   options: {
@@ -30,39 +29,16 @@ const { values } = parseArgs({
   },
 })
 
-async function flavorNamed(db: Db, name: string): Promise<ServerFlavor> {
-  const row = await db('flavors').where({ name }).orWhere({ id: name }).first()
-  if (!row) throw new NotFound('Flavor', name)
-  return row
-}
-
-async function imageNamed(db: Db, name: string | undefined): Promise<string> {
-  if (name === undefined) return ''
-  const row = await db('images')
-    .where({ status: 'active' })
-    .whereRaw('(name = ? or id::text = ?)', [name, name])
-    .first()
-  if (!row?.reference) throw new NotFound('Image', name)
-  return row.reference
-}
-
-async function networkNamed(db: Db, name: string | undefined): Promise<ReadonlyMap<string, number>> {
-  if (name === undefined) return new Map()
-  const row = await db('networks').whereRaw('(name = ? or id::text = ?)', [name, name]).first('id')
-  if (!row) throw new NotFound('Network', name)
-  return await portsByRack(db, row.id)
-}
-
 async function neighboursAsked(db: Db): Promise<Neighbours> {
   const near = values['same-host']
   const far = values['different-host'] ?? []
-  const group = values.group === undefined ? null : await getServerGroup(db, values.group, null)
+  const group = values.group === undefined ? null : await groupNamed(db, values.group)
   return {
     ...nobody,
     group,
     members: group === null ? new Map() : await membersByHost(db, group.id, randomUUID()),
-    sameHosts: near === undefined ? null : await hostsOfServers(db, near),
-    differentHosts: await hostsOfServers(db, far),
+    sameHosts: near === undefined ? null : await hostsOfServers(db, await serversNamed(db, near)),
+    differentHosts: await hostsOfServers(db, await serversNamed(db, far)),
   }
 }
 
@@ -71,11 +47,11 @@ async function question(db: Db, flavorName: string): Promise<Question> {
   const server = {
     flavor: await flavorNamed(db, flavorName),
     failedHosts: {},
-    requestedHost: values.host ?? null,
+    requestedHost: await hostNamed(db, values.host),
     pinnedZone: values.zone ?? null,
     hints: {},
     serverGroupId: null,
-    projectId: values.project ?? '',
+    projectId: await projectNamed(db, values.project),
     imageReference,
     lot: '',
   }
@@ -83,7 +59,8 @@ async function question(db: Db, flavorName: string): Promise<Question> {
     server,
     neighbours: await neighboursAsked(db),
     imageHosts: new Set(await hostsWithImage(db, imageReference)),
-    portsByRack: await networkNamed(db, values.network),
+    portsByRack:
+      values.network === undefined ? new Map() : await portsByRack(db, await networkNamed(db, values.network)),
   }
 }
 
