@@ -11,6 +11,9 @@ import { toCloudError, type Inspected } from './guest.ts'
 import { isMounted, mount, unmount } from './mount.ts'
 import { layersOf } from './upper.ts'
 
+/** on a guest that has the file system of the one set aside mounted */
+export const asideLabel = 'berth.aside'
+
 /**
  * Mounts the root file system of a container that does not run; what is mounted already stays so.
  * Paths are short and relative to the engine's directory, since the kernel takes one page of options.

@@ -26,9 +26,10 @@ const capabilities = [
 export interface ContainerSettings {
   readonly runtime: string
   readonly cgroupParent: string
-  /** label that holds the server's id */
-  readonly label: string
 }
+
+/** holds the server's id */
+export const guestLabel = 'berth.server'
 
 /** What Debian gives a log-in, or less where this host itself may not have so much (no CAP_SYS_RESOURCE). */
 function openFilesLimit(): number {
@@ -91,7 +92,7 @@ export function containerOf(spec: GuestSpec, settings: ContainerSettings, mounts
     Tty: true,
     OpenStdin: true,
     Env: ['container=docker'],
-    Labels: { [settings.label]: spec.serverId },
+    Labels: { [guestLabel]: spec.serverId },
     HostConfig: {
       ...limitsOf(spec),
       Runtime: settings.runtime,

@@ -23,6 +23,11 @@ export async function inspectContainer({ docker }: Engine, idOrName: string): Pr
   }
 }
 
+/** @returns null when the server has no guest here; one that was set aside is none */
+export async function findGuest(engine: Engine, serverId: string): Promise<Inspected | null> {
+  return await inspectContainer(engine, containerName(serverId))
+}
+
 /** Kills and deletes a container, with its disks and what the runtime wrapper reads of it. Removing what is missing succeeds. */
 export async function removeContainer(engine: Engine, name: string): Promise<void> {
   const found = await inspectContainer(engine, name)
