@@ -30,6 +30,8 @@ const handlers: Handlers<'schedule' | 'schedule.move' | 'server.delete'> = {
   'server.delete': (payload) => deleteUnplaced(site, payload),
 }
 for (const text of await freeFromTheDead(db)) log.warn({ text }, 'job taken over')
+// A clock of the database that jumps from here on makes no host silent: the book has heard of all of them.
+await site.book.page({ isFresh: true })
 const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 8, batch: 16, log })
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', `${processName('scheduler', config)}.ready`), String(process.pid))
