@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { loadConfig, type Config } from '../core/config.ts'
 import { openLog } from '../core/log.ts'
 import { Invalid } from '../core/errors.ts'
-import { endOpenEvents } from '../db/action-events.ts'
+import { endEvents } from '../db/action-events.ts'
 import { connect } from '../db/connect.ts'
 import { registerHost } from '../db/hosts.ts'
 import { takeLock } from '../db/locks.ts'
@@ -130,7 +130,7 @@ const running = await runJobs(handlersOf(host), {
   lock,
   concurrency: 16,
   log,
-  onDone: (payload) => endOpenEvents(db, payload),
+  onDone: (payload) => endEvents(db, payload),
 })
 const loops = Promise.all([
   watchGuests(host, ending.signal),

@@ -19,14 +19,24 @@ async function openEvent(
 
 /**
  * Ends what a job of this request left open: it was killed between its last change of the row and its word about it, or a later request
- * took the server over. The row tells how it ended.
+ * took the server over. The row tells how it ended. A request that found nothing left to do, since another of its kind ended after it was
+ * made, ended with that one.
  */
-export async function endOpenEvents(db: Db, { serverId, requestId }: Request): Promise<void> {
+export async function endEvents(db: Db, { serverId, requestId }: Request): Promise<void> {
   await db.raw(
-    `update server_action_events e
-     set finished_at = now(), result = case when s.vm_state = 'error' then 'Error' else 'Success' end
-     from server_actions a join servers s on s.id = a.server_id
-     where e.action_id = a.id and e.finished_at is null and a.server_id = ? and a.request_id = ?`,
+    `with mine as (
+       select a.*, case when s.vm_state = 'error' then 'Error' else 'Success' end as result
+       from server_actions a join servers s on s.id = a.server_id where a.server_id = ? and a.request_id = ?
+     ), ended as (
+       update server_action_events e set finished_at = now(), result = m.result
+       from mine m where e.action_id = m.id and e.finished_at is null
+     )
+     insert into server_action_events (action_id, event, host, finished_at, result)
+     select distinct on (m.id) m.id, e.event, e.host, now(), m.result
+     from mine m join server_actions o on o.server_id = m.server_id and o.action = m.action and o.id <> m.id
+                 join server_action_events e on e.action_id = o.id and coalesce(e.finished_at, now()) >= m.started_at
+     where not exists (select from server_action_events x where x.action_id = m.id)
+     order by m.id, e.id`,
     [serverId, requestId],
   )
 }

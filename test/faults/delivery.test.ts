@@ -93,6 +93,21 @@ test('a job that is delivered three times at once takes effect once', async () =
   record({ fault: 'a job delivered three times', healMs: performance.now() - started, lost: 0, left: 0 })
 }, 180_000)
 
+test('hard reboots that are asked for together all have a result', async () => {
+  const asked = await Promise.all([1, 2, 3].map(() => user.change(guest.id, 'reboot-hard')))
+  expect(asked.map(({ status }) => status)).toEqual([202, 202, 202])
+  await settled()
+  await user.reaches(guest.id, 'ACTIVE')
+  const results = await db('serverActions as a')
+    .leftJoin('serverActionEvents as e', 'e.actionId', 'a.id')
+    .where({ serverId: guest.id, action: 'reboot' })
+    .orderBy('a.id', 'desc')
+    .limit(3)
+    .select('e.result')
+  expect(results).toEqual([1, 2, 3].map(() => ({ result: 'Success' })))
+  expect(await cloud.audit()).toEqual([])
+}, 180_000)
+
 test('a create whose delete is delivered first leaves nothing', async () => {
   const started = performance.now()
   expect((await user.create('gone-before')).status).toBe(202)
