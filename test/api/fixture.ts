@@ -112,11 +112,11 @@ export function clientOf(url: string, token: string | null): Client {
 }
 
 /** The body that asks for a token. */
-export function login(user: string, project: string): unknown {
+export function login(user: string, project: string, secret = password): unknown {
   const domain = { id: 'default' }
   return {
     auth: {
-      identity: { methods: ['password'], password: { user: { name: user, domain, password } } },
+      identity: { methods: ['password'], password: { user: { name: user, domain, password: secret } } },
       scope: { project: { name: project, domain } },
     },
   }

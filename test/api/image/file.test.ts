@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { execa } from 'execa'
 import { pack } from 'tar-stream'
 import { z } from 'zod'
 import type { Registry } from '../../../registry/registry.ts'
@@ -75,7 +77,8 @@ test.each(['whole', 'in pieces'] as const)(
   },
 )
 
-test('the root file system of a machine becomes an image that boots', async () => {
+/** An image of one layer, made of the root file system of a machine. */
+async function rootImage(): Promise<string> {
   const id = await make()
   const archive = pack()
   archive.entry({ name: 'etc/hostname' }, 'box\n')
@@ -84,11 +87,60 @@ test('the root file system of a machine becomes an image that boots', async () =
   const pieces: Buffer[] = []
   for await (const piece of archive) pieces.push(Buffer.from(z.instanceof(Uint8Array).parse(piece)))
   expect((await send(id, Buffer.concat(pieces))).status).toBe(204)
-  const row = await api.db('images').where({ id }).first()
-  const { repository, digest: reference } = store.of(row?.reference ?? '')
-  const manifest: unknown = JSON.parse(await repository.manifest(reference))
-  expect(manifest).toMatchObject({ layers: [{ digest: row?.fileDigest }] })
+  return id
+}
+
+const manifest = z.looseObject({
+  config: z.looseObject({ digest: z.string() }),
+  layers: z.array(z.looseObject({ digest: z.string() })),
 })
+const config = z.looseObject({ rootfs: z.looseObject({ diff_ids: z.array(z.string()) }) })
+
+interface Stored {
+  readonly reference: string
+  readonly fileDigest: string | null
+  readonly layers: readonly string[]
+  /** of the layers as they are when nothing packs them */
+  readonly contents: readonly string[]
+}
+
+async function storedAs(id: string): Promise<Stored> {
+  const { reference, fileDigest } = (await api.db('images').where({ id }).first()) ?? {}
+  const { repository, digest: name } = store.of(reference ?? '')
+  const read = manifest.parse(JSON.parse(await repository.manifest(name)))
+  const { rootfs } = config.parse(await new Response(Readable.toWeb(await repository.blob(read.config.digest))).json())
+  const layers = read.layers.map((layer) => layer.digest)
+  return { reference: reference ?? '', fileDigest: fileDigest ?? null, layers, contents: rootfs.diff_ids }
+}
+
+test('the root file system of a machine becomes an image that boots', async () => {
+  const { layers, fileDigest } = await storedAs(await rootImage())
+  expect(layers).toEqual([fileDigest])
+})
+
+/** Writes an image of the registry into a file. */
+async function copyOut(reference: string, kind: string, path: string): Promise<void> {
+  const { isSecure, ca, credentials } = store.access
+  await writeFile(join(home, 'ca.crt'), ca ?? '')
+  const words = ['--insecure-policy', 'copy', '--quiet', `--src-tls-verify=${isSecure}`, `--src-cert-dir=${home}`]
+  const access = credentials ? [`--src-creds=${credentials.user}:${credentials.password}`] : []
+  const ends = [`docker://${reference}`, `${kind}:${path}:box:latest`]
+  await execa('skopeo', [...words, ...access, ...ends], { timeout: 60_000 })
+}
+
+test.each(['docker-archive', 'oci-archive'])(
+  'a file that skopeo writes as a %s becomes the image in it',
+  async (kind) => {
+    const { reference, contents } = await storedAs(await rootImage())
+    const path = join(home, kind)
+    await copyOut(reference, kind, path)
+    const id = await make()
+    expect((await send(id, await readFile(path))).status).toBe(204)
+    expect((await storedAs(id)).contents).toEqual(contents)
+    const received = await receive(id)
+    expect(Buffer.from(await received.arrayBuffer()).equals(await readFile(path))).toBe(true)
+  },
+)
 
 test('bytes of another kind, and bytes for what takes none, are refused', async () => {
   const id = await make()
