@@ -270,7 +270,8 @@ for (const [word, description] of [
     .action(async (words: readonly string[]) => {
       const site = siteHere()
       const { clientVariables } = await import('./env.ts')
-      const here = hasClientSettings() ? {} : await clientVariables(site)
+      const needsNoCloud = words.length === 0 || words.some((one) => one === '--help' || one === '-h')
+      const here = hasClientSettings() || needsNoCloud ? {} : await clientVariables(site)
       const main = join(site.layout.project, 'cli', 'main.ts')
       await become(process.execPath, ['--disable-warning=ExperimentalWarning', main, word, ...words], here)
     })
