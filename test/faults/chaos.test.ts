@@ -15,7 +15,7 @@ import { addressOf, User } from './user.ts'
 import { birthOf, knock, witness, type Witness } from './witness.ts'
 
 /** Seeds whose runs failed once: tried again where there is time. */
-const once: readonly number[] = isFull ? [439_432] : []
+const once: readonly number[] = isFull ? [439_432, 570_393] : []
 const given = process.env.BERTH_TEST_SEED
 const seeds = given === undefined ? [...once, randomInt(1_000_000)] : [Number(given)]
 const minutes = Number(process.env.BERTH_TEST_MINUTES ?? 5)
@@ -112,10 +112,12 @@ async function judge(client: Client): Promise<{ readonly lost: readonly string[]
     const broken = await client.broken()
     return broken.length > 0 ? broken : (await silent()).map((id) => `server ${id} is ACTIVE and does not answer`)
   }
-  await until(async () => (await wrong()).length === 0, { timeoutMs: healMs }).catch(() => undefined)
-  const lost = await until(async () => ({ lines: await wrong() }), { timeoutMs: 30_000 })
+  // What was wrong at the last look: a guest that answered once is not asked again.
+  let lost: readonly string[] = ['nobody tells what became of the servers']
+  const isWell = async (): Promise<boolean> => (lost = await wrong()).length === 0
+  await until(isWell, { timeoutMs: healMs }).catch(() => undefined)
   const left = await cloud.audit()
-  return { lost: lost.lines, left: left.map(({ check, text }) => `${check}: ${text}`) }
+  return { lost, left: left.map(({ check, text }) => `${check}: ${text}`) }
 }
 
 test('the numbers of a seed are its own, and the same each time', () => {
