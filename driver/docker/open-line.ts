@@ -23,27 +23,35 @@ export async function runningIds(docker: Docker, label: string): Promise<readonl
   return rows.map(({ Id }) => Id)
 }
 
+interface Listener {
+  line: Buffer
+}
+
 export class OpenLines {
-  readonly #lines = new Map<string, Buffer>()
+  /** of each container, those that listen longest first: one of its last run may end a little after the next has begun */
+  readonly #listeners = new Map<string, Set<Listener>>()
 
   /** Listens to a guest's console until it ends, the engine goes, or `signal` aborts; never rejects. */
   async follow(container: Docker.Container, signal: AbortSignal): Promise<void> {
     const { id } = container
-    if (this.#lines.has(id)) return
-    this.#lines.set(id, Buffer.alloc(0))
+    const listener: Listener = { line: Buffer.alloc(0) }
+    const beside = this.#listeners.get(id) ?? new Set()
+    this.#listeners.set(id, beside.add(listener))
     try {
       const options = { stream: true, stdout: true, stderr: true, abortSignal: signal }
       for await (const chunk of await container.attach(options))
-        if (Buffer.isBuffer(chunk)) this.#lines.set(id, unwritten(this.#lines.get(id) ?? Buffer.alloc(0), chunk))
+        if (Buffer.isBuffer(chunk)) listener.line = unwritten(listener.line, chunk)
     } catch {
       // What has ended, or cannot be heard, has no open line: the log is all there is.
     } finally {
-      this.#lines.delete(id)
+      beside.delete(listener)
+      if (beside.size === 0 && this.#listeners.get(id) === beside) this.#listeners.delete(id)
     }
   }
 
   /** '' for a guest that nobody listens to */
   of(containerId: string): string {
-    return this.#lines.get(containerId)?.toString('utf8') ?? ''
+    const [listener] = this.#listeners.get(containerId) ?? []
+    return listener?.line.toString('utf8') ?? ''
   }
 }
