@@ -11,6 +11,7 @@ const seconds: Readonly<Record<string, { readonly usual: number; readonly full: 
   'test/journeys/hosts.test.ts': { usual: 470, full: 1500 },
   'test/faults/moves/back-and-forth.test.ts': { usual: 0, full: 800 },
   'test/faults/moves/broken-off.test.ts': { usual: 0, full: 600 },
+  'test/faults/moves/full-disk.test.ts': { usual: 0, full: 180 },
   'test/faults/moves/healing.test.ts': { usual: 0, full: 125 },
   'test/faults/chaos.test.ts': { usual: 380, full: 380 },
   'test/journeys/server.test.ts': { usual: 217, full: 217 },
