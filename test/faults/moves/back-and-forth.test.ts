@@ -10,8 +10,9 @@ import { act, hashOf, isWhole, mover, moves, said, settled, type Mover } from '.
 import { closeScene, openScene, transports, type Scene } from './scene.ts'
 
 /** `./berth test faults/moves --moves N` */
-const count = Number(process.env.BERTH_TEST_MOVES ?? 100)
 const movers = 4
+const movesOfEach = Math.ceil(Number(process.env.BERTH_TEST_MOVES ?? 100) / movers)
+const count = movers * movesOfEach
 
 let scene: Scene
 beforeAll(async () => {
@@ -89,7 +90,7 @@ test(`${count} moves back and forth under load leave nothing`, async () => {
     all.push(await mover(scene, `shuttle-${index}`, { transport, mebibytes: 50 }))
   }
   const ids = all.map(({ id }) => id)
-  await Promise.all(all.map((one) => backAndForth(one, count / movers)))
+  await Promise.all(all.map((one) => backAndForth(one, movesOfEach)))
   expect(await db('server_migrations').whereIn('serverId', ids).where({ status: 'confirmed' })).toHaveLength(count)
   for (const id of ids) await user.change(id, 'delete')
   for (const id of ids) await user.reaches(id, 'gone')
