@@ -1,5 +1,4 @@
 /** Images of many layers become images of one, in the background: each layer costs a pull and a mount its time. */
-import { join } from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { claimFlattening, finishFlattening, refer } from '../db/image-care.ts'
 import { whileWriting } from '../db/registry-writers.ts'
@@ -29,7 +28,7 @@ async function flattenImage(host: ImageHost): Promise<boolean> {
   const image = await claimFlattening(db, { host: name, budget: config.imageLayers })
   if (!image) return false
   await whileWriting(db, async () => {
-    const reference = await flatten(host, image.reference, join(captureDirectory(config), 'flatten'))
+    const reference = await flatten(host, image.reference, captureDirectory(config))
     const sizeBytes = await archiveSize(registry, reference)
     const isDone = await finishFlattening(db, image, { reference, sizeBytes, layers: 1 })
     log.info({ imageId: image.id, layers: image.layers, reference, isDone }, 'image flattened')
@@ -64,7 +63,7 @@ export class Flattener {
       if (taskState !== null || partsOf(from)?.name !== `servers/${serverId}`) continue
       if ((await this.#layersOf(from)) <= config.imageLayers) continue
       await whileWriting(db, async () => {
-        const to = await flatten(this.#host, from, join(captureDirectory(config), 'flatten'))
+        const to = await flatten(this.#host, from, captureDirectory(config))
         const isDone = await refer(db, { serverId, from, to })
         log.info({ serverId, from, to, isDone }, 'image of a server flattened')
       })

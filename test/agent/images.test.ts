@@ -1,6 +1,6 @@
 /** Images on a host and in a registry, looked after as an agent does it, on a real engine and a registry of the test's own. */
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -13,6 +13,7 @@ import { z } from 'zod'
 import { settings } from '../../core/config.ts'
 import { Flattener } from '../../agent/flatten.ts'
 import { ImageBringer, sweepHost, type ImageHost } from '../../agent/image-care.ts'
+import { captureDirectory } from '../../agent/save-image.ts'
 import { sweepRegistry } from '../../agent/registry-sweep.ts'
 import { Turns } from '../../agent/turns.ts'
 import { digestIn, hostsWithImage } from '../../db/host-images.ts'
@@ -279,6 +280,7 @@ test('an image of too many layers becomes one of one layer, with the same files 
   expect(made.config.config).toEqual(old.config.config)
   expect(made.config.config).toMatchObject({ Labels: labels, Env: ['KEPT=1'], Cmd: ['/sbin/init'], WorkingDir: '/srv' })
   expect(await treeOf(host.driver, flat?.reference ?? '')).toEqual(before)
+  expect(await readdir(captureDirectory(host.config))).toEqual([])
 }, 120_000)
 
 test('an image that moves of a server have made long is flattened too, and its server refers to the flat one', async () => {

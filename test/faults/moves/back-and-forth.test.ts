@@ -1,10 +1,11 @@
 /** Servers that move back and forth while they write: nothing of all the moves is left, and their data are the same. */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import type { Site } from '../../../machine/parts/part.ts'
+import { until } from '../../world/index.ts'
 import { record } from '../record.ts'
 import { act, hashOf, isWhole, mover, moves, said, settled, type Mover } from './mover.ts'
 import { closeScene, openScene, transports, type Scene } from './scene.ts'
@@ -20,7 +21,9 @@ beforeAll(async () => {
 }, 900_000)
 afterAll(() => closeScene(scene), 600_000)
 
-function dockerOf({ layout }: Site): (...words: readonly string[]) => Promise<string> {
+type Docker = (...words: readonly string[]) => Promise<string>
+
+function dockerOf({ layout }: Site): Docker {
   const socket = `unix://${join(layout.run, 'docker.sock')}`
   return async (...words) => (await execa('docker', ['-H', socket, ...words], { timeout: 60_000 })).stdout
 }
@@ -37,16 +40,27 @@ async function filesIn(directory: string): Promise<number> {
   return existsSync(directory) ? (await readdir(directory)).length : 0
 }
 
+type Traces = Readonly<Record<string, number>>
+
+/** Layers of containers that are gone, or of half an image. */
+async function layersOfNobody(docker: Docker): Promise<number> {
+  const ids = (await docker('images', '--all', '--quiet')).split('\n').filter(Boolean)
+  const format = '--format={{.GraphDriver.Data.UpperDir}}:{{.GraphDriver.Data.LowerDir}}'
+  const directories = (ids.length > 0 ? await docker('inspect', format, ...ids) : '').split(/[:\n]/)
+  const known = new Set(['l', ...directories.map((directory) => basename(dirname(directory)))])
+  const layers = await readdir(join(await docker('info', '--format={{.DockerRootDir}}'), 'overlay2'))
+  return layers.filter((name) => !known.has(name)).length
+}
+
 /** What moves could leave on a host. */
-async function tracesOn(site: Site): Promise<Readonly<Record<string, number>>> {
+async function tracesOn(site: Site): Promise<Traces> {
   const { layout, config } = site
   const docker = dockerOf(site)
   const containers = (await docker('ps', '--all', '--quiet')).split('\n').filter(Boolean).length
-  const layers = await filesIn(join(await docker('info', '--format={{.DockerRootDir}}'), 'overlay2'))
   const filesOf = (name: string): Promise<number> => filesIn(join(layout.run, name))
   return {
     containers,
-    layers,
+    layers: await layersOfNobody(docker),
     arrived: await filesOf('moves'),
     namespaces: await filesOf('netns'),
     copies: await filesOf(join('capture', config.hostName)),
@@ -55,7 +69,7 @@ async function tracesOn(site: Site): Promise<Readonly<Record<string, number>>> {
 }
 
 /** What they could leave in the books. */
-async function rowsLeft({ db }: Scene): Promise<Readonly<Record<string, number>>> {
+async function rowsLeft({ db }: Scene): Promise<Traces> {
   const [ports, places] = [await db('ports').select('id'), await db('allocations').select('serverId')]
   const addresses = await db('addresses').where({ state: 'used' }).select('address')
   return { ports: ports.length, places: places.length, addresses: addresses.length }
@@ -75,14 +89,20 @@ async function backAndForth(one: Mover, times: number): Promise<void> {
   await isWhole(scene, one)
 }
 
-async function allTraces(): Promise<readonly Readonly<Record<string, number>>[]> {
+async function allTraces(): Promise<readonly Traces[]> {
   await Promise.all([scene.cloud.site, scene.second].map(forgetImages))
   return [...(await Promise.all([scene.cloud.site, scene.second].map(tracesOn))), await rowsLeft(scene)]
 }
 
+/** null while an image is on its way to a host, and has layers of nobody yet. */
+async function atRest(): Promise<readonly Traces[] | null> {
+  const traces = await allTraces()
+  return traces.every(({ layers = 0 }) => layers === 0) ? traces : null
+}
+
 test(`${count} moves back and forth under load leave nothing`, async () => {
   const { cloud, db, user } = scene
-  const before = await allTraces()
+  const before = await until(atRest, { timeoutMs: 180_000, what: 'the images of both hosts to be there whole' })
   const started = performance.now()
   const all: Mover[] = []
   for (let index = 0; index < movers; index += 1) {
