@@ -121,12 +121,12 @@ export class GuestFailed extends CloudError {
   }
 }
 
-/** The text of whatever was thrown. */
 /** Whether it is an error of the system, or of Postgres, with one of these codes, such as 'ENOENT'. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
 }
 
+/** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
