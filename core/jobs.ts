@@ -70,41 +70,8 @@ export const jobs = {
 export type JobName = keyof typeof jobs
 export type JobPayload<N extends JobName> = z.output<(typeof jobs)[N]>
 
-/** Jobs that a named host runs. */
-export const hostJobs = [
-  'server.create',
-  'server.delete',
-  'server.start',
-  'server.stop',
-  'server.reboot',
-  'server.reboot-hard',
-  'server.pause',
-  'server.unpause',
-  'server.suspend',
-  'server.resume',
-  'server.resize',
-  'server.confirm-resize',
-  'server.revert-resize',
-  'server.change-password',
-  'server.soft-delete',
-  'server.restore',
-  'server.inject-network',
-  'server.wire',
-  'server.detach',
-  'server.snapshot',
-  'server.rebuild',
-  'server.rescue',
-  'server.unrescue',
-  'server.shelve',
-  'server.shelve-offload',
-  'server.unshelve',
-  'server.expect',
-  'server.migrate',
-  'server.land',
-  'server.leave',
-  'server.evacuate',
-] as const satisfies readonly JobName[]
-export type HostJob = (typeof hostJobs)[number]
+/** Jobs that a named host runs: all that are not any scheduler's. */
+export type HostJob = Exclude<JobName, 'schedule' | 'schedule.move'>
 
 /** A forgotten handler does not compile. */
 export type Handlers<N extends JobName> = {
