@@ -12,8 +12,7 @@ import type { Caller } from './caller.ts'
 /** Each includes those after it. */
 const roles = ['admin', 'member', 'reader'] as const
 export type Role = (typeof roles)[number]
-export const scopes = ['project', 'domain', 'system'] as const
-export type Scope = (typeof scopes)[number]
+type Scope = 'project' | 'domain' | 'system'
 /** A scope that is not named may never. */
 type Least = Role | 'any' | Readonly<Partial<Record<Scope, Role>>>
 

@@ -1,17 +1,15 @@
 /** What kind of failure an error is. HTTP numbers belong to `api/faults.ts`. */
-export const errorKinds = [
-  'invalid',
-  'unauthenticated',
-  'throttled',
-  'forbidden',
-  'not-found',
-  'conflict',
-  'over-quota',
-  'no-capacity',
-  'unsupported',
-  'unavailable',
-] as const
-export type ErrorKind = (typeof errorKinds)[number]
+export type ErrorKind =
+  | 'invalid'
+  | 'unauthenticated'
+  | 'throttled'
+  | 'forbidden'
+  | 'not-found'
+  | 'conflict'
+  | 'over-quota'
+  | 'no-capacity'
+  | 'unsupported'
+  | 'unavailable'
 
 /** An error with one sentence for the user. `cause` keeps its origin for the log. */
 export class CloudError extends Error {

@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Server } from '../core/server.ts'
 import type { Db } from './connect.ts'
 
-export const noticeNames = ['memoryLimit', 'processLimit', 'diskGuard', 'addressTaken'] as const
-export type NoticeName = (typeof noticeNames)[number]
+export type NoticeName = 'memoryLimit' | 'processLimit' | 'diskGuard' | 'addressTaken'
 
 export interface Notice {
   readonly action: NoticeName

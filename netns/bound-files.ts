@@ -51,7 +51,7 @@ export async function fileSystemAt(directory: string): Promise<Pick<Mount, 'devi
 }
 
 /** A file to be bound anew into the mount namespace of a process. */
-export const boundFile = z.object({ source: z.string(), target: z.string(), isReadOnly: z.boolean() })
+const boundFile = z.object({ source: z.string(), target: z.string(), isReadOnly: z.boolean() })
 export type BoundFile = z.output<typeof boundFile>
 export const guestFiles = z.object({ pid: z.number(), files: z.array(boundFile) })
 export type GuestFiles = z.output<typeof guestFiles>

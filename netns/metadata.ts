@@ -7,7 +7,7 @@ import { bindIn, listenIn } from './listen.ts'
 import { openUnnamed } from './namespace.ts'
 import { RtNetlink } from './rtnetlink.ts'
 
-export const metadataRole = 'metadata'
+const metadataRole = 'metadata'
 const inside = 'eth0'
 /** Locally administered; in a namespace of its own it meets no other. */
 const mac = '02:00:00:00:ff:fd'

@@ -7,7 +7,7 @@ import { LinuxBridges } from './linux-bridges.ts'
 import { RtNetlink } from './rtnetlink.ts'
 import { ensureTunnel, type Tunnels } from './tunnel.ts'
 
-export const tunnelRole = 'tunnel'
+const tunnelRole = 'tunnel'
 
 export class OvsTunnels {
   readonly #bridge: Bridge

@@ -43,7 +43,7 @@ function isStage(name: string): name is keyof typeof tables {
 }
 
 /** The last table that was asked, and what came out at the end. */
-export function verdictIn(text: string): TraceVerdict {
+function verdictIn(text: string): TraceVerdict {
   const actions = [...text.matchAll(/^Datapath actions: (.*)$/gm)].at(-1)?.[1] ?? 'drop'
   const last = Number([...text.matchAll(/^\s*(\d+)\. /gm)].at(-1)?.[1] ?? Number.NaN)
   const [stage = 'unknown'] = Object.entries(tables).find(([, number]) => number === last) ?? []

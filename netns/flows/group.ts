@@ -13,7 +13,7 @@ function icmpMatch({ family, portMin, portMax }: GroupRule): string {
 }
 
 /** What a rule says of protocol and ports, as matches of which one is enough; none where it can match nothing. */
-export function protocolMatches(rule: GroupRule): readonly string[] {
+function protocolMatches(rule: GroupRule): readonly string[] {
   const { family, protocol, portMin, portMax } = rule
   const ip = family === 4 ? 'ip' : 'ipv6'
   if (protocol === null || protocol === 'any' || protocol === '0') return [ip]

@@ -51,7 +51,7 @@ export function flowMod(match: string, actions: string | null): Message {
   return { type: types.flowMod, body: Buffer.concat([head, bytes, instructionsOf(actions ?? '')]) }
 }
 
-export const bundleSteps = { open: 0, close: 2, commit: 4, discard: 6 } as const
+const bundleSteps = { open: 0, close: 2, commit: 4, discard: 6 } as const
 
 export function bundleControl(bundle: number, step: keyof typeof bundleSteps): Message {
   const body = Buffer.alloc(8)
