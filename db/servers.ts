@@ -159,11 +159,6 @@ export async function observe(
   return changed > 0
 }
 
-/** The last fault of a server, or null. */
-export async function latestFault(db: Db, serverId: string): Promise<Fault | null> {
-  return (await db('faults').where({ serverId }).orderBy('id', 'desc').first()) ?? null
-}
-
 export type ServerFields = Partial<
   Pick<
     Server,

@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { TaskState, VmState } from '../../core/states.ts'
 import { insertImage } from '../../db/new-images.ts'
-import { latestFault } from '../../db/servers.ts'
 import { lostTasks, takeUp } from '../../jobs/lost.ts'
 import { boot, jobsOf, place, startApi, type TestApi } from '../api/fixture.ts'
 
@@ -54,7 +53,7 @@ test('a server whose image was being taken is what it was, and the image is gone
   expect(await takenUp(id)).toBe('ended')
   expect(await api.db('servers').where({ id }).first()).toMatchObject({ vmState: 'stopped', taskState: null })
   expect(await api.db('images').where({ id: image.id }).first()).toMatchObject({ status: 'deleted' })
-  expect((await latestFault(api.db, id))?.message).toMatch(/image_uploading was lost/)
+  expect((await api.db('faults').where({ serverId: id }).first())?.message).toMatch(/image_uploading was lost/)
 })
 
 test('what only its job knew ends in error', async () => {

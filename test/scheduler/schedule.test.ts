@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { z } from 'zod'
 import { settings, type Config } from '../../core/config.ts'
-import { latestFault } from '../../db/servers.ts'
 import { HostBook } from '../../scheduler/host-book.ts'
 import { schedule } from '../../scheduler/schedule.ts'
 import { addHost, boot, bootBody, startApi, type TestApi } from '../api/fixture.ts'
@@ -75,7 +74,8 @@ test('one member of a group of anti-affinity that finds no place is told why, ho
   await spread(hint, 3)
   const last = await bootWith(hint)
   expect(await settle(last)).toBeNull()
-  expect((await latestFault(api.db, last))?.message).toMatch(/host-1.*1 of the group's servers stand on it/)
+  const fault = await api.db('faults').where({ serverId: last }).first()
+  expect(fault?.message).toMatch(/host-1.*1 of the group's servers stand on it/)
 })
 
 test('a server stands on the host of another, or not on it, as its hint says', async () => {
