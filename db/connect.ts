@@ -3,8 +3,8 @@ import knex, { type Knex } from 'knex'
 import pg from 'pg'
 import { hasCode } from '../core/errors.ts'
 
-/** Units keep their case: memory_mib is memoryMiB. */
-function camelCase(column: string): string {
+/** A column's name as a record's. Units keep their case: memory_mib is memoryMiB. */
+export function camelCase(column: string): string {
   return column
     .replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
     .replace(/Mib\b/, 'MiB')

@@ -212,7 +212,7 @@ export interface ImageMemberRow {
   readonly updatedAt: Date
 }
 
-export interface ImageWisheRow {
+export interface ImageWishRow {
   readonly imageId: string
   readonly host: string | null
   readonly createdAt: Date
@@ -676,7 +676,7 @@ declare module 'knex/types/tables.js' {
     hosts: HostRow
     identity_changes: IdentityChangeRow
     image_members: ImageMemberRow
-    image_wishes: ImageWisheRow
+    image_wishes: ImageWishRow
     images: ImageRow
     implied_roles: ImpliedRoleRow
     ip_ranges: IpRangeRow
