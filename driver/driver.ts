@@ -137,6 +137,12 @@ export interface GuestStats {
   readonly uptimeSeconds: number
 }
 
+/** How a command in a guest ended, and what it wrote on both of its outputs. */
+export interface ExecResult {
+  readonly exitCode: number
+  readonly output: string
+}
+
 export const exitReboot = 129
 export const exitPoweroff = 130
 
@@ -208,12 +214,7 @@ export interface ComputeDriver {
    */
   setDiskSpeeds(serverId: string, speeds: DiskSpeeds): Promise<void>
   /** Runs a command in the running guest as its root; `input`, if any, is all that it reads. @throws Unavailable when it does not end in time, Conflict when the guest does not run */
-  exec(
-    serverId: string,
-    command: readonly string[],
-    timeoutMs: number,
-    input?: string,
-  ): Promise<{ readonly exitCode: number; readonly output: string }>
+  exec(serverId: string, command: readonly string[], timeoutMs: number, input?: string): Promise<ExecResult>
   /**
    * Reads the disk of a guest, running or not. A running one stands still while a copy is made.
    *

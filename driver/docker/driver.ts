@@ -8,6 +8,7 @@ import type {
   CaptureOptions,
   Captured,
   ComputeDriver,
+  ExecResult,
   Fate,
   Guest,
   GuestExit,
@@ -26,7 +27,7 @@ import { disksLabel, resizeDisks, sweepDisks } from './disks.ts'
 import { callGuest, findGuest, inspectContainer, removeContainer, type Engine } from './engine.ts'
 import { holdDisk } from './disk-speed.ts'
 import { followLives } from './events.ts'
-import { execIn, type ExecResult } from './exec.ts'
+import { execIn } from './exec.ts'
 import { toGuest } from './guest.ts'
 import { imageBytes, imageContainer, removeScratch, type ImageSources } from './images.ts'
 import { Images } from './known-images.ts'

@@ -2,11 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Docker from 'dockerode'
 import { Unavailable } from '../../core/errors.ts'
-
-export interface ExecResult {
-  readonly exitCode: number
-  readonly output: string
-}
+import type { ExecResult } from '../driver.ts'
 
 /** Runs a command as the container's root, on a terminal unless it is given `input`. @throws Unavailable when it does not end in time; it goes on in the guest */
 export async function execIn(

@@ -1,16 +1,11 @@
 /** The few commands that a fake guest knows, as a shell's user expects them to answer. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Unavailable } from '../../core/errors.ts'
-import type { GuestSpec } from '../driver.ts'
-
-export interface CommandResult {
-  readonly exitCode: number
-  readonly output: string
-}
+import type { ExecResult, GuestSpec } from '../driver.ts'
 
 const exitNotFound = 127
 
-function cat({ files }: GuestSpec, path: string | undefined, input: string): CommandResult {
+function cat({ files }: GuestSpec, path: string | undefined, input: string): ExecResult {
   if (path === undefined) return { exitCode: 0, output: input }
   const file = files.find((one) => one.path === path)
   if (!file) return { exitCode: 1, output: `cat: ${path}: No such file or directory\n` }
@@ -30,7 +25,7 @@ export async function runCommand(
   spec: GuestSpec,
   [name = '', ...words]: readonly string[],
   { timeoutMs, input }: { readonly timeoutMs: number; readonly input: string },
-): Promise<CommandResult> {
+): Promise<ExecResult> {
   switch (name) {
     case 'cat':
       return cat(spec, words[0], input)

@@ -10,6 +10,7 @@ import {
   type CaptureOptions,
   type Captured,
   type ComputeDriver,
+  type ExecResult,
   type Guest,
   type GuestDisks,
   type GuestExit,
@@ -17,7 +18,7 @@ import {
   type GuestSpec,
   type GuestStats,
 } from '../driver.ts'
-import { runCommand, type CommandResult } from './commands.ts'
+import { runCommand } from './commands.ts'
 
 export interface FakeSettings {
   readonly capacity: Capacity
@@ -215,7 +216,7 @@ export class FakeDriver implements ComputeDriver {
     })
   }
 
-  async exec(serverId: string, command: readonly string[], timeoutMs: number, input = ''): Promise<CommandResult> {
+  async exec(serverId: string, command: readonly string[], timeoutMs: number, input = ''): Promise<ExecResult> {
     const { spec, disks } = await this.#with(serverId, (one) => {
       if (one.guest.state !== 'running') throw notRunning(serverId)
       return one
