@@ -16,6 +16,7 @@ interface Request {
   readonly requestId: string
 }
 
+/** The guest that comes into the place of the present one. */
 export interface Replacement extends GuestChange {
   /** its image, by digest */
   readonly reference: string
@@ -40,6 +41,7 @@ export async function replaceGuest(host: Host, server: Server, wanted: Replaceme
   if (isStarted) await step(server.id, 'start', startGuest(host, server.id))
 }
 
+/** A change of a guest that can be taken back. */
 export interface Attempt {
   /** such as 'rescue' */
   readonly verb: string

@@ -39,12 +39,14 @@ export function captureDirectory({ home, hostName }: Pick<Config, 'home' | 'host
   return join(home, 'run', 'capture', hostName)
 }
 
+/** The image that a disk is to become. */
 export interface ImageWish {
   readonly imageId: string
   /** for the image of a shelved server, which comes back as the machine that it was */
   readonly keepsIdentity: boolean
 }
 
+/** What its caller does at each step of the way of a disk into the registry. */
 export interface CaptureHooks {
   /** the registry has answered */
   readonly beforeCapture?: () => Promise<void>

@@ -21,6 +21,7 @@ function patternOf(path: string): RegExp {
   return new RegExp(`^${parts.join('')}$`)
 }
 
+/** The request that a rule is held against. */
 export interface Asked {
   readonly method: string
   /** with the facade's own path before it */

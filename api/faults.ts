@@ -14,6 +14,7 @@ export class HttpFault extends Error {
   }
 }
 
+/** A failure in the words of HTTP. */
 export interface Fault {
   readonly status: number
   readonly message: string
@@ -21,6 +22,7 @@ export interface Fault {
   readonly error: unknown
 }
 
+/** A fault as a facade's clients expect it. */
 export interface Envelope {
   readonly contentType: 'application/json' | 'text/html; charset=utf-8'
   readonly body: string

@@ -4,6 +4,7 @@ import { Invalid } from '../core/errors.ts'
 /** Nova's max_limit: the most that one reply lists. */
 export const maxLimit = 1000
 
+/** Which part of a list is asked for. */
 export interface Page {
   readonly limit: number
   readonly marker: string | null

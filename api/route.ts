@@ -54,6 +54,7 @@ export interface Call extends OpenCall {
   readonly caller: Caller
 }
 
+/** What a route answers. */
 export interface Reply {
   readonly status: number
   /** none = a reply without a body; text and streams as they are, all else as JSON */
@@ -74,6 +75,7 @@ export interface OpenRoute extends Place {
   readonly open: true
   readonly run: (call: OpenCall) => Promise<Reply> | Reply
 }
+/** A route for those whom its rule allows. */
 export interface GuardedRoute extends Place {
   readonly open?: never
   readonly rule: Rule

@@ -17,6 +17,7 @@ interface Seen {
   readonly drift: Drift
 }
 
+/** How an audit looks, and whether it mends. */
 export interface AuditOptions {
   readonly repair: boolean
   /** seconds that drift may take to settle by itself before it is told */

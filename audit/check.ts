@@ -44,6 +44,7 @@ export interface Unmendable extends Told {
 }
 export type Drift = Mendable | Unmendable
 
+/** One invariant of a cloud. */
 export interface Check {
   readonly name: string
   /** the invariant, in words */

@@ -56,6 +56,7 @@ export interface GroupRule {
   readonly remoteGroupId: string | null
 }
 
+/** A group with the rules that hold on its ports. */
 export interface SecurityGroup {
   readonly id: string
   readonly rules: readonly GroupRule[]

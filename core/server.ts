@@ -73,6 +73,7 @@ export interface NicFigures {
   readonly sent: Traffic
 }
 
+/** What went one way, since the device is there. */
 export interface Traffic {
   readonly bytes: number
   readonly packets: number

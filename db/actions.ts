@@ -34,6 +34,7 @@ export type ActionName =
   | 'migrate'
   | 'evacuate'
 
+/** An action that begins: what is done to a server, by whom, by which request. */
 export interface NewAction {
   readonly serverId: string
   readonly requestId: string
@@ -50,6 +51,7 @@ export async function insertAction(trx: Transaction, action: NewAction): Promise
     .options({ name: 'a new action' })
 }
 
+/** Which of a server's actions are asked for. */
 export interface ActionPage {
   readonly limit: number
   /** request id of the last action of the page before */

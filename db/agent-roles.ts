@@ -98,6 +98,7 @@ export async function settleAgentRoles(db: Db): Promise<void> {
   })
 }
 
+/** By what an agent logs in to the database. */
 export interface AgentRole {
   readonly user: string
   readonly password: string

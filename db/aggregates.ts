@@ -10,6 +10,7 @@ export const defaultZone = 'nova'
 /** The item of metadata that names a zone. */
 export const zoneKey = 'availability_zone'
 
+/** An aggregate with the names of its hosts. */
 export interface Aggregate extends AggregateRow {
   readonly hosts: readonly string[]
 }

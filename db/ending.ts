@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Db, Transaction } from './connect.ts'
 
+/** The value of a transaction, and its last statement, not yet sent. */
 export interface Ending<T> {
   readonly value: T
   /** sends one statement of the transaction and waits for it; null = there is none */

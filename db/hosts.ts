@@ -102,6 +102,7 @@ export async function hostsWithUse(db: Db): Promise<readonly HostUse[]> {
   return rows
 }
 
+/** A server's share of a host. */
 export interface Claim {
   readonly serverId: string
   readonly host: string

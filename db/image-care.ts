@@ -41,6 +41,7 @@ export async function missingImages(db: Db, { host, isPublic }: Place): Promise<
   return rows.map(({ reference }) => reference)
 }
 
+/** An image, and where it is and is to be. */
 export interface ImagePlaces {
   readonly image: ImageRow
   /** that have it */
@@ -115,6 +116,7 @@ export async function liveImageIds(db: Db): Promise<ReadonlySet<string>> {
   return new Set(await db('images').whereNot({ status: 'deleted' }).pluck('id'))
 }
 
+/** A manifest that nothing refers to. */
 export interface Orphan {
   readonly repository: string
   readonly digest: string

@@ -7,6 +7,7 @@ function digestOf(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }
 
+/** By what one machine may join, once. */
 export interface JoinToken {
   readonly token: string
   readonly expiresAt: Date

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { Conflict } from '../core/errors.ts'
 import { isDatabaseAway, type Db } from './connect.ts'
 
+/** A sign of life in the database: it ends with the session that holds it. */
 export interface Lock {
   /** Rejects when the session that holds the lock is lost: the holder must end. */
   readonly lost: Promise<never>

@@ -43,6 +43,7 @@ export interface WiredPort {
   readonly serverName: string | null
 }
 
+/** All rows of a create, for one statement. */
 export interface NewServers {
   readonly servers: readonly NewServer[]
   readonly ports: readonly WiredPort[]

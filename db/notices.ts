@@ -5,6 +5,7 @@ import type { Db } from './connect.ts'
 
 export type NoticeName = 'memoryLimit' | 'processLimit' | 'diskGuard' | 'addressTaken'
 
+/** Something that befell a server without anybody's request. */
 export interface Notice {
   readonly action: NoticeName
   readonly host: string

@@ -52,6 +52,7 @@ export interface GuestSpec {
 /** What becomes of a file when a disk is captured: 'blank' leaves an empty one. */
 export type Fate = 'keep' | 'drop' | 'blank'
 
+/** How a disk is read. */
 export interface CaptureOptions {
   /** directory for a copy of the disk while it is read */
   readonly scratch: string
@@ -72,6 +73,7 @@ export interface Captured {
 
 export type GuestState = 'created' | 'running' | 'paused' | 'stopped'
 
+/** A guest as it stands. */
 export interface Guest {
   /** the driver's own id (a container id) */
   readonly guestId: string
@@ -97,6 +99,7 @@ export interface GuestExit {
   readonly exitCode: number
 }
 
+/** What a host has for guests, and what its engine can do. */
 export interface Capacity {
   readonly vcpus: number
   readonly memoryMiB: number
@@ -112,6 +115,7 @@ export interface Capacity {
   readonly guestRootUid: number
 }
 
+/** What of a guest can change while it stays. */
 export interface GuestLimits {
   readonly vcpus: number
   readonly cpuset: string | null
@@ -146,6 +150,7 @@ export interface ExecResult {
 export const exitReboot = 129
 export const exitPoweroff = 130
 
+/** A hypervisor. Every implementation keeps the contract of test/contracts/driver.ts. */
 export interface ComputeDriver {
   /**
    * Makes the image usable on this host, pulling it from the registry when it is not there.

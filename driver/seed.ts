@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import type { GuestSpec } from './driver.ts'
 import { hostKeys } from './host-keys.ts'
 
+/** What a guest learns of itself at its first boot. */
 export interface Seed {
   readonly serverId: string
   readonly hostname: string

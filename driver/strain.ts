@@ -26,6 +26,7 @@ export interface LimitHits {
   readonly processes: number
 }
 
+/** What is left of what all guests of a host share. */
 export interface HostStrain {
   /** @throws Unavailable when the hypervisor has not told yet where its disks are */
   room(): Promise<DiskRoom>

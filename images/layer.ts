@@ -10,6 +10,7 @@ import { Digest } from '../registry/digest.ts'
 
 const packed = z.object({ diffId: z.string(), digest: z.string(), size: z.number() })
 
+/** A packed layer, as a registry takes it. */
 export interface Layer {
   /** the packed file */
   readonly path: string

@@ -22,6 +22,7 @@ export type Mend =
   | { readonly kind: 'rewire'; readonly serverId: string; readonly host: string }
   | { readonly kind: 'reserve'; readonly subnetId: string; readonly address: string; readonly note: string }
 
+/** Where rows and host differ. */
 export interface Drift {
   readonly kind: (typeof driftKinds)[number]
   readonly address: string | null

@@ -1,6 +1,7 @@
 /** Whose is this address, since when, and whose was it before. */
 import type { Db } from '../db/connect.ts'
 
+/** Who has an address, or had it. */
 export interface Holding {
   readonly address: string
   readonly subnetId: string

@@ -4,6 +4,7 @@ import { Conflict, NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Db, Transaction } from '../db/connect.ts'
 
+/** Pools that are tried in turn. */
 export interface PoolGroup {
   readonly id: string
   readonly name: string

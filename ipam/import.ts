@@ -7,6 +7,7 @@ import type { Transaction } from '../db/connect.ts'
 import { keepReservations, reserve } from './reserve.ts'
 import { contains, type Subnet } from './subnet.ts'
 
+/** Why a line of a CSV is not taken. */
 export interface BadLine {
   /** in the file, the header being 1 */
   readonly line: number
@@ -14,6 +15,7 @@ export interface BadLine {
   readonly reason: string
 }
 
+/** What became of a CSV: all of it, or nothing and the reasons. */
 export interface Imported {
   readonly imported: number
   readonly bad: readonly BadLine[]

@@ -1,6 +1,7 @@
 /** A picture of a subnet: its addresses in order, in blocks that fit a screen. */
 import type { Db } from '../db/connect.ts'
 
+/** Neighbouring addresses, counted together. */
 export interface Block {
   readonly first: string
   readonly size: number

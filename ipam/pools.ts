@@ -6,6 +6,7 @@ import { rangesOf, sizeOf } from './ranges.ts'
 import type { Range, Subnet } from './subnet.ts'
 import { usage } from './usage.ts'
 
+/** A subnet with what its pool says of handing out. */
 export interface PoolSubnet extends Subnet {
   readonly name: string
   readonly ranges: readonly Range[]
@@ -22,6 +23,7 @@ export interface PoolSubnet extends Subnet {
   readonly level: 'ok' | 'warning' | 'full'
 }
 
+/** A network as a source of addresses. */
 export interface Pool {
   readonly id: string
   readonly name: string

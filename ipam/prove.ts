@@ -2,6 +2,7 @@
 import type { Db, Transaction } from '../db/connect.ts'
 import { allocate } from './allocate.ts'
 
+/** An address that nobody had yet, on a port that waits for it. */
 export interface UnprovedAddress {
   readonly address: string
   readonly subnetId: string

@@ -6,6 +6,7 @@ import { claim, refusal } from './allocate-named.ts'
 import type { Subnet } from './subnet.ts'
 import { usage } from './usage.ts'
 
+/** An address that is to be held. */
 export interface Reservation {
   /** null = the next free one */
   readonly address: string | null

@@ -9,6 +9,7 @@ export interface Subnet {
   readonly gateway: string | null
 }
 
+/** Addresses from the first to the last, both among them. */
 export interface Range {
   readonly first: string
   readonly last: string

@@ -1,5 +1,6 @@
 import type { Db } from '../db/connect.ts'
 
+/** How full a subnet is, in addresses. */
 export interface Usage {
   readonly used: number
   readonly reserved: number
@@ -27,6 +28,7 @@ export async function usage(db: Db, subnetId: string): Promise<Usage> {
   return rows[0] ?? { used: 0, reserved: 0, quarantined: 0, taken: 0 }
 }
 
+/** How fast a subnet fills. */
 export interface Pace {
   readonly handedOut: number
   readonly givenBack: number

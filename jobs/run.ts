@@ -5,6 +5,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Lock } from '../db/locks.ts'
 import { taskName } from './enqueue.ts'
 
+/** Where the queue tells what it does. */
 export interface JobLog {
   debug(fields: object, event: string): void
   info(fields: object, event: string): void
@@ -12,6 +13,7 @@ export interface JobLog {
   error(fields: object, event: string): void
 }
 
+/** A worker that takes jobs. */
 export interface Running {
   /** Lets running jobs end, takes no new ones. */
   stop(): Promise<void>

@@ -7,6 +7,7 @@ import { Unavailable } from '../core/errors.ts'
 import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
 
+/** The options of `./berth audit`. */
 export interface AuditWords {
   readonly repair?: boolean
   readonly json?: boolean

@@ -13,6 +13,7 @@ import { step } from './progress.ts'
 import { hostUnit, installUnit } from './unit.ts'
 import { up } from './up.ts'
 
+/** The options of `./berth agent join`. */
 export interface JoinWords {
   /** null = that of the machine */
   readonly name: string | null

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** Directories and files of one home. */
 export interface Layout {
   readonly home: string
   readonly run: string

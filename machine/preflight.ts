@@ -6,6 +6,7 @@ import { totalmem } from 'node:os'
 import { dirname } from 'node:path'
 import type { Config } from '../core/config.ts'
 
+/** What was found of the machine, in a line. */
 export interface Finding {
   /** 'lack' keeps up from going on; 'note' is good to know */
   readonly level: 'lack' | 'note'

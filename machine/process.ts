@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** A process that no other can be taken for. */
 export interface ProcessId {
   readonly pid: number
   /** clock ticks since boot; source: proc_pid_stat(5), field 22 */

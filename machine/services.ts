@@ -13,6 +13,7 @@ import type { FoundRegistry } from './parts/registry.ts'
 export const services = ['api', 'scheduler', 'agent'] as const
 export type Service = (typeof services)[number]
 
+/** All that the services of a host stand on. */
 export interface Parts {
   readonly postgres: FoundPostgres
   readonly docker: Found

@@ -34,6 +34,7 @@ function whereIs({ config, layout }: Site): Readonly<Record<string, string>> {
   }
 }
 
+/** A part as `./berth status` shows it. */
 export interface PartLine {
   readonly name: string
   readonly state: 'up' | 'down' | 'given'

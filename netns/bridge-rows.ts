@@ -13,6 +13,7 @@ export function tagOf({ vlan, vni }: Segment): number | null {
 
 export type Datapath = 'system' | 'netdev'
 
+/** A port of the bridge as it is to be. */
 export interface PortSpec {
   readonly device: string
   readonly vlan: number | null
@@ -23,6 +24,7 @@ export interface PortSpec {
   readonly ofport?: number
 }
 
+/** A port of the bridge as it stands. */
 export interface BridgePort {
   readonly uuid: string
   readonly device: string

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Conflict, Unavailable } from '../core/errors.ts'
 import { addressText, RtNetlink, type Link } from './rtnetlink.ts'
 
+/** The device by which the host answers for a network's gateway. */
 export interface Gateway {
   /** interface name, 15 characters at most */
   readonly device: string

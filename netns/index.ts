@@ -18,6 +18,7 @@ export type { Answers } from './probe.ts'
 export type { PluggedPort } from './switch.ts'
 export { Wires, type SeenDevice } from './wires.ts'
 
+/** How guests of a host are wired. */
 export interface WireSettings {
   /** what guests are plugged into; unless told, Open vSwitch */
   readonly vifType?: 'ovs' | 'bridge'

@@ -20,6 +20,7 @@ export interface MetadataSockets {
   readonly dnsTcp: number
 }
 
+/** The metadata service's device, and the sockets on it. */
 export interface MetadataSite {
   readonly place: MetadataPlace
   readonly sockets: MetadataSockets

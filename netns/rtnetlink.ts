@@ -18,6 +18,7 @@ const iflaInfoKind = 1
 const iflaInfoData = 2
 const ifInfoMsgBytes = 16
 
+/** A network device as the kernel has it. */
 export interface Link {
   readonly index: number
   readonly name: string
@@ -34,6 +35,7 @@ export interface Link {
   readonly qdisc: string
 }
 
+/** A veth pair that is to be made. */
 export interface VethEnds {
   readonly host: string
   readonly guest: string

@@ -14,6 +14,7 @@ export interface TracedPacket {
   readonly to: { readonly mac: string; readonly address: string }
 }
 
+/** How a packet's way through the switch ends. */
 export interface TraceVerdict {
   readonly passes: boolean
   /** the table in which the way ended */

@@ -13,6 +13,7 @@ import type { Blob, Repository } from './repository.ts'
 
 const convertTimeoutMs = 1_800_000
 
+/** An uploaded file in the registry, as it came and as what boots. */
 export interface StoredFile {
   /** of what boots, by digest; of the bytes themselves where nothing could */
   readonly reference: string

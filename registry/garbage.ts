@@ -2,6 +2,7 @@
 import { manifestShape } from './manifest.ts'
 import type { Registry } from './registry.ts'
 
+/** A manifest that the registry has. */
 export interface StoredManifest {
   readonly repository: string
   readonly digest: string

@@ -17,6 +17,7 @@ import {
 import type { Registry } from './registry.ts'
 import type { Blob, Repository } from './repository.ts'
 
+/** An image in the registry, read. */
 export interface StoredImage {
   readonly repository: Repository
   readonly manifest: Manifest
@@ -42,6 +43,7 @@ export function plainConfig(): ImageConfig {
   }
 }
 
+/** What a new image adds to its parent. */
 export interface Change {
   /** an uncompressed tar archive */
   readonly archive: Readable

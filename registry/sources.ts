@@ -5,6 +5,7 @@ const answerMs = 2000
 /** A mirror that came or went is noticed this late. */
 const freshMs = 30_000
 
+/** One place that an image can be pulled from. */
 export interface Source {
   readonly reference: string
   readonly authconfig: { readonly username: string; readonly password: string; readonly serveraddress: string } | null

@@ -6,11 +6,13 @@ import { filtersOf, groupFiltersOf } from './filters/index.ts'
 import type { Filter, Question } from './question.ts'
 import { scalesOf, type Part } from './weighers/index.ts'
 
+/** A host that may take the server. */
 export interface Fitting {
   readonly host: HostPlace
   readonly points: number
 }
 
+/** What came of asking every host. */
 export interface Choice {
   /** best first */
   readonly fitting: readonly Fitting[]

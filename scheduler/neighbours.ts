@@ -5,6 +5,7 @@ import { hostsOfServers, membersByHost } from '../db/neighbours.ts'
 import { findServerGroup } from '../db/server-groups.ts'
 import type { ServerGroupRow } from '../db/tables.ts'
 
+/** Where other servers stand, as far as the new one minds. */
 export interface Neighbours {
   readonly group: Pick<ServerGroupRow, 'policy' | 'maxServerPerHost'> | null
   /** how many other members of the group stand on each host */

@@ -12,6 +12,7 @@ export type Wish = Pick<
   readonly lot: string
 }
 
+/** All that filters and weighers are asked by. */
 export interface Question {
   readonly server: Wish
   readonly neighbours: Neighbours

@@ -13,6 +13,7 @@ const mostAtOnce = 128
 const idleMs = 10_000
 const mostBytes = 8192
 
+/** Open sockets on which guests ask; the service takes them over. */
 export interface DnsDescriptors {
   readonly udp: number
   readonly tcp: number

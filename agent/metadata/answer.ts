@@ -4,11 +4,13 @@ import type { Server } from '../../core/server.ts'
 import * as ec2 from './ec2.ts'
 import * as openstack from './openstack.ts'
 
+/** What a guest is told at one path. */
 export interface Answer {
   readonly type: 'application/json' | 'text/plain; charset=utf-8' | 'application/octet-stream'
   readonly body: string | Buffer
 }
 
+/** Who asks. */
 export interface Guest {
   readonly server: Server
   readonly vifs: readonly Vif[]

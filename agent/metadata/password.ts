@@ -23,6 +23,7 @@ async function bodyOf(request: IncomingMessage): Promise<string | null> {
   return Buffer.concat(pieces).toString('utf8')
 }
 
+/** The answer to a guest that reads or leaves its password. */
 export interface Said {
   readonly status: number
   readonly text: string

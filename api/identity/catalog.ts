@@ -2,6 +2,7 @@
 import { listCatalogue, type CatalogueEntry } from '../../db/identity/catalogue.ts'
 import type { OpenCall } from '../route.ts'
 
+/** A URL of a service, as the catalogue has it. */
 export interface Endpoint {
   readonly id: string
   readonly interface: string
@@ -10,6 +11,7 @@ export interface Endpoint {
   readonly url: string
 }
 
+/** An entry of the catalogue. */
 export interface Service {
   readonly id: string
   readonly type: string

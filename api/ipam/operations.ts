@@ -7,6 +7,7 @@ import * as groups from './groups.ts'
 import * as pools from './pools.ts'
 import * as usages from './usage.ts'
 
+/** One operation, for its route and its page of the document. */
 export interface Operation {
   readonly method: 'get' | 'post' | 'patch' | 'delete'
   /** under /ipam, parameters as express has them */

@@ -13,6 +13,7 @@ export type FixedIpWish =
   | { readonly subnetId: string; readonly address?: string | undefined }
   | { readonly subnetId?: undefined; readonly address: string }
 
+/** A port that is to be made. */
 export interface PortWish {
   readonly port: Omit<NewPort, 'mac'>
   /** null = one is made */

@@ -10,6 +10,7 @@ export interface Like {
   readonly isCaseBlind: boolean
 }
 
+/** What a list of users, projects or groups is narrowed by. */
 export interface Filter {
   readonly equal: Readonly<Record<string, string | boolean>>
   readonly likes: readonly Like[]

@@ -1,6 +1,7 @@
 /** Failures to log in, counted where all API processes see them. */
 import type { Db } from '../connect.ts'
 
+/** How often a log-in of this user, or from this address, failed, and how long that counts. */
 export interface FailureCount {
   readonly who: string
   readonly failures: number

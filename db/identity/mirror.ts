@@ -6,6 +6,7 @@ interface Named {
   readonly name: string
 }
 
+/** A user or project that a Keystone named. */
 export interface Mirrored extends Named {
   /** without its name where that is not known */
   readonly domain: { readonly id: string; readonly name: string | null }

@@ -40,6 +40,7 @@ import { pauseGuest, startGuest, stopGuest, unpauseGuest, whileFrozen } from './
 import { layersOf } from './upper.ts'
 import { sweepRemains } from './sweep.ts'
 
+/** Which engine, and how guests stand in it. */
 export interface DockerSettings {
   /** path of the engine's unix socket */
   readonly socketPath: string

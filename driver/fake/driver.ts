@@ -20,6 +20,7 @@ import {
 } from '../driver.ts'
 import { runCommand } from './commands.ts'
 
+/** What a host in memory has. */
 export interface FakeSettings {
   readonly capacity: Capacity
   /** whether an image has an init, by its reference; a reference that is not in here is not in the registry */

@@ -4,6 +4,7 @@ import type { Config } from '../../core/config.ts'
 import type { Layout } from '../layout.ts'
 import { ask, type PartSpec } from '../supervisor-protocol.ts'
 
+/** A home with its settings: all that a step of the launcher needs to know of where it is. */
 export interface Site {
   readonly config: Config
   readonly layout: Layout

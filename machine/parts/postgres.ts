@@ -82,6 +82,7 @@ async function endLeftover(data: string, kept: number | null): Promise<void> {
   await end(leftover, { with: 'SIGINT', timeoutMs: 30_000 })
 }
 
+/** The database that a cloud stands on. */
 export interface FoundPostgres extends Found {
   /** PEM of the authority by which hosts of other machines know it; null where they need none */
   readonly ca: string | null

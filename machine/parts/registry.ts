@@ -13,6 +13,7 @@ import { ask } from '../supervisor-protocol.ts'
 import { until } from '../until.ts'
 import { keep, type Found, type Site } from './part.ts'
 
+/** The registry that a cloud stands on, and how it is reached. */
 export interface FoundRegistry extends Found {
   readonly access: RegistryAccess
   /** host:port of those that this host pulls from */

@@ -9,6 +9,7 @@ export const metadataAddress = '169.254.169.254'
 /** Nobody's MAC: in the service's own network all guests stand behind it. */
 const behind = '02:00:00:00:ff:fe'
 
+/** Where the metadata service is plugged. */
 export interface MetadataPlace {
   readonly ofport: number
   readonly mac: string

@@ -3,6 +3,7 @@ import { flow, load, networkOf, registers, tables as t, to, type Flows } from '.
 
 const group = 'dl_dst=01:00:00:00:00:00/01:00:00:00:00:00'
 
+/** The OpenFlow numbers of the ports of such a network on this host. */
 export interface OverlayPorts {
   /** where frames to other hosts leave, and theirs come in */
   readonly tunnel: number | null

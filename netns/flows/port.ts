@@ -5,6 +5,7 @@ import { flow, load, registers, shortId, tables as t, networkOf, to, type Flows 
 
 type Entry = readonly [string, string]
 
+/** Where a port is plugged, as flows name it. */
 export interface PortPlace {
   readonly ofport: number
   /** number of the meter that its frames pass, or null */

@@ -1,6 +1,7 @@
 /** What the flows in the switch do with the frames of each port. Source: ovs-ofctl(8), dump-flows */
 import { tables } from './flow.ts'
 
+/** What the switch does at present with frames that come in, and with those that are for a MAC address. */
 export interface SeenFlows {
   /** OpenFlow number -> the network that its frames are put into: a tag, 0 = untagged, null = they are dropped */
   readonly entrances: ReadonlyMap<number, number | null>

@@ -5,6 +5,7 @@ import { fixedChains } from './tables.ts'
 /** Set -> key -> value ('' in a set that is no map), in the words of nft(8) without quotes. */
 export type Elements = Map<string, Map<string, string>>
 
+/** Our tables as they stand: sets with what is in them, and the names of what is made and dropped. */
 export interface Listing {
   readonly elements: Elements
   /** of family inet, made for groups and ports */

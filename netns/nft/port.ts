@@ -6,6 +6,7 @@ import { profileName } from './group.ts'
 import type { Element, Unit } from './rule-table.ts'
 import type { sets } from './tables.ts'
 
+/** Where a port is plugged, as rules name it. */
 export interface PortPlace {
   /** the bridge that it is plugged into */
   readonly bridge: string

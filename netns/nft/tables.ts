@@ -6,6 +6,7 @@ export const marks = { host: 1, metadata: 2, firstPort: 100, lastPort: 65_535 } 
 /** The MAC address of the metadata service on every bridge: locally administered. */
 export const serviceMac = '02:00:00:00:ff:fd'
 
+/** How a set is declared. */
 export interface SetWords {
   readonly family: 'bridge' | 'inet'
   readonly type: string

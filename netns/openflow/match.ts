@@ -81,6 +81,7 @@ function entryOf(name: string, text: string, protocol: Protocol | undefined): Bu
   return oxm(field, valueOf(text, field))
 }
 
+/** Which frames a flow is for. */
 export interface Match {
   readonly table: number
   readonly priority: number

@@ -23,6 +23,7 @@ const none = 0xffffffff
 /** All of a bundle or nothing, in its order. */
 const atomicOrdered = 3
 
+/** A message of OpenFlow without its number. */
 export interface Message {
   readonly type: number
   readonly body: Buffer

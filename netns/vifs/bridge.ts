@@ -10,6 +10,7 @@ import { RtNetlink } from '../rtnetlink.ts'
 import { configure, createVeth, findPair, isLinked, markedEnds } from './pair.ts'
 import type { VifType } from './vif-type.ts'
 
+/** What plugging into Linux bridges needs. */
 export interface BridgeDetails {
   readonly networks: BridgeNetworks
   readonly guard: Guard

@@ -12,6 +12,7 @@ import { RtNetlink } from '../rtnetlink.ts'
 import { configure, createVeth, findPair, isLinked } from './pair.ts'
 import type { VifType } from './vif-type.ts'
 
+/** What plugging into Open vSwitch needs. */
 export interface OvsDetails {
   readonly bridge: Bridge
   readonly datapath: Datapath

@@ -24,6 +24,7 @@ export function idIn(reference: string): string {
   return reference.slice(reference.lastIndexOf('/') + 1)
 }
 
+/** What a server is made of, looked up and allowed. */
 export interface BootSource {
   readonly flavor: ServerFlavor
   readonly image: ImageRow & { readonly reference: string }

@@ -90,6 +90,7 @@ const body = z.strictObject({
 
 export type CreateServer = z.output<typeof server>
 
+/** The body of a create, read at its microversion. */
 export interface Asked {
   readonly wanted: CreateServer
   readonly hints: Hints

@@ -117,6 +117,7 @@ export async function resolveNics(
   return nics
 }
 
+/** The server that NICs are for. */
 export interface ForServer {
   readonly serverId: string
   readonly name: string

@@ -11,6 +11,7 @@ import { isAllowed, type Rule } from '../../policy.ts'
 import type { CreateServer } from './create-body.ts'
 import type { Hints } from './hints.ts'
 
+/** Where a server is to go, if its user may say so. */
 export interface Target {
   /** the zone asked for, if any */
   readonly pinnedZone: string | null

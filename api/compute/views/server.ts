@@ -7,6 +7,7 @@ import { bookmark, linksOf } from '../links.ts'
 import type { Microversion } from '../../microversion.ts'
 import { addressesView } from './addresses.ts'
 
+/** For whom a server is shown, and how. */
 export interface Shown {
   readonly version: Microversion
   readonly root: string
