@@ -6,12 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { hasCode, Unavailable } from '../core/errors.ts'
 
-export const flavours = ['debian-12', 'debian-12-small'] as const
-export type Flavour = (typeof flavours)[number]
+/** The images that every cloud has from the first. */
+export const imageNames = ['debian-12', 'debian-12-small'] as const
+export type ImageName = (typeof imageNames)[number]
 
 /** A root file system with what Docker is to know of it. */
 export interface BuiltImage {
-  readonly flavour: Flavour
+  readonly name: ImageName
   /** of the recipe, not of the bytes: Debian's mirror moves */
   readonly recipe: string
   readonly tarPath: string
@@ -25,11 +26,11 @@ export interface BuiltImage {
 
 const shared =
   'openssh-server,sudo,cron,rsyslog,logrotate,cloud-init,iproute2,iputils-ping,procps,less,nano,ca-certificates,curl,netbase'
-const packages: Readonly<Record<Flavour, string>> = {
+const packages: Readonly<Record<ImageName, string>> = {
   'debian-12': `${shared},systemd,systemd-sysv,dbus`,
   'debian-12-small': `${shared},runit,runit-init`,
 }
-const init: Readonly<Record<Flavour, string>> = { 'debian-12': 'systemd', 'debian-12-small': 'runit' }
+const init: Readonly<Record<ImageName, string>> = { 'debian-12': 'systemd', 'debian-12-small': 'runit' }
 const buildTimeoutMs = 10 * 60_000
 
 function recipePath(...parts: readonly string[]): string {
@@ -37,9 +38,9 @@ function recipePath(...parts: readonly string[]): string {
 }
 
 /** Tells one recipe from another: a cached image of an older recipe is not used. */
-export async function recipeOf(flavour: Flavour): Promise<string> {
-  const hash = createHash('sha256').update(packages[flavour])
-  for (const file of [recipePath('common', 'hook.sh'), recipePath(flavour, 'hook.sh')])
+export async function recipeOf(name: ImageName): Promise<string> {
+  const hash = createHash('sha256').update(packages[name])
+  for (const file of [recipePath('common', 'hook.sh'), recipePath(name, 'hook.sh')])
     hash.update(await readFile(file))
   return hash.digest('hex').slice(0, 16)
 }
@@ -61,29 +62,29 @@ async function exists(path: string): Promise<boolean> {
  * @throws Unavailable with the last lines of mmdebstrap
  */
 export async function build(
-  flavour: Flavour,
+  name: ImageName,
   { directory, logFile }: { readonly directory: string; readonly logFile: string },
 ): Promise<BuiltImage> {
-  const recipe = await recipeOf(flavour)
-  const tarPath = join(directory, `${flavour}-${recipe}.tar`)
+  const recipe = await recipeOf(name)
+  const tarPath = join(directory, `${name}-${recipe}.tar`)
   const config = {
     Cmd: ['/sbin/init'],
     Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'container=docker', 'LANG=C.UTF-8'],
-    Labels: { 'berth.init': init[flavour], 'berth.recipe': recipe },
+    Labels: { 'berth.init': init[name], 'berth.recipe': recipe },
   }
-  const built: BuiltImage = { flavour, recipe, tarPath, config }
+  const built: BuiltImage = { name, recipe, tarPath, config }
   if (await exists(tarPath)) return built
   await mkdir(directory, { recursive: true })
   const unfinished = `${tarPath}.${randomUUID()}.new`
   const command = [
     '--variant=minbase',
-    `--include=${packages[flavour]}`,
+    `--include=${packages[name]}`,
     '--aptopt=APT::Install-Recommends "false"',
     '--dpkgopt=path-exclude=/usr/share/man/*',
     '--dpkgopt=path-exclude=/usr/share/doc/*',
     '--dpkgopt=path-exclude=/usr/share/locale/*',
     `--customize-hook=${recipePath('common', 'hook.sh')}`,
-    `--customize-hook=${recipePath(flavour, 'hook.sh')}`,
+    `--customize-hook=${recipePath(name, 'hook.sh')}`,
     '--format=tar',
     'bookworm',
     unfinished,
@@ -98,7 +99,7 @@ export async function build(
   })
   if (exitCode !== 0) {
     await rm(unfinished, { force: true })
-    throw new Unavailable(`image ${flavour} was not built, see ${logFile}`)
+    throw new Unavailable(`image ${name} was not built, see ${logFile}`)
   }
   await rename(unfinished, tarPath)
   return built

@@ -7,13 +7,13 @@ import type { BuiltImage } from './build.ts'
 import { layerOf, type Layer } from './layer.ts'
 
 /** What Docker is to know of the image. Without dates: the same layer is the same image. */
-function configOf({ flavour, config }: BuiltImage, { diffId }: Layer): string {
+function configOf({ name, config }: BuiltImage, { diffId }: Layer): string {
   return JSON.stringify({
     architecture: architecture(),
     os: 'linux',
     config,
     rootfs: { type: 'layers', diff_ids: [diffId] },
-    history: [{ created_by: `berth images/${flavour}` }],
+    history: [{ created_by: `berth images/${name}` }],
   })
 }
 

@@ -2,7 +2,7 @@
 import { copyFile, link, mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { hasCode } from '../core/errors.ts'
-import { build, flavours } from '../images/build.ts'
+import { build, imageNames } from '../images/build.ts'
 import { layerOf } from '../images/layer.ts'
 import { imageCache } from './layout.ts'
 import type { Site } from './parts/part.ts'
@@ -23,13 +23,13 @@ function testCache({ layout }: Site): string {
   return join(layout.home, 'cache')
 }
 
-/** Every flavour is built and packed, and part of the home of the run, when this returns. */
+/** Every image is built and packed, and part of the home of the run, when this returns. */
 export async function bringTestImages(site: Site): Promise<void> {
   const directory = join(testCache(site), 'berth', 'images')
   await mkdir(directory, { recursive: true })
-  for (const flavour of flavours) {
-    const logFile = join(site.layout.log, `image-${flavour}.log`)
-    const { tarPath } = await build(flavour, { directory: imageCache, logFile })
+  for (const name of imageNames) {
+    const logFile = join(site.layout.log, `image-${name}.log`)
+    const { tarPath } = await build(name, { directory: imageCache, logFile })
     const { path } = await layerOf(tarPath)
     for (const file of [tarPath, path, `${path}.json`]) await hold(file, directory)
   }

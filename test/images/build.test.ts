@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { execa } from 'execa'
-import { build, flavours, recipeOf } from '../../images/build.ts'
+import { build, imageNames, recipeOf } from '../../images/build.ts'
 import { imageCache } from '../../machine/layout.ts'
 import { room } from '../world/index.ts'
 
-describe.each(flavours)('image %s', (flavour) => {
+describe.each(imageNames)('image %s', (name) => {
   let tarPath: string
   let paths: readonly string[]
 
@@ -14,14 +14,14 @@ describe.each(flavours)('image %s', (flavour) => {
   }
 
   beforeAll(async () => {
-    const logFile = `${room().layout.log}/image-${flavour}.log`
-    tarPath = (await build(flavour, { directory: imageCache, logFile })).tarPath
+    const logFile = `${room().layout.log}/image-${name}.log`
+    tarPath = (await build(name, { directory: imageCache, logFile })).tarPath
     const { stdout } = await execa('tar', ['--list', `--file=${tarPath}`], { maxBuffer: 64 * 1024 ** 2 })
     paths = stdout.split('\n')
   })
 
   test('is found again by its recipe', async () => {
-    expect(tarPath).toContain(await recipeOf(flavour))
+    expect(tarPath).toContain(await recipeOf(name))
   })
 
   test('holds no key and no identity of a machine', async () => {

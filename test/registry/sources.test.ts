@@ -45,7 +45,7 @@ async function freshImage(): Promise<string> {
   const tarPath = join(directory, `${name}.tar`)
   await execa('tar', ['--create', `--file=${tarPath}`, `--directory=${directory}`, 'file'])
   const config = { Cmd: [], Env: [], Labels: { 'berth.init': 'runit' } }
-  const image = { flavour: 'debian-12-small', recipe: name, tarPath, config } as const
+  const image = { name: 'debian-12-small', recipe: name, tarPath, config } as const
   return await publish(image, { registry: store, name: `images/${name}` })
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from '@jest/globals'
-import { flavours } from '../../../images/build.ts'
+import { imageNames } from '../../../images/build.ts'
 import { registry } from '../../world/index.ts'
 import { keepsDisks } from '../../contracts/disks.ts'
 import { keepsTheDriverContract } from '../../contracts/driver.ts'
@@ -8,7 +8,7 @@ import { DockerSite } from './site.ts'
 
 const opening = 120_000
 
-describe.each(flavours)('guests of image %s', (flavour) => {
+describe.each(imageNames)('guests of image %s', (name) => {
   let docker: DockerSite
   let site: DriverSite
 
@@ -16,7 +16,7 @@ describe.each(flavours)('guests of image %s', (flavour) => {
     docker = await DockerSite.open()
     site = {
       driver: docker.driver,
-      bootable: await docker.image(flavour),
+      bootable: await docker.image(name),
       initless: await docker.imageWithoutInit(),
       missing: `${(await registry()).address}/images/nowhere@sha256:${'0'.repeat(64)}`,
       namespaces: (serverId) => docker.namespace(serverId),

@@ -1,20 +1,20 @@
 import { existsSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { flavours } from '../../../images/build.ts'
+import { imageNames } from '../../../images/build.ts'
 import { lxcfs, until } from '../../world/index.ts'
 import { Machine } from './machine.ts'
 import { DockerSite } from './site.ts'
 
 const slow = 120_000
 
-describe.each(flavours)('a guest of image %s', (flavour) => {
+describe.each(imageNames)('a guest of image %s', (name) => {
   let site: DockerSite
   let image: string
   let machine: Machine | null = null
 
   beforeAll(async () => {
     site = await DockerSite.open(await lxcfs())
-    image = await site.image(flavour)
+    image = await site.image(name)
   }, slow)
   afterEach(async () => {
     await machine?.remove()
@@ -95,7 +95,7 @@ ssh_authorized_keys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHJHlkLCSPzPNzSgVNTrby
       await machine.ssh('logger -t ship ahoy')
       await until(async () => (await machine?.ssh('grep -c "ship: ahoy" /var/log/syslog')) === '1')
       expect(await machine.ssh('pgrep -x cron >/dev/null && echo runs')).toBe('runs')
-      if (flavour === 'debian-12') {
+      if (name === 'debian-12') {
         const running = async () => (await machine?.ssh('systemctl is-system-running')) === 'running'
         await until(running, { timeoutMs: 30_000 })
         expect(await machine.ssh('systemctl --failed --no-legend')).toBe('')

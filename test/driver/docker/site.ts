@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { DockerDriver } from '../../../driver/docker/driver.ts'
 import { ensureNamespace, listNamespaces, removeNamespace, type Namespace } from '../../../netns/namespace.ts'
-import type { Flavour } from '../../../images/build.ts'
+import type { ImageName } from '../../../images/build.ts'
 import { publish } from '../../../images/publish.ts'
 import { docker, guestImage, registry, type Engine } from '../../world/index.ts'
 
@@ -29,8 +29,8 @@ export class DockerSite {
     return new DockerSite(engine, driver, { directory: await mkdtemp(join(tmpdir(), 'driver-')), guestRootUid })
   }
 
-  async image(flavour: Flavour): Promise<string> {
-    return await guestImage(flavour)
+  async image(name: ImageName): Promise<string> {
+    return await guestImage(name)
   }
 
   /** An image that holds one file, and nothing that could be started. */
@@ -39,7 +39,7 @@ export class DockerSite {
     const tarPath = join(this.directory, 'initless.tar')
     await execa('tar', ['--create', `--file=${tarPath}`, `--directory=${this.directory}`, 'file'])
     const config = { Cmd: [], Env: [], Labels: {} }
-    const image = { flavour: 'debian-12-small', recipe: 'initless', tarPath, config } as const
+    const image = { name: 'debian-12-small', recipe: 'initless', tarPath, config } as const
     return await publish(image, { registry: await registry(), name: 'images/initless' })
   }
 
