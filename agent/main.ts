@@ -14,7 +14,7 @@ import { DockerDriver } from '../driver/docker/driver.ts'
 import { DockerStrain } from '../driver/docker/strain.ts'
 import { openWires } from '../netns/index.ts'
 import { runJobs } from '../jobs/run.ts'
-import { listenForConsole } from './console.ts'
+import { answerApi } from './answers.ts'
 import { careForImages } from './images.ts'
 import { enforceChanges } from './enforce.ts'
 import { mirrorsOf, registryOf } from '../registry/registry.ts'
@@ -87,7 +87,7 @@ const [strain, turns] = [new DockerStrain(engineOf(config)), new Turns(config.st
 const host: Host = { name, config, db, driver, registry, enforcesDisk, strain, wires, turns, log }
 
 const agentToken = randomBytes(32).toString('base64url')
-const console = await listenForConsole(host, agentToken)
+const answers = await answerApi(host, agentToken)
 const disks = await serveDisks(host, agentToken)
 await registerHost(db, {
   name,
@@ -115,7 +115,7 @@ await registerHost(db, {
       : { tunnelAddress: config.tunnelAddress, tunnelMtu: await wires.tunnelMtu(config.tunnelAddress) }),
     ...machine(),
   },
-  agentUrl: console.url,
+  agentUrl: answers.url,
   agentToken,
   diskAddress: disks.address,
 })
@@ -152,7 +152,7 @@ async function stop(): Promise<void> {
   ending.abort()
   await running.stop()
   await loops
-  console.server.close()
+  answers.server.close()
   disks.server.close()
   metadata.close()
   await wires.closeMetadata()

@@ -46,13 +46,13 @@ async function respond(
     const { status, text } = await answer(host, new URL(request.url ?? '/', 'http://agent'))
     send(status, text)
   } catch (error) {
-    host.log.error({ err: error }, 'console not read')
+    host.log.error({ url: request.url, err: error }, 'the API was not answered')
     send(500, messageOf(error))
   }
 }
 
 /** Listens at a free port. @returns the server and its URL */
-export async function listenForConsole(
+export async function answerApi(
   host: Host,
   token: string,
 ): Promise<{ readonly server: HttpServer; readonly url: string }> {
