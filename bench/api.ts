@@ -10,7 +10,7 @@ import { findShown, listShown } from '../db/shown-servers.ts'
 import { BareCreator, startFloor, statementOf, type Floor } from './api/bare.ts'
 import { Client, tokenOf } from './api/client.ts'
 import { groundOf, pageOfProject, someServer, type Ground } from './api/ground.ts'
-import { print, quantile, timed } from './figures.ts'
+import { print, quantile, timed } from './measure/figures.ts'
 import { addServers } from './scale/fill.ts'
 import { password, prepare, startProcesses, type ScaleSite } from './scale/site.ts'
 

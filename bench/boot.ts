@@ -14,8 +14,8 @@ import { addressOf, type Cloud } from '../machine/cloud.ts'
 import { driverOf } from '../machine/down.ts'
 import { ensureNamespace, removeNamespace, type Namespace } from '../netns/namespace.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
-import { median, print } from './figures.ts'
-import { cloud as openCloud, databaseUrl, site } from './site.ts'
+import { median, print } from './measure/figures.ts'
+import { cloud as openCloud, databaseUrl, site } from './measure/site.ts'
 
 const image = process.argv[2] ?? 'debian-12'
 const rounds = Number(process.argv[3] ?? 8)

@@ -9,8 +9,8 @@ import { allocate } from '../ipam/allocate.ts'
 import { newMac } from '../ipam/mac.ts'
 import { createRanges } from '../ipam/ranges.ts'
 import { release } from '../ipam/release.ts'
-import { median, print } from './figures.ts'
-import { databaseUrl } from './site.ts'
+import { median, print } from './measure/figures.ts'
+import { databaseUrl } from './measure/site.ts'
 
 const rounds = 3
 const mostClients = 32

@@ -2,8 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ask } from '../machine/supervisor-protocol.ts'
-import { print } from './figures.ts'
-import { site } from './site.ts'
+import { print } from './measure/figures.ts'
+import { site } from './measure/site.ts'
 
 const parts = ['api', 'scheduler', 'agent', 'postgres']
 

@@ -13,8 +13,8 @@ import { addressOf, type Cloud } from '../machine/cloud.ts'
 import { sshWords } from '../machine/hello.ts'
 import { hostsBeside } from '../machine/hosts.ts'
 import type { Site } from '../machine/parts/part.ts'
-import { median, print, timed } from './figures.ts'
-import { cloud as openCloud, databaseUrl, dockerClient, site } from './site.ts'
+import { median, print, timed } from './measure/figures.ts'
+import { cloud as openCloud, databaseUrl, dockerClient, site } from './measure/site.ts'
 
 const image = 'debian-12-small'
 const { values, positionals } = parseArgs({ options: { rounds: { type: 'string' } }, allowPositionals: true })

@@ -13,7 +13,7 @@ import { openWires, type Wires } from '../netns/index.ts'
 import { ensureNamespace } from '../netns/namespace.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
 import { TestHost, inNamespace } from '../test/netns/host.ts'
-import { median } from './figures.ts'
+import { median } from './measure/figures.ts'
 
 const seconds = Number(process.argv[2] ?? 3)
 const rounds = Number(process.argv[3] ?? 5)

@@ -9,7 +9,7 @@ import { z } from 'zod'
 import type { GroupRule, Policy, Vif } from '../core/network.ts'
 import { openWires, type Wires } from '../netns/index.ts'
 import { TestHost } from '../test/netns/host.ts'
-import { median, timed } from './figures.ts'
+import { median, timed } from './measure/figures.ts'
 
 const vifType = z.enum(['ovs', 'bridge']).parse(process.argv[2] ?? 'ovs')
 const sizes = (process.argv[3] ?? '1,100,500').split(',').map(Number)

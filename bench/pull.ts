@@ -14,8 +14,8 @@ import { registryAccessOf } from '../machine/registry-keys.ts'
 import { putChild, readImage } from '../registry/image.ts'
 import { Registry } from '../registry/registry.ts'
 import { Sources } from '../registry/sources.ts'
-import { median, print, timed } from './figures.ts'
-import { cloud as openCloud, databaseUrl, site } from './site.ts'
+import { median, print, timed } from './measure/figures.ts'
+import { cloud as openCloud, databaseUrl, site } from './measure/site.ts'
 import { connect } from '../db/connect.ts'
 
 const rounds = 3

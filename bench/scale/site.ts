@@ -18,7 +18,7 @@ import { createDefaultNetwork } from '../../ipam/default-network.ts'
 import { migrateJobs } from '../../jobs/migrate.ts'
 import { nodeFlagsOf, type Service } from '../../machine/services.ts'
 import { until } from '../../machine/until.ts'
-import { databaseUrl } from '../site.ts'
+import { databaseUrl } from '../measure/site.ts'
 
 const project = fileURLToPath(new URL('../..', import.meta.url))
 export const password = randomUUID()

@@ -1,12 +1,12 @@
 /** The running cloud that a benchmark measures. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { loadConfig } from '../core/config.ts'
-import { Cloud } from '../machine/cloud.ts'
-import { layoutOf } from '../machine/layout.ts'
-import type { Site } from '../machine/parts/part.ts'
-import { registryAccessOf } from '../machine/registry-keys.ts'
-import { adminPassword } from '../machine/secrets.ts'
+import { loadConfig } from '../../core/config.ts'
+import { Cloud } from '../../machine/cloud.ts'
+import { layoutOf } from '../../machine/layout.ts'
+import type { Site } from '../../machine/parts/part.ts'
+import { registryAccessOf } from '../../machine/registry-keys.ts'
+import { adminPassword } from '../../machine/secrets.ts'
 
 export function site(): Site {
   const config = loadConfig()
