@@ -1,4 +1,5 @@
 /** Tokens of our own, remembered with whom they stand for. */
+import { Together } from '../core/together.ts'
 import type { Db } from '../db/connect.ts'
 import { changesSeenBy, digestOf, keyOf, learnBearer, type Bearer, type KnownBearer } from '../db/identity/tokens.ts'
 
@@ -13,46 +14,22 @@ export interface Bearers {
 /** Beyond it the one learnt first is forgotten. */
 const mostKnown = 2000
 
-/** Requests that come while the database is asked wait, and ask together: each is answered by a statement that began after it came. */
-class Checks {
-  readonly #db: Db
-  #waiting = new Map<string, Buffer>()
-  #next: Promise<ReadonlyMap<string, number>> | null = null
-  #running: Promise<unknown> = Promise.resolve()
-
-  constructor(db: Db) {
-    this.#db = db
-  }
-
-  /** The number of changes of who may do what; null when the token is not there, or has expired. */
-  async changesSeenBy(digest: Buffer): Promise<number | null> {
-    const key = keyOf(digest)
-    this.#waiting.set(key, digest)
-    this.#next ??= this.#running.then(() => this.#ask())
-    return (await this.#next).get(key) ?? null
-  }
-
-  #ask(): Promise<ReadonlyMap<string, number>> {
-    const asked = changesSeenBy(this.#db, [...this.#waiting.values()])
-    this.#waiting = new Map()
-    this.#next = null
-    this.#running = asked.catch(() => null)
-    return asked
-  }
-}
-
 /**
  * Whom a token stands for takes a deep look into the database. It is looked up once; each further request asks only whether the token is
  * still there and whether anything at all was changed of who may do what. So what is remembered is never older than the request.
  */
 export class KnownBearers implements Bearers {
   readonly #db: Db
-  readonly #checks: Checks
+  /** the number of changes of who may do what; null when the token is not there, or has expired */
+  readonly #changes: Together<Buffer, number | null>
   readonly #known = new Map<string, KnownBearer>()
 
   constructor(db: Db) {
     this.#db = db
-    this.#checks = new Checks(db)
+    this.#changes = new Together(async (digests) => {
+      const changes = await changesSeenBy(db, digests)
+      return (digest) => changes.get(keyOf(digest)) ?? null
+    })
   }
 
   async findBearer(token: string): Promise<Bearer | null> {
@@ -60,7 +37,7 @@ export class KnownBearers implements Bearers {
     const key = keyOf(digest)
     const known = this.#known.get(key)
     if (known) {
-      const changes = await this.#checks.changesSeenBy(digest)
+      const changes = await this.#changes.ask(digest)
       if (changes === known.changes) return known.bearer
       this.#known.delete(key)
       if (changes === null) return null
