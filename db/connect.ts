@@ -115,6 +115,15 @@ export function jsonb(db: Db, list: readonly unknown[]): Knex.Raw {
   return db.raw('?::jsonb', [JSON.stringify(list)])
 }
 
+/** Records under the names of the columns, as a document that a statement reads. */
+export function rowsOf(records: readonly object[]): string {
+  return JSON.stringify(
+    records.map((record) =>
+      Object.fromEntries(Object.entries(record).map(([name, value]) => [snakeCase(name), value])),
+    ),
+  )
+}
+
 /** Postgres' words for going down, coming up and having no room, and Node's for a connection that broke. Source: PostgreSQL manual, appendix A */
 const passingCodes: readonly unknown[] = [
   '57P01',

@@ -111,11 +111,11 @@ export interface Claim {
   readonly diskGiB: number
 }
 
-/** Of host `h`: it takes servers, tells of no trouble, and what it may still be promised is at least this much. */
-export const claimable = `h.name = :host and h.is_enabled and not h.is_forced_down and h.problem is null
-       and h.used_vcpus + :vcpus <= (h.vcpus - h.reserved_vcpus) * h.cpu_ratio
-       and h.used_memory_mib + :memoryMiB <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio
-       and h.used_disk_gib + :diskGiB <= (h.disk_gib - h.reserved_disk_gib) * h.disk_ratio`
+/** Of host `h`: it takes servers, tells of no trouble, and what it may still be promised is at least as much as `w` wants. */
+export const claimable = `h.is_enabled and not h.is_forced_down and h.problem is null
+       and h.used_vcpus + w.vcpus <= (h.vcpus - h.reserved_vcpus) * h.cpu_ratio
+       and h.used_memory_mib + w.memory_mib <= (h.memory_mib - h.reserved_memory_mib) * h.memory_ratio
+       and h.used_disk_gib + w.disk_gib <= (h.disk_gib - h.reserved_disk_gib) * h.disk_ratio`
 
 /**
  * Promises a place on a host, in one guarded statement: the host's row is locked, and what is asked of it is asked again of the row as
@@ -126,8 +126,9 @@ export const claimable = `h.name = :host and h.is_enabled and not h.is_forced_do
 export async function claim(trx: Transaction, wanted: Claim): Promise<boolean> {
   const { rowCount } = await trx.raw<{ rowCount: number }>(
     `insert into allocations (server_id, host, vcpus, memory_mib, disk_gib)
-     select :serverId, h.name, :vcpus, :memoryMiB, :diskGiB from hosts h
-     where ${claimable}
+     select :serverId, h.name, w.vcpus, w.memory_mib, w.disk_gib
+     from hosts h, (select :vcpus::int as vcpus, :memoryMiB::int as memory_mib, :diskGiB::int as disk_gib) w
+     where h.name = :host and ${claimable}
      for no key update of h
      on conflict (server_id, host) do nothing`,
     { ...wanted },

@@ -2,7 +2,7 @@
 import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import type { NewAction } from './actions.ts'
-import { snakeCase, type Transaction } from './connect.ts'
+import { rowsOf, type Transaction } from './connect.ts'
 import { usualPort, type NewPort } from './ports.ts'
 
 export type NewServer = Pick<
@@ -88,15 +88,6 @@ const inserting = `
   select array(select id::text from wired) as ports, (select count(job) from queued) as jobs,
          (select coalesce(json_agg(json_build_object('portId', port_id, 'subnetId', subnet_id)), '[]')
           from addressed where address is null) as unaddressed`
-
-/** Records under the names of the columns. */
-function rowsOf(records: readonly object[]): string {
-  return JSON.stringify(
-    records.map((record) =>
-      Object.fromEntries(Object.entries(record).map(([name, value]) => [snakeCase(name), value])),
-    ),
-  )
-}
 
 /** The servers wait for a host: building, task 'scheduling'. */
 export async function insertServers(trx: Transaction, { servers, ports, actions, jobs }: NewServers): Promise<Wired> {

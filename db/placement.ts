@@ -2,7 +2,7 @@
 import { Superseded } from '../core/errors.ts'
 import type { JobPayload } from '../core/jobs.ts'
 import type { Fault } from '../core/server.ts'
-import type { Db, Transaction } from './connect.ts'
+import { rowsOf, type Db, type Transaction } from './connect.ts'
 import { claimable, type Claim } from './hosts.ts'
 import { addFault } from './servers.ts'
 
@@ -13,32 +13,59 @@ export interface Placing extends Claim {
   readonly payload: JobPayload<'schedule'>
 }
 
-/** The rows of the server and of its host are locked, in this order; what is asked of them is asked again of the rows as they are then. */
-const placing = `
-  with waiting as (
-    select id from servers
-    where id = :serverId and deleted_at is null
-      and (vm_state, task_state) in (('building', 'scheduling'), ('shelved_offloaded', 'unshelving'))
-    for no key update
+/**
+ * Rows of servers, then those of hosts, are locked; what is asked of them is asked again of the rows as they are then.
+ *
+ * @param locked what becomes of rows that others have locked: '' = they are waited for
+ */
+function placing(locked: '' | 'skip locked'): string {
+  return `
+  with wanted as (
+    select * from json_to_recordset(:placings)
+      w (server_id uuid, host text, vcpus int, memory_mib int, disk_gib int, task text, payload json)
+  ), waiting as (
+    select w.* from wanted w join servers s on s.id = w.server_id
+    where s.deleted_at is null
+      and (s.vm_state, s.task_state) in (('building', 'scheduling'), ('shelved_offloaded', 'unshelving'))
+    for no key update of s ${locked}
   ), free as (
-    select h.name, h.zone from hosts h where exists (select from waiting) and ${claimable} for no key update of h
+    select w.*, h.zone from waiting w join hosts h on h.name = w.host where ${claimable} for no key update of h ${locked}
   ), claimed as (
     insert into allocations (server_id, host, vcpus, memory_mib, disk_gib)
-    select :serverId, name, :vcpus, :memoryMiB, :diskGiB from free
-    on conflict (server_id, host) do update set vcpus = :vcpus, memory_mib = :memoryMiB, disk_gib = :diskGiB
-    returning host
+    select server_id, host, vcpus, memory_mib, disk_gib from free
+    on conflict (server_id, host) do update
+      set vcpus = excluded.vcpus, memory_mib = excluded.memory_mib, disk_gib = excluded.disk_gib
   ), elsewhere as (
-    delete from allocations where server_id = :serverId and host <> (select host from claimed)
+    delete from allocations a using free f where a.server_id = f.server_id and a.host <> f.host
   ), placed as (
-    update servers s set host = f.name, task_state = 'spawning', availability_zone = f.zone, updated_at = now()
-    from free f, claimed where s.id = :serverId
+    update servers s set host = f.host, task_state = 'spawning', availability_zone = f.zone, updated_at = now()
+    from free f where s.id = f.server_id
     returning s.id
   ), wired as (
-    update ports set host = :host, status = 'BUILD', updated_at = now() where server_id = (select id from placed)
-  ), job as (
-    select (graphile_worker.add_job(:task, :payload::json, max_attempts => 25)).id from placed
+    update ports p set host = f.host, status = 'BUILD', updated_at = now() from free f where p.server_id = f.server_id
+  ), jobs as (
+    select graphile_worker.add_jobs(
+      array_agg((task, payload, null, null, 25::smallint, null, null, null)::graphile_worker.job_spec)
+    ) as job from free having count(*) > 0
   )
-  select (select count(*) from waiting)::int as waiting, (select count(id) from job)::int as placed`
+  -- Jobs are counted since nothing is added by a part that nobody reads.
+  select array(select server_id::text from waiting) as waiting, array(select id::text from placed) as placed,
+         (select count(job) from jobs)::int as jobs`
+}
+
+const alone = placing('')
+const together = placing('skip locked')
+
+interface Placed {
+  /** ids of servers that waited, and of those that were placed */
+  readonly waiting: readonly string[]
+  readonly placed: readonly string[]
+}
+
+async function ask(db: Db, statement: string, name: string, placings: readonly Placing[]): Promise<Placed> {
+  const { rows } = await db.raw<{ rows: Placed[] }>(statement, { placings: rowsOf(placings) }).options({ name })
+  return rows[0] ?? { waiting: [], placed: [] }
+}
 
 /**
  * In one statement: a place on the host is promised to a server that waits for one, the host stands on the server and on its ports, and
@@ -47,13 +74,33 @@ const placing = `
  * @returns false when the place is not there any more: nothing was changed
  * @throws  Superseded when the server no longer waits for a host
  */
-export async function place(db: Db, { payload, ...wanted }: Placing): Promise<boolean> {
-  const { rows } = await db
-    .raw<{ rows: { waiting: number; placed: number }[] }>(placing, { ...wanted, payload: JSON.stringify(payload) })
-    .options({ name: 'a placing' })
-  const { waiting = 0, placed = 0 } = rows[0] ?? {}
-  if (waiting === 0) throw new Superseded(wanted.serverId)
-  return placed === 1
+export async function place(db: Db, wanted: Placing): Promise<boolean> {
+  const { waiting, placed } = await ask(db, alone, 'a placing', [wanted])
+  if (waiting.length === 0) throw new Superseded(wanted.serverId)
+  return placed.length === 1
+}
+
+/** No two for one host or one server: a statement asks once what a host has promised, and whether a server waits. */
+function apart(placings: readonly Placing[]): readonly Placing[] {
+  const taken = new Set<string>()
+  return placings.filter(({ serverId, host }) => {
+    if (taken.has(serverId) || taken.has(host)) return false
+    taken.add(serverId).add(host)
+    return true
+  })
+}
+
+/**
+ * As `place`, for many servers in one statement that waits for nobody. A server that is left out is not refused: its row or its host's
+ * was locked, or another of the many goes to the host. Only `place` can tell.
+ *
+ * @returns those that were placed
+ */
+export async function placeTogether(db: Db, placings: readonly Placing[]): Promise<ReadonlySet<Placing>> {
+  const asked = apart(placings)
+  const { placed } = await ask(db, together, 'placings', asked)
+  const ids = new Set(placed)
+  return new Set(asked.filter(({ serverId }) => ids.has(serverId)))
 }
 
 /** A host failed to build the server: its reason is kept and the server waits for another. @throws Superseded */

@@ -10,14 +10,16 @@ function mapOf(rows: readonly RackRow[]): Map<string, number> {
   return new Map(rows.map(({ rack, ports }) => [rack, ports]))
 }
 
-/** The subnets in which a server has addresses. */
-export async function subnetsOf(db: Db, serverId: string): Promise<readonly string[]> {
-  const own = db('ports').where({ serverId }).select('id')
-  const rows = await db('addresses')
-    .whereIn('portId', own)
-    .distinct('subnetId')
-    .options({ name: 'subnets of a server' })
-  return rows.map(({ subnetId }) => subnetId)
+/** The subnets in which each of these servers has addresses, by its id. */
+export async function subnetsOf(db: Db, serverIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rows } = await db
+    .raw<{ rows: { serverId: string; subnets: string[] }[] }>(
+      `select p.server_id, array_agg(distinct a.subnet_id::text) as subnets
+       from ports p join addresses a on a.port_id = p.id where p.server_id = any(?::uuid[]) group by p.server_id`,
+      [[...serverIds]],
+    )
+    .options({ name: 'subnets of servers' })
+  return new Map(rows.map(({ serverId, subnets }) => [serverId, subnets]))
 }
 
 /** Of one subnet. */

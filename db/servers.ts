@@ -17,6 +17,14 @@ export async function findServer(db: Db, id: string): Promise<ServerRow | null> 
   return (await db('servers').where({ id }).first()) ?? null
 }
 
+/** By their ids; also deleted ones, and none that never was. */
+export async function serversById(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, ServerRow>> {
+  const rows = await db('servers')
+    .whereRaw('id = any(?::uuid[])', [[...ids]])
+    .options({ name: 'servers by id' })
+  return new Map(rows.map((row) => [row.id, row]))
+}
+
 /** Nothing changes the row until the transaction ends. */
 export async function lockServer(trx: Transaction, id: string): Promise<void> {
   await trx('servers').where({ id }).forUpdate().first('id')

@@ -64,7 +64,8 @@ export async function findHost(
   { wish = {}, take }: { readonly wish?: Partial<Wish>; readonly take: (host: HostPlace) => Promise<boolean> },
 ): Promise<void> {
   const lost: Record<string, string> = {}
-  const subnets = looksAt(site, 'subnet-balance') ? await site.book.subnetsOf(server.id) : []
+  const isSpread = looksAt(site, 'subnet-balance') && (await site.book.hasRacks())
+  const subnets = isSpread ? await site.crowd.subnetsOf(server.id) : []
   for (let isFresh = false; ; isFresh = true) {
     const question = await questionFor(site, server, { wish, subnets })
     const page = await site.book.page({ isFresh })

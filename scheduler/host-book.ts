@@ -2,7 +2,7 @@ import type { ServerFlavor } from '../core/server.ts'
 import type { Db } from '../db/connect.ts'
 import { hostsWithImage } from '../db/host-images.ts'
 import { hostPlaces, type HostPlace } from '../db/host-places.ts'
-import { addressesByRack, subnetsOf } from '../db/racks.ts'
+import { addressesByRack } from '../db/racks.ts'
 import { Silence } from './silence.ts'
 
 /** What is older is read anew; whoever asks meanwhile has the old page, unless it is older than `mostMs`. */
@@ -120,10 +120,9 @@ export class HostBook {
     return await once(images, reference, async () => new Set(await hostsWithImage(this.#db, reference)))
   }
 
-  /** The subnets of a server that are to be spread over racks; none where there are no racks to choose between. */
-  async subnetsOf(serverId: string): Promise<readonly string[]> {
-    const { hasRacks } = await this.#current()
-    return hasRacks ? await subnetsOf(this.#db, serverId) : []
+  /** Whether there are racks to choose between. */
+  async hasRacks(): Promise<boolean> {
+    return (await this.#current()).hasRacks
   }
 
   #inRacks(subnetId: string): Promise<Map<string, number>> {

@@ -12,9 +12,9 @@ import { runJobs } from '../jobs/run.ts'
 import { takeBackups } from './backups.ts'
 import { deleteUnplaced } from './delete.ts'
 import { Healer } from './heal.ts'
-import { HostBook } from './host-book.ts'
 import { scheduleMove } from './move.ts'
 import { schedule } from './schedule.ts'
+import { openSite } from './site.ts'
 
 const config = loadConfig()
 const log = openLog('scheduler', config)
@@ -23,7 +23,7 @@ if (databaseUrl === null) throw new Error('DATABASE_URL is not set: the launcher
 const db = connect(databaseUrl, { size: config.databaseConnections, name: 'scheduler' })
 const name = processName(config.hostName, config)
 const lock = await openLock(databaseUrl, `scheduler ${name} (pid ${process.pid})`)
-const site = { db, config, book: new HostBook(db) }
+const site = openSite(db, config)
 const handlers: Handlers<'schedule' | 'schedule.move' | 'server.delete'> = {
   schedule: (payload) => schedule(site, payload),
   'schedule.move': (payload) => scheduleMove(site, payload),
@@ -32,7 +32,7 @@ const handlers: Handlers<'schedule' | 'schedule.move' | 'server.delete'> = {
 for (const text of await freeFromTheDead(db)) log.warn({ text }, 'job taken over')
 // A clock of the database that jumps from here on makes no host silent: the book has heard of all of them.
 await site.book.page({ isFresh: true })
-const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 8, batch: 16, log })
+const running = await runJobs(handlers, { databaseUrl, lock, concurrency: 16, batch: 16, log })
 mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', `${processName('scheduler', config)}.ready`), String(process.pid))
 await schedulerLives(db, name)

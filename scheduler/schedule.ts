@@ -4,7 +4,7 @@ import type { JobPayload } from '../core/jobs.ts'
 import type { Server } from '../core/server.ts'
 import type { HostPlace } from '../db/host-places.ts'
 import { place, returnToShelf } from '../db/placement.ts'
-import { fail, findServer } from '../db/servers.ts'
+import { fail } from '../db/servers.ts'
 import { taskName } from '../jobs/enqueue.ts'
 import { findHost, stillSuits } from './find-host.ts'
 import { recordFailure } from './record-failure.ts'
@@ -16,12 +16,12 @@ async function take(
   server: Server,
   { host, payload }: { readonly host: HostPlace; readonly payload: JobPayload<'schedule'> },
 ): Promise<boolean> {
-  const { db, config } = site
+  const { db, config, crowd } = site
   reach(config, 'scheduler.create.chosen')
   const { vcpus, memoryMiB, diskGiB } = server.flavor
   const task = taskName(server.vmState === 'building' ? 'server.create' : 'server.unshelve', host.name)
   const placing = { serverId: server.id, host: host.name, vcpus, memoryMiB, diskGiB, task, payload }
-  if (server.serverGroupId === null) return await place(db, placing)
+  if (server.serverGroupId === null) return await crowd.place(placing)
   return await db.transaction(async (trx) => (await stillSuits(trx, site, server, host)) && (await place(trx, placing)))
 }
 
@@ -37,8 +37,8 @@ function isWaiting({ vmState, taskState }: Server): boolean {
  * A job that comes twice or late finds the row no longer waiting, and does nothing.
  */
 export async function schedule(site: Site, payload: JobPayload<'schedule'>): Promise<void> {
-  const { db, config } = site
-  const server = await findServer(db, payload.serverId)
+  const { db, config, crowd } = site
+  const server = await crowd.server(payload.serverId)
   if (!server || !isWaiting(server)) return
   try {
     await findHost(site, server, { take: (host) => take(site, server, { host, payload }) })

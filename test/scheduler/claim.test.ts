@@ -1,9 +1,11 @@
 /** The last place of a host goes to one of many, and what a host has promised is always the sum of its claims. */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { Superseded } from '../../core/errors.ts'
 import { connect, type Db } from '../../db/connect.ts'
 import { mendBooks, wrongBooks } from '../../db/drift.ts'
 import { claim, releaseClaim, widenClaim } from '../../db/hosts.ts'
-import { place } from '../../db/placement.ts'
+import { place, placeTogether, type Placing } from '../../db/placement.ts'
+import { Crowd } from '../../scheduler/crowd.ts'
 import { addHost, boot, startApi, type TestApi } from '../api/fixture.ts'
 
 /** Of host-1: 8192 MiB less 512 MiB kept back. */
@@ -58,20 +60,84 @@ test('50 claims at once fill a host to its last place, and no further', async ()
   expect(await api.db('allocations').count()).toEqual([{ count: 15 }])
 })
 
-test('servers that are placed on a host at once, one waiting for the row of the other, all get the places that there are', async () => {
+function placing(serverId: string, host: string, memoryMiB: number): Placing {
+  const payload = { serverId, requestId: 'req-1', adminPassword: null }
+  return { ...wanted(serverId, memoryMiB), host, task: `${host}/server.create`, payload }
+}
+
+async function takeBack(): Promise<void> {
+  await api.db('allocations').delete()
+  await api.db('ports').update({ host: null, status: 'DOWN' })
+  await api.db('servers').update({ host: null, taskState: 'scheduling' })
+  await api.db.raw('delete from graphile_worker._private_jobs')
+}
+
+test.each([
+  ['each for itself', (pool: Db) => (wish: Placing) => place(pool, wish)],
+  [
+    'by two crowds',
+    (pool: Db) => {
+      const crowd = new Crowd(pool)
+      return (wish: Placing) => crowd.place(wish)
+    },
+  ],
+])('servers that are placed on one host at once, %s, all get the places that there are', async (_how, by) => {
+  const ways = pools.map(by)
   const placed = await Promise.all(
-    servers.map((serverId, index) => {
-      const pool = pools[index % 2]
-      if (!pool) throw new Error('no pool')
-      const payload = { serverId, requestId: 'req-1', adminPassword: null }
-      return place(pool, { ...wanted(serverId, 500), task: 'host-1/server.create', payload })
-    }),
+    servers.map(async (serverId, index) => await ways[index % 2]?.(placing(serverId, 'host-1', 500))),
   )
   expect(placed.filter(Boolean)).toHaveLength(15)
   expect(await promised()).toMatchObject({ usedMemoryMiB: 7500, servers: 15 })
   expect(await api.db('servers').where({ host: 'host-1', taskState: 'spawning' })).toHaveLength(15)
   expect(await api.db('ports').where({ host: 'host-1', status: 'BUILD' })).toHaveLength(15)
-  await api.db('servers').update({ host: null, taskState: 'scheduling' })
+  await takeBack()
+})
+
+test('servers that are placed together have their places and jobs, but for those that must be asked for alone', async () => {
+  const [first = '', second = '', third = '', fourth = '', fifth = ''] = servers
+  for (const host of ['host-2', 'host-3', 'host-4']) await addHost(api.db, host)
+  await api.db('hosts').where({ name: 'host-3' }).update({ isEnabled: false })
+  await api.db('servers').where({ id: fifth }).update({ taskState: 'deleting' })
+  const wishes = [
+    placing(first, 'host-1', 100),
+    placing(second, 'host-2', 100),
+    // A second one for a host, one for a host that takes none, and a server that waits no more.
+    placing(third, 'host-2', 100),
+    placing(fourth, 'host-3', 100),
+    placing(fifth, 'host-4', 100),
+  ]
+  const placed = await placeTogether(api.db, wishes)
+  expect([...placed]).toEqual(wishes.slice(0, 2))
+  const { rows } = await api.db.raw<{ rows: { host: string; serverId: string }[] }>(
+    `select s.host, j.payload->>'serverId' as server_id from servers s join allocations a on a.server_id = s.id and a.host = s.host
+     join graphile_worker._private_jobs j on j.payload->>'serverId' = s.id::text
+     join graphile_worker._private_tasks t on t.id = j.task_id and t.identifier = s.host || '/server.create'
+     where s.id = any(?::uuid[]) and s.task_state = 'spawning' order by s.host`,
+    [[first, second]],
+  )
+  expect(rows).toEqual([
+    { host: 'host-1', serverId: first },
+    { host: 'host-2', serverId: second },
+  ])
+  const crowd = new Crowd(api.db)
+  expect(
+    await Promise.all([crowd.place(placing(third, 'host-2', 100)), crowd.place(placing(fourth, 'host-3', 1))]),
+  ).toEqual([true, false])
+  await expect(crowd.place(placing(fifth, 'host-4', 100))).rejects.toThrow(Superseded)
+  await takeBack()
+})
+
+test('a host whose row somebody holds keeps nobody waiting but the server that goes there', async () => {
+  const [first = '', second = ''] = servers
+  const crowd = new Crowd(api.db)
+  const holding = await api.db.transaction()
+  await holding('hosts').where({ name: 'host-1' }).forUpdate().select('name')
+  const late = crowd.place(placing(first, 'host-1', 100))
+  expect(await crowd.place(placing(second, 'host-2', 100))).toBe(true)
+  expect(await api.db('allocations').where({ serverId: first })).toEqual([])
+  await holding.rollback()
+  expect(await late).toBe(true)
+  await takeBack()
 })
 
 test('a host that takes no servers, was declared down, or tells of trouble, promises nothing', async () => {

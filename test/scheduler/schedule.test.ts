@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { z } from 'zod'
 import { settings, type Config } from '../../core/config.ts'
-import { HostBook } from '../../scheduler/host-book.ts'
 import { schedule } from '../../scheduler/schedule.ts'
+import { openSite } from '../../scheduler/site.ts'
 import { addHost, boot, bootBody, startApi, type TestApi } from '../api/fixture.ts'
 
 let api: TestApi
@@ -20,7 +20,7 @@ afterAll(async () => {
 
 /** @returns the host that was chosen; null when there was none */
 async function settle(serverId: string, changed: Partial<Config> = {}): Promise<string | null> {
-  const site = { db: api.db, config: settings.parse({ home: '/nowhere', ...changed }), book: new HostBook(api.db) }
+  const site = openSite(api.db, settings.parse({ home: '/nowhere', ...changed }))
   await schedule(site, { serverId, requestId: `req-${randomUUID()}`, adminPassword: 'x' })
   return (await api.db('servers').where({ id: serverId }).first('host'))?.host ?? null
 }
