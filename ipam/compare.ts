@@ -18,7 +18,7 @@ export const driftKinds = [
 
 /** What makes it as the rows say, or the rows as the wire has it, and harms nobody. */
 export type Mend =
-  | { readonly kind: 'release'; readonly portId: string }
+  | { readonly kind: 'release'; readonly portId: string; readonly subnetId: string; readonly address: string }
   | { readonly kind: 'rewire'; readonly serverId: string; readonly host: string }
   | { readonly kind: 'reserve'; readonly subnetId: string; readonly address: string; readonly note: string }
 
@@ -45,7 +45,7 @@ function plain(text: string): string {
 }
 
 function strays(held: readonly HeldAddress[]): readonly Drift[] {
-  return held.flatMap(({ address, portId, stray, host }) =>
+  return held.flatMap(({ address, subnetId, portId, stray, host }) =>
     stray === null || portId === null
       ? []
       : [
@@ -55,7 +55,7 @@ function strays(held: readonly HeldAddress[]): readonly Drift[] {
             portId,
             host,
             text: `held by port ${portId}: ${stray}`,
-            mend: { kind: 'release', portId },
+            mend: { kind: 'release', portId, subnetId, address },
             remedy: 'it is given back',
           } as const,
         ],

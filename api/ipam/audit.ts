@@ -5,7 +5,7 @@ import { CloudError, Unavailable } from '../../core/errors.ts'
 import { sightings, type Sightings } from '../../core/sighting.ts'
 import { compare, driftKinds, type Drift, type Mend } from '../../ipam/compare.ts'
 import type { Pool } from '../../ipam/pools.ts'
-import { release } from '../../ipam/release.ts'
+import { releaseOne } from '../../ipam/release.ts'
 import { reserve } from '../../ipam/reserve.ts'
 import { heldAddresses, hostsOfNetwork } from '../../ipam/sight.ts'
 import { enqueue } from '../../jobs/enqueue.ts'
@@ -83,7 +83,7 @@ async function settled(call: Call, pool: Pool, isProbing: boolean): Promise<Look
 
 async function mend({ db, requestId }: Call, pool: Pool, wanted: Mend): Promise<void> {
   await db.transaction(async (trx) => {
-    if (wanted.kind === 'release') await release(trx, wanted.portId)
+    if (wanted.kind === 'release') await releaseOne(trx, wanted)
     else if (wanted.kind === 'rewire')
       await enqueue(trx, 'server.inject-network', { serverId: wanted.serverId, requestId }, wanted.host)
     else {

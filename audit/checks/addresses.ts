@@ -1,5 +1,5 @@
 import { sharedAddresses, strayAddresses } from '../../db/drift.ts'
-import { release } from '../../ipam/release.ts'
+import { releaseOne } from '../../ipam/release.ts'
 import type { Check } from '../check.ts'
 
 export const addresses: Check = {
@@ -16,7 +16,7 @@ export const addresses: Check = {
       ...stray.map(({ subnetId, address, portId, reason }) => ({
         text: `address ${address} of subnet ${subnetId} is held by port ${portId}: ${reason}`,
         remedy: 'the address is given back',
-        repair: () => db.transaction((trx) => release(trx, portId)),
+        repair: () => db.transaction((trx) => releaseOne(trx, { portId, subnetId, address })),
       })),
     ]
   },

@@ -83,7 +83,7 @@ test('who answers for a free address makes it a reservation; who answers for a u
 
 test('an address that a port holds which cannot use it is given back, and a host that does not answer is named', () => {
   expect(drifts([{ ...row, stray: 'its server is deleted' }], [])).toMatchObject([
-    { kind: 'stray', mend: { kind: 'release', portId: 'port-7' } },
+    { kind: 'stray', mend: { kind: 'release', portId: 'port-7', subnetId: 'subnet-1', address: '10.20.0.7' } },
   ])
   expect(compare([row], new Map([['host-1', null]]), [subnet])).toMatchObject([{ kind: 'silent-host', host: 'host-1' }])
 })

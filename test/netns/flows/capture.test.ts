@@ -1,10 +1,9 @@
 /** What reaches a guest's device at all, whatever its own stack would make of it: captured by tcpdump in the guest. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
-import { createInterface } from 'node:readline'
-import { execa } from 'execa'
 import type { Vif } from '../../../core/network.ts'
 import { until } from '../host.ts'
 import { linkLocal } from '../../../netns/sender.ts'
+import { whileCapturing } from './capture.ts'
 import { arpReply, icmp6, mark, udp4 } from './frames.ts'
 import { FlowSite, guest, openGroup, policy, send } from './site.ts'
 
@@ -13,25 +12,6 @@ const everybody = 'ff:ff:ff:ff:ff:ff'
 
 function whoIs({ mac, addresses }: Vif): { readonly mac: string; readonly v4: string; readonly v6: string } {
   return { mac, v4: addresses[0]?.address ?? '', v6: addresses[1]?.address ?? '' }
-}
-
-/** A running tcpdump: all frames that come in, in hexadecimal without spaces. */
-async function whileCapturing(path: string, work: (seen: () => string) => Promise<void>): Promise<string> {
-  const words = ['-i', 'eth0', '-Q', 'in', '-n', '-l', '-xx', '-U', '--immediate-mode']
-  const child = execa('nsenter', [`--net=${path}`, 'tcpdump', ...words], { reject: false })
-  let text = ''
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const bytes = /^\s+0x[0-9a-f]+:\s+([0-9a-f ]+)/.exec(line)?.[1]
-    text += bytes === undefined ? '\n' : bytes.replaceAll(' ', '')
-  })
-  try {
-    await new Promise<void>((resolve) => child.stderr.once('data', () => resolve()))
-    await work(() => text)
-    return text
-  } finally {
-    child.kill()
-    await child
-  }
 }
 
 describe('ovs alone', () => {
