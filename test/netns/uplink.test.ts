@@ -4,6 +4,7 @@ import { execa } from 'execa'
 import { closeSync, openSync } from 'node:fs'
 import { RtNetlink } from '../../netns/rtnetlink.ts'
 import { turnOffTxChecksum } from '../../netns/ethtool.ts'
+import { whileCapturing } from './flows/capture.ts'
 import { FlowSite, guest, openGroup, policy } from './flows/site.ts'
 import { inNamespace, pings, until } from './host.ts'
 import { isOnHost } from '../contracts/vif.ts'
@@ -50,8 +51,20 @@ test('guests sit in the VLANs that the uplink carries, and in no other', async (
   await site.wires.ensureUplink('nic0')
   await site.wires.openTrunks(false)
   const [beyond, elsewhere] = [await machineBeyond(100, '10.9.0.101'), await machineBeyond(200, '10.9.0.102')]
-  const [path = ''] = await site.plug(guest(1, [open]))
-  await until(async () => (await pings(path, '10.9.0.101')) === 3)
+  const one = guest(1, [open])
+  const [path = ''] = await site.plug(one)
+  const mac = one.mac.replaceAll(':', '')
+  const said = (frames: string): readonly string[] => frames.split('\n').filter((frame) => frame.slice(12, 24) === mac)
+  const onCable = await whileCapturing(
+    null,
+    async (seen) => {
+      await until(async () => (await pings(path, '10.9.0.101')) === 3)
+      await until(() => said(seen()).length > 0)
+    },
+    'cable0',
+  )
+  // 802.1Q, tag 100: nothing of it leaves without.
+  expect(new Set(said(onCable).map((frame) => frame.slice(24, 32)))).toEqual(new Set(['81000064']))
   expect(await Promise.all([pings(beyond, '10.9.0.1'), pings(elsewhere, '10.9.0.1')])).toEqual([3, 0])
   expect(await pings(path, '10.9.0.102')).toBe(0)
 
