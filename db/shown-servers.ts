@@ -1,7 +1,7 @@
 /** Servers with all that a user is shown of them, in one statement however many they are. */
 import { snakeCase, type Db } from './connect.ts'
 import { silentSecondsAllowed, type HostStatus } from './host-status.ts'
-import { readPage, serversOn, type ServerFilter } from './server-list.ts'
+import { readPage, serversOn, type ServerPage } from './server-list.ts'
 import type { ServerRow } from './tables.ts'
 
 /** As they are. */
@@ -107,6 +107,6 @@ export async function findShown(db: Db, id: string): Promise<ShownServer | null>
 }
 
 /** One page of servers. @throws Invalid when `name`, `ip` or `ip6` of the filter is no regular expression */
-export async function listShown(db: Db, filter: ServerFilter): Promise<readonly ShownServer[]> {
+export async function listShown(db: Db, filter: ServerPage): Promise<readonly ShownServer[]> {
   return await readPage(serversOn(db, filter).select<ShownServer[]>(db.raw(shown)))
 }

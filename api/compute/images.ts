@@ -8,7 +8,7 @@ import { removeImage } from '../image/actions.ts'
 import { imageOf } from '../image/find.ts'
 import { linksField, nextHref, pageOf } from '../page.ts'
 import type { Call, Reply } from '../route.ts'
-import { timeOf } from './servers/list.ts'
+import { timeOf } from './times.ts'
 import { imageReference, imageView, statesOf } from './views/image.ts'
 
 /** A property by its name, or by Nova's own word for it. */

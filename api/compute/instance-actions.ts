@@ -5,9 +5,10 @@ import type { ServerActionEventRow, ServerActionRow } from '../../db/tables.ts'
 import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
 import { isAllowed } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
+import { refuseParameters } from './keys.ts'
 import { hostIdOf } from './views/server.ts'
 import { serverOf } from './servers/find.ts'
-import { timeOf } from './servers/list.ts'
+import { spanIn } from './times.ts'
 import type { Server } from '../../core/server.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -52,13 +53,14 @@ async function subject(call: Call): Promise<Server> {
 export async function index(call: Call): Promise<Reply> {
   const server = await subject(call)
   const isPaged = call.version >= 58
+  const before = call.version >= 66 ? ['changes-before'] : []
+  refuseParameters(call.query, ['limit', 'marker', 'changes-since', ...before], call.version, 58)
   const page = isPaged ? pageOf(call.query) : { limit: maxLimit, marker: null }
   if (page.marker !== null && !(await findAction(call.db, server.id, page.marker)))
     throw new Invalid(`marker [${page.marker}] not found`)
   const rows = await listActions(call.db, server.id, {
     ...page,
-    changesSince: isPaged ? timeOf(call.query, 'changes-since') : null,
-    changesBefore: call.version >= 66 ? timeOf(call.query, 'changes-before') : null,
+    ...spanIn(call.query, { since: isPaged, before: call.version >= 66 }),
   })
   const href = isPaged
     ? nextHref(

@@ -10,7 +10,7 @@ import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
 import { isAllowed } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
 import { certificateFingerprint, generateCertificate } from './certificate.ts'
-import { refuseKeys } from './keys.ts'
+import { refuseKeys, refuseParameters } from './keys.ts'
 import { fingerprintOf, generateKey } from './ssh-key.ts'
 
 /** Nova's rule of names before 2.92: letters, digits, space, - and _. */
@@ -100,6 +100,7 @@ export async function create(call: Call): Promise<Reply> {
 }
 
 export async function index(call: Call): Promise<Reply> {
+  refuseParameters(call.query, ['user_id', 'limit', 'marker'], call.version)
   const page = call.version >= 35 ? pageOf(call.query) : { limit: maxLimit, marker: null }
   const userId = ownerOf(call, call.query.get('user_id'))
   if (page.marker !== null)

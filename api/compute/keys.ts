@@ -26,12 +26,17 @@ export function refuseKeys(
       )
 }
 
-/** Nova refuses query parameters that it does not know from 2.75 on. */
+/** Nova refuses query parameters that it does not know from 2.75 on, in some lists since they have pages. */
 const strictSince: Microversion = 75
 
-/** @throws Invalid naming the first parameter that is not among those known, from 2.75 on */
-export function refuseParameters(query: URLSearchParams, known: readonly string[], version: Microversion): void {
-  if (version < strictSince) return
+/** @throws Invalid naming the first parameter that is not among those known, from `since` on */
+export function refuseParameters(
+  query: URLSearchParams,
+  known: readonly string[],
+  version: Microversion,
+  since: Microversion = strictSince,
+): void {
+  if (version < since) return
   const unknown = [...query.keys()].find((name) => !known.includes(name))
   if (unknown !== undefined) throw new Invalid(`Additional properties are not allowed ('${unknown}' was unexpected)`)
 }

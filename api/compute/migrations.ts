@@ -5,11 +5,12 @@ import { isUuid } from '../../core/uuid.ts'
 import { openMove } from '../../db/moves.ts'
 import { isMigration, listMigrations, type MigrationFilter } from '../../db/server-migrations.ts'
 import type { ServerMigrationRow } from '../../db/tables.ts'
+import type { Microversion } from '../microversion.ts'
 import { linksField, maxLimit, nextHref, pageOf } from '../page.ts'
 import type { Call, Reply } from '../route.ts'
 import { refuseParameters } from './keys.ts'
 import { serverOf } from './servers/find.ts'
-import { timeOf } from './servers/list.ts'
+import { spanIn } from './times.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -43,10 +44,16 @@ function view(row: ServerMigrationRow, version: number): Json {
 }
 
 const parameters = ['hidden', 'host', 'instance_uuid', 'source_compute', 'status', 'migration_type'] as const
-const paging = ['limit', 'marker', 'changes-since', 'changes-before'] as const
+
+/** Where the list has pages, it knows its parameters. */
+function knownAt(version: Microversion): readonly string[] {
+  const before = version >= 66 ? ['changes-before'] : []
+  const owner = version >= 80 ? ['user_id', 'project_id'] : []
+  return [...parameters, 'limit', 'marker', 'changes-since', ...before, ...owner]
+}
 
 async function filterOf({ db, query, version }: Call): Promise<MigrationFilter> {
-  refuseParameters(query, [...parameters, ...paging, ...(version >= 80 ? ['user_id', 'project_id'] : [])], version)
+  refuseParameters(query, knownAt(version), version, 59)
   const serverId = query.get('instance_uuid')
   const page = version >= 59 ? pageOf(query) : { limit: maxLimit, marker: null }
   if (page.marker !== null && !(isUuid(page.marker) && (await isMigration(db, page.marker))))
@@ -60,8 +67,7 @@ async function filterOf({ db, query, version }: Call): Promise<MigrationFilter> 
     type: query.get('migration_type'),
     projectId: version >= 80 ? query.get('project_id') : null,
     userId: version >= 80 ? query.get('user_id') : null,
-    changesSince: version >= 59 ? timeOf(query, 'changes-since') : null,
-    changesBefore: version >= 66 ? timeOf(query, 'changes-before') : null,
+    ...spanIn(query, { since: version >= 59, before: version >= 66 }),
   }
 }
 

@@ -7,7 +7,7 @@ import { linksField, nextHref, pageOf, type Page } from '../page.ts'
 import { allow } from '../policy.ts'
 import type { Call, Reply } from '../route.ts'
 import { refuseParameters } from './keys.ts'
-import { timeOf } from './servers/list.ts'
+import { timeOf } from './times.ts'
 
 type Json = Readonly<Record<string, unknown>>
 type Span = Pick<UsageWindow, 'start' | 'stop'>

@@ -1,6 +1,6 @@
 /** What the servers of a benchmark are made of. */
 import type { Db } from '../../db/connect.ts'
-import type { ServerFilter } from '../../db/server-list.ts'
+import type { ServerPage } from '../../db/server-list.ts'
 
 export interface Ground {
   readonly projectId: string
@@ -14,20 +14,14 @@ export interface Ground {
 }
 
 /** A page that the API reads when its user asks for no more than its length. */
-export function pageOfProject(projectId: string, limit: number): ServerFilter {
-  const none = {
-    ids: null,
-    name: null,
-    statuses: null,
-    vmState: null,
-    taskState: null,
-    powerState: null,
-    flavorId: null,
-  }
-  const others = { imageId: null, host: null, userId: null, reservationId: null, keyName: null, availabilityZone: null }
-  const times = { changesSince: null, changesBefore: null }
-  const rest = { locked: null, ip: null, ip6: null, tags: null, marker: null, sort: [] }
-  return { ...none, ...others, ...times, ...rest, projectId, limit, deleted: 'no' }
+export function pageOfProject(projectId: string, limit: number): ServerPage {
+  const states = { statuses: null, vmState: null, taskState: null, powerState: null, locked: null, lockedBy: null }
+  const made = { flavorId: null, imageId: null, configDrive: null, diskConfig: null, launchIndex: null, times: {} }
+  const places = { host: null, availabilityZone: null, ip: null, ip6: null, accessIp: {} }
+  const names = { ids: null, patterns: {}, userId: null, reservationId: null }
+  const tags = { all: null, any: null, notAll: null, notAny: null }
+  const page = { limit, marker: null, sort: [], changesSince: null, changesBefore: null }
+  return { ...states, ...made, ...places, ...names, ...page, tags, projectId, deleted: 'no' }
 }
 
 export async function groundOf(db: Db, { projectId, userId }: Pick<Ground, 'projectId' | 'userId'>): Promise<Ground> {

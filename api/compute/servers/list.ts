@@ -1,137 +1,43 @@
-/** GET /servers and /servers/detail. Source of the filters: nova/api/openstack/compute/servers.py. */
-import { z } from 'zod'
-import { Forbidden, Invalid, NotFound } from '../../../core/errors.ts'
-import { statusOf, taskStates, vmStates } from '../../../core/states.ts'
+/** GET /servers and /servers/detail: order and pages; what is asked for is read in filters.ts. */
+import { Invalid, NotFound } from '../../../core/errors.ts'
 import { isUuid } from '../../../core/uuid.ts'
-import { listNames, sortColumns, type ServerFilter, type Sort, type SortKey } from '../../../db/server-list.ts'
+import { listNames, sortColumns, type ServerPage, type Sort, type SortKey } from '../../../db/server-list.ts'
 import { listShown } from '../../../db/shown-servers.ts'
-import { queryRecord } from '../../body.ts'
-import { projectOf } from '../../caller.ts'
+import type { Microversion } from '../../microversion.ts'
 import { linksField, nextHref, pageOf } from '../../page.ts'
-import { isAllowed } from '../../policy.ts'
 import type { Call, Reply } from '../../route.ts'
 import { serverReference, serverView } from '../views/server.ts'
+import { filterOf } from './filters.ts'
 import { serverOf } from './find.ts'
 
-const known: ReadonlySet<string> = new Set(
-  vmStates.flatMap((vm) => [null, ...taskStates].map((task) => statusOf(vm, task))),
-)
-
-const isoDate = /^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/i
-
-/** @throws Invalid when the parameter is no ISO 8601 time */
-export function timeOf(query: URLSearchParams, name: string): Date | null {
-  const text = query.get(name)
-  if (text === null) return null
-  const zoned = /([Tt ][\d:.]+)(Z|[+-]\d\d:?\d\d)$/i.test(text) || !/[Tt ]/.test(text) ? text : `${text}Z`
-  const time = new Date(zoned.replace(' ', 'T'))
-  if (!isoDate.test(text) || Number.isNaN(time.getTime()))
-    throw new Invalid(`Invalid input for query parameters ${name}. Value: ${text}. '${text}' is not a 'date-time'`)
-  return time
-}
-
-function flag(text: string | undefined): boolean {
-  return text !== undefined && ['1', 't', 'true', 'on', 'y', 'yes', ''].includes(text.toLowerCase())
-}
-
-/** An unknown status is an error from 2.38 on; before, it is a status that no server has. */
-function statusesOf({ query, version }: Call): readonly string[] | null {
-  const asked = query.getAll('status').map((status) => status.toUpperCase())
-  const unknown = asked.find((status) => !known.has(status))
-  if (unknown !== undefined && version >= 38) throw new Invalid(`Invalid status value: ${unknown}`)
-  return asked.length > 0 ? asked : null
-}
+/** What Nova sorted by before it looked closely, and ignores until 2.75. */
+const ignoredSortKeys: readonly string[] = [
+  ...['architecture', 'cell_name', 'cleaned', 'default_ephemeral_device', 'default_swap_device', 'deleted'],
+  ...['deleted_at', 'disable_terminate', 'ephemeral_gb', 'ephemeral_key_uuid', 'id', 'key_data', 'launched_on'],
+  ...['memory_mb', 'os_type', 'reservation_id', 'root_gb', 'shutdown_terminate', 'user_data', 'vcpus', 'vm_mode'],
+]
 
 function isSortKey(key: string): key is SortKey {
   return Object.hasOwn(sortColumns, key)
 }
 
-function sortOf(query: URLSearchParams): readonly Sort[] {
+function isIgnored(key: string, version: Microversion): boolean {
+  return (ignoredSortKeys.includes(key) && version < 75) || (key === 'locked' && version < 73)
+}
+
+function sortOf({ query, version }: Call): readonly Sort[] {
   const directions = query.getAll('sort_dir')
-  return query.getAll('sort_key').map((key, place) => {
+  return query.getAll('sort_key').flatMap((key, place) => {
     const direction = directions[place] ?? directions.at(-1) ?? 'desc'
-    if (!isSortKey(key))
-      throw new Invalid(`Invalid input for query parameters sort_key. Value: ${key}. The server cannot be sorted by it`)
     if (direction !== 'asc' && direction !== 'desc')
       throw new Invalid(
         `Invalid input for query parameters sort_dir. Value: ${direction}. '${direction}' is not one of ['asc', 'desc']`,
       )
+    if (isIgnored(key, version)) return []
+    if (!isSortKey(key))
+      throw new Invalid(`Invalid input for query parameters sort_key. Value: ${key}. The server cannot be sorted by it`)
     return { by: key, direction }
   })
-}
-
-/** Whose servers: the project's own, unless an administrator asks for all or for another project's. */
-function scopeOf({ caller }: Call, query: Readonly<Record<string, string>>): string | null {
-  const other = query.project_id ?? query.tenant_id
-  if (!flag(query.all_tenants)) return projectOf(caller)
-  if (!isAllowed(caller, 'os_compute_api:servers:index:get_all_tenants'))
-    throw new Forbidden("Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.")
-  return other ?? null
-}
-
-/** Filters that only administrators have; from others they are ignored, as Nova does. */
-function adminFilters(
-  call: Call,
-  query: Readonly<Record<string, string>>,
-): Pick<ServerFilter, 'host' | 'vmState' | 'taskState' | 'userId'> {
-  const own = call.caller.isAdmin ? query : {}
-  return {
-    host: own.host ?? own.node ?? null,
-    vmState: own.vm_state ?? null,
-    taskState: own.task_state ?? null,
-    userId: own.user_id ?? null,
-  }
-}
-
-function deletedOf({ caller }: Call, query: Readonly<Record<string, string>>): ServerFilter['deleted'] {
-  if (query['changes-since'] !== undefined) return 'also'
-  const asked = flag(query.deleted ?? 'no') || query.status?.toUpperCase() === 'DELETED'
-  return caller.isAdmin && asked ? 'only' : 'no'
-}
-
-/** A pattern that is none is taken as plain text. */
-function pattern(text: string | undefined): string | null {
-  if (text === undefined || text === '') return null
-  try {
-    new RegExp(text)
-    return text
-  } catch (error) {
-    if (error instanceof SyntaxError) return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    throw error
-  }
-}
-
-const powerState = z.coerce.number().int().nullable().catch(null)
-
-function filterOf(call: Call): ServerFilter {
-  const { query, version } = call
-  const record = queryRecord(query)
-  const page = pageOf(query)
-  if (page.marker !== null && !isUuid(page.marker)) throw new Invalid(`marker [${page.marker}] not found`)
-  const image = record.image?.slice(record.image.lastIndexOf('/') + 1)
-  const impossible = '00000000-0000-0000-0000-000000000000'
-  return {
-    ...page,
-    ...adminFilters(call, record),
-    projectId: scopeOf(call, record),
-    deleted: deletedOf(call, record),
-    ids: record.uuid === undefined ? null : [isUuid(record.uuid) ? record.uuid : impossible],
-    name: pattern(record.name ?? record.display_name),
-    statuses: statusesOf(call),
-    powerState: record.power_state === undefined ? null : powerState.parse(record.power_state),
-    flavorId: record.flavor?.slice(record.flavor.lastIndexOf('/') + 1) ?? null,
-    imageId: image === undefined ? null : isUuid(image) ? image : impossible,
-    reservationId: record.reservation_id ?? null,
-    keyName: record.key_name ?? null,
-    availabilityZone: record.availability_zone ?? null,
-    locked: version >= 73 && record.locked !== undefined ? flag(record.locked) : null,
-    ip: pattern(record.ip),
-    ip6: pattern(record.ip6),
-    changesSince: timeOf(query, 'changes-since'),
-    changesBefore: version >= 66 ? timeOf(query, 'changes-before') : null,
-    tags: version >= 26 && record.tags !== undefined ? record.tags.split(',') : null,
-    sort: sortOf(query),
-  }
 }
 
 interface Entry {
@@ -139,8 +45,14 @@ interface Entry {
   readonly view: unknown
 }
 
-async function list(call: Call, read: (filter: ServerFilter) => Promise<readonly Entry[]>): Promise<Reply> {
-  const filter = filterOf(call)
+function pageIn(call: Call): ServerPage {
+  const page = pageOf(call.query)
+  if (page.marker !== null && !isUuid(page.marker)) throw new Invalid(`marker [${page.marker}] not found`)
+  return { ...filterOf(call), ...page, sort: sortOf(call) }
+}
+
+async function list(call: Call, read: (page: ServerPage) => Promise<readonly Entry[]>): Promise<Reply> {
+  const filter = pageIn(call)
   if (filter.marker !== null)
     await serverOf(call, filter.marker, { deleted: true }).catch((error: unknown) => {
       throw error instanceof NotFound
