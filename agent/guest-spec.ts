@@ -31,6 +31,9 @@ export function disksOf({ diskGiB, ephemeralGiB = 0 }: ServerFlavor): GuestDisks
   return { rootGiB: diskGiB, ephemeralGiB }
 }
 
+/** Linux keeps no longer name of a machine: of one with its domain, the first label is left. */
+const longestHostname = 64
+
 /** The guest that a server's row describes. */
 export function guestSpec({
   server,
@@ -43,12 +46,12 @@ export function guestSpec({
   enforcesDisk,
 }: GuestParts): GuestSpec {
   const addresses = vifs.flatMap((vif) => vif.addresses.map(({ address }) => address))
-  const names = server.hostname.includes('.')
-    ? [server.hostname, server.hostname.split('.')[0] ?? server.hostname]
-    : [server.hostname]
+  const [label = ''] = server.hostname.split('.')
+  const names = [...new Set([server.hostname, label])]
+  const hostname = server.hostname.length > longestHostname ? label : server.hostname
   return {
     serverId: server.id,
-    hostname: server.hostname,
+    hostname,
     image,
     vcpus: server.flavor.vcpus,
     cpuset,
@@ -66,7 +69,7 @@ export function guestSpec({
         : [{ address: '127.0.1.1', names }],
     files: nocloudSeed({
       serverId: server.id,
-      hostname: server.hostname,
+      hostname,
       publicKeys: server.publicKey === null ? [] : [{ name: server.keyName ?? 'key', key: server.publicKey }],
       userData: server.userData,
       metadata: server.metadata,

@@ -111,6 +111,28 @@ export async function useOf(db: Db, projectId: string, userId: string | null = n
   return rows[0] ?? { instances: 0, cores: 0, ram: 0 }
 }
 
+/** How many times `each` goes into what is left of a quota. */
+function timesIn(limits: Quotas, taken: ProjectUse, each: ProjectUse): number {
+  const resources = ['instances', 'cores', 'ram'] as const
+  const rooms = resources.map((name) =>
+    limits[name] < 0 || each[name] === 0 ? Infinity : Math.floor((limits[name] - taken[name]) / each[name]),
+  )
+  return Math.max(0, Math.min(...rooms))
+}
+
+/** How many more servers of this size the quotas of a project and of its user let in now. */
+export async function roomOf(
+  db: Db,
+  { projectId, userId }: { readonly projectId: string; readonly userId: string },
+  each: ProjectUse,
+): Promise<number> {
+  const [ofAll, ofUser] = await Promise.all([
+    Promise.all([quotasOf(db, projectId), useOf(db, projectId)]),
+    Promise.all([quotasOf(db, projectId, userId), useOf(db, projectId, userId)]),
+  ])
+  return Math.min(...[ofAll, ofUser].map(([limits, taken]) => timesIn(limits, taken, each)))
+}
+
 /** Waits for other requests that count the same, until the transaction ends. */
 async function takeTurns(trx: Transaction, what: string): Promise<void> {
   await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [`quota ${what}`])

@@ -1,5 +1,7 @@
 /** Fields that many bodies have. Source: nova/api/validation/parameter_types.py. */
 import { z } from 'zod'
+import { Invalid } from '../../core/errors.ts'
+import { minorOf, type Microversion } from '../microversion.ts'
 
 const printable = /^[^\p{C}\p{Zl}\p{Zp}]*$/u
 
@@ -27,7 +29,31 @@ export const zoneName = fieldName.refine((text) => !text.includes(':'), {
   error: 'printable characters except :.Can not start or end with whitespace.',
 })
 
-export const description = z.string().max(255).regex(printable).nullable()
+/** Of several lines, if need be. */
+export const description = z
+  .string()
+  .max(255)
+  .refine((text) => printable.test(text.replace(/\s/g, '')), { error: 'printable characters' })
+  .nullable()
+
+/** chpasswd reads lines: a password of several would be several users' passwords. */
+export const adminPassword = z
+  .string()
+  .max(255)
+  .regex(/^[^\r\n\0]*$/)
+
+const label = '[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?'
+/** With its domain from 2.94 on. Source: RFC 1035 */
+export const hostname = z
+  .string()
+  .max(255)
+  .regex(new RegExp(`^${label}(\\.${label})*$`))
+
+/** @throws Invalid for a domain before 2.94 */
+export function checkHostname(name: string | undefined, version: Microversion): void {
+  if (name?.includes('.') && version < minorOf('2.94'))
+    throw new Invalid(`Invalid input for field/attribute hostname. Value: ${name}. '${name}' is no plain label`)
+}
 
 /** Booleans, or the words that Nova takes for them. */
 export const bool = z.union([

@@ -1,12 +1,11 @@
 import { z } from 'zod'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
+import { adminPassword } from '../fields.ts'
 import { begun } from '../servers/change.ts'
 import type { Action } from './action.ts'
 
-/** chpasswd reads lines: a password of several would be several users' passwords. */
-const adminPass = z.string().regex(/^[^\r\n\0]*$/)
-const body = z.strictObject({ changePassword: z.strictObject({ adminPass }) })
+const body = z.strictObject({ changePassword: z.strictObject({ adminPass: adminPassword }) })
 
 export const changePassword: Action = async (call, server) => {
   const { adminPass: password } = parseBody(body, call.body).changePassword

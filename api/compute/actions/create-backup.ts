@@ -2,15 +2,16 @@ import { z } from 'zod'
 import { backupProperties } from '../../../db/snapshots.ts'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
+import { fieldName } from '../fields.ts'
 import { beginChange, refuseIfLocked } from '../servers/change.ts'
-import { metadata, serverName } from '../servers/create-body.ts'
+import { metadata } from '../servers/create-body.ts'
 import type { Action } from './action.ts'
 import { addSnapshot, imageReply } from './new-image.ts'
 
 const count = z.union([z.int().min(0), z.string().regex(/^\d+$/).transform(Number)])
 const body = z.strictObject({
   createBackup: z.strictObject({
-    name: serverName,
+    name: fieldName,
     backup_type: z.string().min(1).max(255),
     rotation: count,
     metadata: metadata.optional(),

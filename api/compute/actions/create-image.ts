@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
+import { fieldName } from '../fields.ts'
 import { beginChange } from '../servers/change.ts'
-import { metadata, serverName } from '../servers/create-body.ts'
+import { metadata } from '../servers/create-body.ts'
 import type { Action } from './action.ts'
 import { addSnapshot, imageReply } from './new-image.ts'
 
-const body = z.strictObject({ createImage: z.strictObject({ name: serverName, metadata: metadata.optional() }) })
+const body = z.strictObject({ createImage: z.strictObject({ name: fieldName, metadata: metadata.optional() }) })
 
 /** Also of a locked server: it stays as it is. */
 export const createImage: Action = async (call, server) => {

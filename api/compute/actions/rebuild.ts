@@ -11,10 +11,11 @@ import { parseBody } from '../../body.ts'
 import { viewerOf } from '../../caller.ts'
 import { minorOf } from '../../microversion.ts'
 import type { Call } from '../../route.ts'
+import { adminPassword, checkHostname, description, fieldName, hostname } from '../fields.ts'
 import { linksOf } from '../links.ts'
 import { bootImage, checkFit, known, sshKeyOf } from '../servers/boot-source.ts'
 import { beginChange, refuseIfLocked } from '../servers/change.ts'
-import { accessIp, diskConfig, metadata, serverName } from '../servers/create-body.ts'
+import { accessIp, diskConfig, metadata } from '../servers/create-body.ts'
 import { shownOf } from '../servers/find.ts'
 import { newPassword } from '../servers/new-password.ts'
 import { personality, personalFiles } from '../servers/personality.ts'
@@ -23,24 +24,19 @@ import type { Action } from './action.ts'
 
 const wish = z.strictObject({
   imageRef: z.string().min(1),
-  name: serverName.optional(),
-  adminPass: z.string().max(255).optional(),
+  name: fieldName.optional(),
+  adminPass: adminPassword.optional(),
   metadata: metadata.optional(),
   accessIPv4: accessIp(4).optional(),
   accessIPv6: accessIp(6).optional(),
   'OS-DCF:diskConfig': diskConfig.optional(),
   preserve_ephemeral: z.union([z.boolean(), z.stringbool()]).optional(),
-  description: z.string().max(255).nullable().optional(),
+  description: description.optional(),
   key_name: z.string().min(1).max(255).nullable().optional(),
   user_data: z.base64().max(65_535).nullable().optional(),
   personality: personality.optional(),
   trusted_image_certificates: z.array(z.string()).nullable().optional(),
-  hostname: z
-    .string()
-    .min(1)
-    .max(63)
-    .regex(/^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/)
-    .optional(),
+  hostname: hostname.optional(),
 })
 type Wish = z.output<typeof wish>
 const body = z.strictObject({ rebuild: wish })
@@ -58,6 +54,7 @@ function parse({ body: given, version }: Call): Wish {
   for (const [field, since] of Object.entries(brought))
     if (Object.hasOwn(wanted, field) && version < minorOf(since))
       throw new Invalid(`Additional properties are not allowed ('${field}' was unexpected)`)
+  checkHostname(wanted.hostname, version)
   if (wanted.personality && version >= minorOf('2.57'))
     throw new Invalid("Additional properties are not allowed ('personality' was unexpected)")
   if (wanted.trusted_image_certificates) throw new Invalid('Image certificate validation is not supported.')
@@ -73,15 +70,15 @@ async function keyFields(trx: Transaction, { caller }: Call, name: string | null
 
 /** What the row shows from now on; what is not named stays. */
 async function fieldsOf(trx: Transaction, call: Call, wanted: Wish): Promise<ServerFields> {
-  const { name, metadata: items, accessIPv4, accessIPv6, description, user_data, hostname } = wanted
+  const { name, metadata: items, accessIPv4, accessIPv6, user_data } = wanted
   const all = {
     name,
     metadata: items,
     accessIpv4: accessIPv4,
     accessIpv6: accessIPv6,
-    description,
+    description: wanted.description,
     userData: user_data,
-    hostname,
+    hostname: wanted.hostname,
     diskConfig: wanted['OS-DCF:diskConfig'],
     ...(await keyFields(trx, call, wanted.key_name)),
   }
@@ -91,7 +88,7 @@ async function fieldsOf(trx: Transaction, call: Call, wanted: Wish): Promise<Ser
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
 
-async function begin(call: Call, server: Server, wanted: Wish, adminPassword: string): Promise<Server> {
+async function begin(call: Call, server: Server, wanted: Wish, password: string): Promise<Server> {
   return await call.db.transaction(async (trx) => {
     const image = await bootImage(trx, wanted.imageRef, viewerOf(call.caller))
     checkFit(server.flavor, image)
@@ -99,7 +96,7 @@ async function begin(call: Call, server: Server, wanted: Wish, adminPassword: st
     const payload = {
       serverId: server.id,
       requestId: call.requestId,
-      adminPassword,
+      adminPassword: password,
       personality: [...(await personalFiles(trx, viewerOf(call.caller).projectId, wanted.personality))],
       isStopped: vmState === 'stopped',
       reference: image.reference,
@@ -113,8 +110,8 @@ async function begin(call: Call, server: Server, wanted: Wish, adminPassword: st
 export const rebuild: Action = async (call, server) => {
   const wanted = parse(call)
   refuseIfLocked(call, server)
-  const adminPassword = wanted.adminPass ?? newPassword()
-  const changed = await begin(call, server, wanted, adminPassword)
+  const password = wanted.adminPass ?? newPassword()
+  const changed = await begin(call, server, wanted, password)
   const { version, root, caller } = call
   const view = serverView(await shownOf(call, changed.id), { version, root, isAdmin: caller.isAdmin, as: 'update' })
   // A rebuild shows the user data under a name of its own.
@@ -122,7 +119,7 @@ export const rebuild: Action = async (call, server) => {
   const added = {
     ...(version >= 54 ? { key_name: changed.keyName } : {}),
     ...(version >= 57 ? { user_data: changed.userData } : {}),
-    adminPass: adminPassword,
+    adminPass: password,
   }
   const [self] = linksOf(root, 'servers', server.id)
   return { status: 202, body: { server: { ...shown, ...added } }, headers: { Location: self?.href ?? '' } }

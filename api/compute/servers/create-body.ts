@@ -4,16 +4,9 @@ import { z } from 'zod'
 import { Invalid } from '../../../core/errors.ts'
 import { parseBody } from '../../body.ts'
 import { minorOf, type Microversion } from '../../microversion.ts'
-import { serverTags } from '../fields.ts'
+import { adminPassword, checkHostname, description, fieldName, hostname, serverTags } from '../fields.ts'
 import { hints, type Hints } from './hints.ts'
 import { personality } from './personality.ts'
-
-const trimmed = (text: string): boolean => text.trim() === text
-export const serverName = z
-  .string()
-  .min(1)
-  .max(255)
-  .refine(trimmed, { error: 'Leading or trailing spaces are not allowed' })
 
 export const metadata = z.record(z.string().regex(/^[a-zA-Z0-9-_:. ]{1,255}$/), z.string().max(255))
 export const diskConfig = z.enum(['AUTO', 'MANUAL'])
@@ -21,7 +14,9 @@ export const diskConfig = z.enum(['AUTO', 'MANUAL'])
 export const accessIp = (family: 4 | 6) =>
   z
     .string()
-    .refine((text) => text === '' || isIP(text) === family, { error: `is not a 'ipv${family}'` })
+    .refine((text) => text === '' || (isIP(text) === family && !text.includes('%')), {
+      error: `is not a 'ipv${family}'`,
+    })
     .transform((text) => (text === '' ? null : text))
 
 const count = z
@@ -47,10 +42,10 @@ const disk = z.strictObject({
 })
 
 const server = z.strictObject({
-  name: serverName,
+  name: fieldName,
   imageRef: z.string().optional(),
   flavorRef: z.union([z.string().min(1), z.int().transform(String)]),
-  adminPass: z.string().optional(),
+  adminPass: adminPassword.optional(),
   metadata: metadata.optional(),
   networks: z.union([z.enum(['auto', 'none']), z.array(nic)]).optional(),
   'OS-DCF:diskConfig': diskConfig.optional(),
@@ -68,18 +63,13 @@ const server = z.strictObject({
   return_reservation_id: z.union([z.boolean(), z.stringbool()]).optional(),
   security_groups: z.array(z.strictObject({ name: z.string().min(1).max(255) })).optional(),
   user_data: z.base64().max(65_535).nullable().optional(),
-  description: z.string().max(255).nullable().optional(),
+  description: description.optional(),
   tags: serverTags.optional(),
   personality: personality.optional(),
   trusted_image_certificates: z.array(z.string()).nullable().optional(),
   host: z.string().min(1).max(255).optional(),
   hypervisor_hostname: z.string().min(1).max(255).optional(),
-  hostname: z
-    .string()
-    .min(1)
-    .max(63)
-    .regex(/^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/)
-    .optional(),
+  hostname: hostname.optional(),
 })
 
 const body = z.strictObject({
@@ -118,6 +108,7 @@ function checkVersion(wanted: CreateServer, version: Microversion): void {
         `Invalid input for field/attribute server. Value: ${name}. ` +
           `Additional properties are not allowed ('${name}' was unexpected)`,
       )
+  checkHostname(wanted.hostname, version)
   if (version >= 37 && wanted.networks === undefined)
     throw new Invalid("Invalid input for field/attribute server. 'networks' is a required property")
   if (version < 37 && typeof wanted.networks === 'string')

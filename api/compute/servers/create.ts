@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Invalid, OverQuota } from '../../../core/errors.ts'
 import { reach } from '../../../core/failpoints.ts'
 import type { PersonalFile } from '../../../core/jobs.ts'
+import type { ServerFlavor } from '../../../core/server.ts'
 import type { Transaction } from '../../../db/connect.ts'
 import { endingWith } from '../../../db/ending.ts'
 import { networkQuotasOf } from '../../../db/network-quotas.ts'
@@ -12,6 +13,7 @@ import { viewerOf } from '../../caller.ts'
 import type { Call, Reply } from '../../route.ts'
 import { linksOf } from '../links.ts'
 import { resolveBoot, resolveGroups, sshKeyOf, type BootSource } from './boot-source.ts'
+import { countOf } from './count.ts'
 import { parseCreate, type Asked, type CreateServer } from './create-body.ts'
 import type { Hints } from './hints.ts'
 import { checkMembers, resolveGroup, resolveTarget, type Target } from './target.ts'
@@ -40,13 +42,6 @@ interface Plan {
   readonly hasPortLimit: boolean
 }
 
-function countOf({ min_count, max_count }: CreateServer): number {
-  const least = min_count ?? 1
-  const most = max_count ?? least
-  if (least > most) throw new Invalid('min_count must be <= max_count')
-  return most
-}
-
 function checkCount(count: number, { nics, wanted }: { nics: readonly Nic[]; wanted: CreateServer }): void {
   if (count === 1) return
   if (nics.some((nic) => nic.kind === 'port'))
@@ -66,11 +61,14 @@ async function checkMetadata(trx: Transaction, projectId: string, { metadata }: 
   if (most >= 0 && count > most) throw new OverQuota(`Maximum number of metadata items exceeds ${most}`)
 }
 
+function useOfMany(count: number, { vcpus, memoryMiB }: ServerFlavor): ProjectUse {
+  return { instances: count, cores: count * vcpus, ram: count * memoryMiB }
+}
+
 /** Nothing of it leans on another's answer: all is asked at once. */
 async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): Promise<Plan> {
   const viewer = viewerOf(call.caller)
   const { projectId } = viewer
-  const count = countOf(wanted)
   const [, boot, nics, target, securityGroupIds, serverGroupId, personality, limits] = await Promise.all([
     checkMetadata(trx, projectId, wanted),
     resolveBoot(trx, wanted, { caller: call.caller, viewer }),
@@ -81,6 +79,8 @@ async function planFor(trx: Transaction, call: Call, { wanted, hints }: Asked): 
     personalFiles(trx, projectId, wanted.personality),
     networkQuotasOf(trx, projectId),
   ])
+  const owner = { projectId, userId: call.caller.userId }
+  const count = await countOf(trx, wanted, owner, useOfMany(1, boot.flavor))
   checkCount(count, { nics, wanted })
   return {
     wanted,
@@ -189,8 +189,7 @@ async function createAll(trx: Transaction, call: Call, asked: Asked): Promise<Ma
   if (plan.serverGroupId !== null) await checkMembers(trx, plan.serverGroupId, projectId)
   const [first] = rows
   if (!first) throw new Invalid('min_count must be >= 1')
-  const { vcpus, memoryMiB } = plan.boot.flavor
-  const added = { instances: count, cores: count * vcpus, ram: count * memoryMiB }
+  const added = useOfMany(count, plan.boot.flavor)
   return { first: first.id, reply: reply(call, plan, first.id), added }
 }
 

@@ -6,22 +6,18 @@ import { parseBody } from '../../body.ts'
 import { minorOf } from '../../microversion.ts'
 import type { Call, Reply } from '../../route.ts'
 import { serverView } from '../views/server.ts'
-import { accessIp, diskConfig, serverName } from './create-body.ts'
+import { checkHostname, description, fieldName, hostname } from '../fields.ts'
+import { accessIp, diskConfig } from './create-body.ts'
 import { shownOf, serverOf } from './find.ts'
 
 const body = z.strictObject({
   server: z.strictObject({
-    name: serverName.optional(),
+    name: fieldName.optional(),
     'OS-DCF:diskConfig': diskConfig.optional(),
     accessIPv4: accessIp(4).optional(),
     accessIPv6: accessIp(6).optional(),
-    description: z.string().max(255).nullable().optional(),
-    hostname: z
-      .string()
-      .min(1)
-      .max(63)
-      .regex(/^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$/)
-      .optional(),
+    description: description.optional(),
+    hostname: hostname.optional(),
   }),
 })
 
@@ -32,14 +28,15 @@ export async function update(call: Call): Promise<Reply> {
   for (const [field, since] of Object.entries(brought))
     if (Object.hasOwn(wanted, field) && call.version < minorOf(since))
       throw new Invalid(`Additional properties are not allowed ('${field}' was unexpected)`)
+  checkHostname(wanted.hostname, call.version)
   const server = await serverOf(call, call.params.id)
-  const { name, description, hostname, accessIPv4, accessIPv6, 'OS-DCF:diskConfig': disk } = wanted
+  const { accessIPv4, accessIPv6, 'OS-DCF:diskConfig': disk } = wanted
   const changed = await call.db.transaction((trx) =>
     updateServer(trx, server.id, {
       ...(disk === undefined ? {} : { diskConfig: disk }),
-      ...(name === undefined ? {} : { name }),
-      ...(description === undefined ? {} : { description }),
-      ...(hostname === undefined ? {} : { hostname }),
+      ...(wanted.name === undefined ? {} : { name: wanted.name }),
+      ...(wanted.description === undefined ? {} : { description: wanted.description }),
+      ...(wanted.hostname === undefined ? {} : { hostname: wanted.hostname }),
       ...(accessIPv4 === undefined ? {} : { accessIpv4: accessIPv4 }),
       ...(accessIPv6 === undefined ? {} : { accessIpv6: accessIPv6 }),
     }),
