@@ -18,6 +18,7 @@ import { identityRoutes } from './identity/routes.ts'
 import { imageRoutes } from './image/routes.ts'
 import { ipamRoutes } from './ipam/routes.ts'
 import { networkRoutes } from './network/routes.ts'
+import { refuseOddJson } from './odd-json.ts'
 import { Keystone } from './keystone.ts'
 import { KnownBearers } from './known-bearers.ts'
 import { placementRoutes } from './placement/routes.ts'
@@ -84,6 +85,19 @@ function track({ log }: Cloud) {
   }
 }
 
+function refuseNulInUrl({ originalUrl }: Request, _response: Response, next: () => void): void {
+  if (originalUrl.includes('%00')) throw new HttpFault(400, 'Malformed URL')
+  next()
+}
+
+/** A body of another kind would be taken for none, and what it lacks be complained of. The image API takes bytes too. */
+function refuseOtherTypes(request: Request, _response: Response, next: () => void): void {
+  const isEmpty = request.get('content-length') === '0' || request.get('content-type') === undefined
+  if (!isEmpty && request.is([...jsonTypes]) === false)
+    throw new HttpFault(415, 'Unsupported Content-Type: a body is application/json.')
+  next()
+}
+
 function faultHandler({ log, config }: Cloud, { writeFault }: Facade): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
@@ -118,7 +132,9 @@ export function createApp(cloud: Cloud): Express {
     const isElsewhere = facade.at === '/identity' && serving.keystone !== null
     app.use(
       facade.at,
-      express.json({ limit: largestBody, strict: false, type: [...jsonTypes] }),
+      refuseNulInUrl,
+      ...(facade.at === '/image' ? [] : [refuseOtherTypes]),
+      express.json({ limit: largestBody, strict: false, type: [...jsonTypes], verify: refuseOddJson }),
       routerOf(serving, isElsewhere ? [] : facade.routes, facade),
       () => {
         throw new HttpFault(

@@ -68,12 +68,12 @@ function withField(field: PropertyKey | undefined, value: unknown, text: string)
   return `Invalid input for field/attribute ${String(field)}. Value: ${shown}. ${text}`
 }
 
-/** @throws Invalid naming the field and what is wrong with it */
-export function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
-  const result = schema.safeParse(body ?? {})
+/** No body is one that says nothing. @throws Invalid naming the field and what is wrong with it */
+export function parseBody<S extends z.ZodType>(schema: S, body: unknown = {}): z.output<S> {
+  const result = schema.safeParse(body)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw new Invalid(issue ? messageFor(issue, body ?? {}) : 'Malformed request body')
+  throw new Invalid(issue ? messageFor(issue, body) : 'Malformed request body')
 }
 
 /** The query as a record; of a parameter given twice the last one holds. */

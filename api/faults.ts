@@ -47,6 +47,15 @@ const statuses = {
 /** Postgres: a unique or foreign key, or two transactions, met. */
 const collisions: readonly unknown[] = ['23503', '23505', '40001', '40P01']
 
+/**
+ * Postgres: a value that nothing keeps, such as a number or a time out of range, or an address that is none. What we ask of our own
+ * accord has none, so it is the client's. Source: PostgreSQL manual, appendix A
+ */
+const unkeepable: readonly unknown[] = [
+  ...['22001', '22003', '22007', '22008', '22021', '22P02', '22P05', '2201B'],
+  ...['54000', '54001'],
+]
+
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
 }
@@ -68,6 +77,8 @@ export function faultOf(error: unknown): Fault {
   if (error instanceof URIError) return { status: 400, message: 'Malformed URL', error }
   if (collisions.includes(codeOf(error)))
     return { status: 409, message: 'The resource was changed by another request at the same time.', error }
+  if (unkeepable.includes(codeOf(error)))
+    return { status: 400, message: 'The request has a value that cannot be kept, or looked for.', error }
   if (isDatabaseFull(error))
     // The statement stands before the reason.
     return { status: 503, message: `The disk of the database is full: ${messageOf(error).split(' - ').at(-1)}.`, error }
@@ -107,6 +118,7 @@ const titles: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  406: 'Not Acceptable',
   409: 'Conflict',
   413: 'Request Entity Too Large',
   415: 'Unsupported Media Type',

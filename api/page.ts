@@ -14,7 +14,7 @@ export interface Page {
 export function pageOf(query: URLSearchParams): Page {
   const text = query.get('limit')
   const marker = query.get('marker')
-  if (text !== null && !/^\d{1,9}$/.test(text)) {
+  if (text !== null && !/^\d+$/.test(text)) {
     const what = /^-\d+$/.test(text) ? 'must be non-negative' : 'must be an integer'
     throw new Invalid(`Invalid input for query parameters limit. Value: ${text}. limit ${what}`)
   }

@@ -24,6 +24,8 @@ export function firstAddress(cidr: string): string {
       ? ipaddr.IPv4.networkAddressFromCIDR(`${network.toString()}/${prefixLength}`)
       : ipaddr.IPv6.networkAddressFromCIDR(`${network.toString()}/${prefixLength}`)
   const bytes = base.toByteArray()
+  // The only address of a subnet of one: there is none after it.
+  if (bytes.at(-1) === 255) return base.toString()
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) + 1
   return ipaddr.fromByteArray(bytes).toString()
 }

@@ -99,7 +99,8 @@ export async function extraSpecs(call: Call): Promise<Reply> {
 
 export async function extraSpec(call: Call): Promise<Reply> {
   const { id = '', key = '' } = call.params
-  const value = (await usableFlavor(call, id)).extraSpecs[key]
+  const { extraSpecs: specs } = await usableFlavor(call, id)
+  const value = Object.hasOwn(specs, key) ? specs[key] : undefined
   if (value === undefined) throw new NoExtraSpec(id, key)
   return { status: 200, body: { [key]: value } }
 }

@@ -1,6 +1,6 @@
 /** /images/{id}/metadata, until 2.39: the properties of Glance's image. Source: nova/api/openstack/compute/image_metadata.py. */
 import { z } from 'zod'
-import { Invalid, NotFound, OverQuota } from '../../core/errors.ts'
+import { Invalid, OverQuota } from '../../core/errors.ts'
 import { lockImage } from '../../db/images.ts'
 import { updateImage } from '../../db/new-images.ts'
 import { quotasOf } from '../../db/quotas.ts'
@@ -9,6 +9,7 @@ import { projectOf } from '../caller.ts'
 import { imageOf, ownImageOf } from '../image/find.ts'
 import type { Call, Reply } from '../route.ts'
 import { metadata } from './servers/create-body.ts'
+import { itemOf } from './servers/metadata.ts'
 
 type Items = Readonly<Record<string, string>>
 
@@ -30,15 +31,9 @@ export async function index(call: Call): Promise<Reply> {
   return { status: 200, body: { metadata: (await imageOf(call)).properties } }
 }
 
-function valueOf(items: Items, key: string): string {
-  const value = items[key]
-  if (value === undefined) throw new NotFound('Metadata item', key)
-  return value
-}
-
 export async function show(call: Call): Promise<Reply> {
   const { key = '' } = call.params
-  return { status: 200, body: { meta: { [key]: valueOf((await imageOf(call)).properties, key) } } }
+  return { status: 200, body: { meta: { [key]: itemOf((await imageOf(call)).properties, key) } } }
 }
 
 export async function merge(call: Call): Promise<Reply> {
@@ -64,7 +59,7 @@ export async function put(call: Call): Promise<Reply> {
 export async function remove(call: Call): Promise<Reply> {
   const { key = '' } = call.params
   await change(call, (present) => {
-    valueOf(present, key)
+    itemOf(present, key)
     return Object.fromEntries(Object.entries(present).filter(([name]) => name !== key))
   })
   return { status: 204 }

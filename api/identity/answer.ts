@@ -73,7 +73,8 @@ export function filterOf({ query, caller }: Call, names: readonly string[]): Fil
   for (const [key, value] of query) {
     const [name = '', comparison] = key.split('__')
     if (!names.includes(name)) continue
-    const like = comparison === undefined ? null : likeOf(camel(name), comparison, value)
+    // What is no text is like nothing.
+    const like = comparison === undefined || name === 'enabled' ? null : likeOf(camel(name), comparison, value)
     if (like) likes.push(like)
     else if (comparison === undefined) equal[camel(name)] = name === 'enabled' ? flag(value) : value
   }

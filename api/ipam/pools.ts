@@ -10,7 +10,7 @@ import { changeRanges, createRanges, dropRanges, without, withRange } from '../.
 import type { Range } from '../../ipam/subnet.ts'
 import { parseBody } from '../body.ts'
 import { projectOf } from '../caller.ts'
-import { canonical, checkGateway } from '../network/subnet-body.ts'
+import { address, canonical, checkGateway } from '../network/subnet-body.ts'
 import { contains } from '../network/subnet-of.ts'
 import type { Call, Reply } from '../route.ts'
 
@@ -42,7 +42,7 @@ export const poolShape = z.strictObject({
   subnets: z.array(subnetShape),
 })
 
-const address = z.union([z.ipv4(), z.ipv6()], { error: 'is not an IP address' })
+const rangeWish = z.strictObject({ first: address, last: address })
 const seconds = z.int().min(0).max(31_536_000)
 const percent = z.int().min(1).max(100)
 export const newPool = z.strictObject({
@@ -52,7 +52,7 @@ export const newPool = z.strictObject({
   mtu: z.int().min(576).max(65_535).default(1500),
   shared: z.boolean().default(true).describe('whether every project may use it'),
   gateway: address.nullable().optional().describe('none = the first address, null = none'),
-  ranges: z.array(rangeShape).optional().describe('none = all but network, broadcast and gateway'),
+  ranges: z.array(rangeWish).optional().describe('none = all but network, broadcast and gateway'),
   dns: z.array(address).default([]),
   quarantine_seconds: seconds.default(300),
   warn_percent: percent.default(80),
@@ -64,7 +64,7 @@ export const poolChange = z.strictObject({
   warn_percent: percent.optional(),
   arp_probe: z.boolean().optional(),
 })
-export const rangeChange = z.strictObject({ first: z.string(), last: z.string() })
+export const rangeChange = rangeWish
 
 function subnetView(subnet: PoolSubnet): z.output<typeof subnetShape> {
   const { id, name, cidr, gateway, ranges, used, reserved, quarantined, level } = subnet

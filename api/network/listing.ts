@@ -111,8 +111,8 @@ function sorted(query: URLSearchParams, views: readonly Json[]): readonly Json[]
 /** None, and 0, = all. @throws Invalid */
 function limitOf(query: URLSearchParams): number | null {
   const text = query.get('limit')
-  if (text === null || text === '0') return null
-  if (!/^\d{1,9}$/.test(text)) throw new Invalid(`Limit must be an integer 0 or greater and not '${text}'`)
+  if (text === null || /^0+$/.test(text)) return null
+  if (!/^\d+$/.test(text)) throw new Invalid(`Limit must be an integer 0 or greater and not '${text}'`)
   return Number(text)
 }
 

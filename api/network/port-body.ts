@@ -10,7 +10,9 @@ import { flag } from './values.ts'
 const mac = z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i)
 const addressOrSubnet = z
   .string()
-  .refine((text) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text), { error: 'is not a valid IP address or subnet' })
+  .refine((text) => !text.includes('%') && (ipaddr.isValid(text) || ipaddr.isValidCIDR(text)), {
+    error: 'is not a valid IP address or subnet',
+  })
 const fixedIp = z.strictObject({ subnet_id: z.uuid().optional(), ip_address: z.string().optional() })
 const pair = z.strictObject({ ip_address: addressOrSubnet, mac_address: mac.optional() })
 

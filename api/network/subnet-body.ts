@@ -1,4 +1,5 @@
 /** What a subnet may be told, new or changed. Source: neutron's db/db_base_plugin_v2.py, _validate_subnet. */
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import type { HostRoute } from '../../core/network.ts'
@@ -7,7 +8,10 @@ import type { Range } from '../../ipam/subnet.ts'
 import { contains, isIpv4 } from './subnet-of.ts'
 import { flag, whole } from './values.ts'
 
-const address = z.string().refine((text) => ipaddr.isValid(text), { error: 'is not a valid IP address' })
+/** Whole, and without the name of an interface. */
+export const address = z
+  .string()
+  .refine((text) => isIP(text) !== 0 && !text.includes('%'), { error: 'is not a valid IP address' })
 const cidr = z.string().refine((text) => ipaddr.isValidCIDR(text), { error: 'is not a valid IP subnet' })
 const pools = z.array(z.strictObject({ start: address, end: address }))
 const routes = z.array(z.strictObject({ destination: cidr, nexthop: address })).max(20)

@@ -32,10 +32,16 @@ export async function index(call: Call): Promise<Reply> {
   return { status: 200, body: { metadata: (await serverOf(call, call.params.id)).metadata } }
 }
 
+/** @throws NotFound */
+export function itemOf(items: Items, key: string): string {
+  const value = Object.hasOwn(items, key) ? items[key] : undefined
+  if (value === undefined) throw new NotFound('Metadata item', key)
+  return value
+}
+
 export async function show(call: Call): Promise<Reply> {
   const { key = '' } = call.params
-  const value = (await serverOf(call, call.params.id)).metadata[key]
-  if (value === undefined) throw new NotFound('Metadata item', key)
+  const value = itemOf((await serverOf(call, call.params.id)).metadata, key)
   return { status: 200, body: { meta: { [key]: value } } }
 }
 
@@ -63,7 +69,7 @@ export async function remove(call: Call): Promise<Reply> {
   const { key = '' } = call.params
   const server = await serverOf(call, call.params.id)
   refuseIfLocked(call, server)
-  if (server.metadata[key] === undefined) throw new NotFound('Metadata item', key)
+  itemOf(server.metadata, key)
   await call.db.transaction((trx) => removeMetadata(trx, server.id, key))
   return { status: 204 }
 }

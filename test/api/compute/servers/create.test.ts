@@ -159,6 +159,12 @@ test.each([
     'Port id 00000000-0000-4000-8000-000000000000 could not be found.',
   ],
   ['more at least than at most', { min_count: 3, max_count: 2 }, 'min_count must be <= max_count'],
+  ['more than one request makes', { max_count: 1_000_000_000 }, 'max_count: one request makes 1000 servers at most'],
+  ['a number of many digits', { min_count: '9'.repeat(400) }, 'max_count: one request makes 1000 servers at most'],
+  ['a name of two lines', { name: 'a\nb' }, /^Invalid input for field\/attribute name\./],
+  ['a password of two lines', { adminPass: 'a\nroot:b' }, /^Invalid input for field\/attribute adminPass\./],
+  ['text with a NUL', { key_name: 'a\0b' }, 'Malformed request body'],
+  ['an address of one wire', { accessIPv6: 'fe80::1%eth0' }, /is not a 'ipv6'$/],
   ['an empty name', { name: '' }, "Invalid input for field/attribute name. Value: . '' is too short"],
   ['an unknown zone', { availability_zone: 'moon' }, 'The requested availability zone is not available'],
   ['no count', { min_count: 'x' }, /^Invalid input for field\/attribute min_count\. Value: x\./],
@@ -219,6 +225,33 @@ test('the quota holds also for requests at the same time, and what is gone makes
     .update({ deletedAt: new Date() })
   expect([(await post({})).status, (await post({})).status]).toEqual([202, 403])
   await setQuota(api.db, api.projectId, 'instances', -1)
+})
+
+test('where the quota has no room for the most, as many are made as it has, but no fewer than the least', async () => {
+  const { instances } = await useOf(api.db, api.projectId)
+  await setQuota(api.db, api.projectId, 'instances', instances + 2)
+  expect((await post({ min_count: 3, max_count: 5 })).status).toBe(403)
+  expect((await post({ min_count: 1, max_count: 5 })).status).toBe(202)
+  expect((await useOf(api.db, api.projectId)).instances).toBe(instances + 2)
+  expect((await post({ min_count: 1, max_count: 5 })).status).toBe(403)
+  await setQuota(api.db, api.projectId, 'instances', -1)
+})
+
+test('a hostname may have its domain from 2.94 on', async () => {
+  const { id } = reply.parse((await post({ hostname: 'till-7.shop.example' }, '2.94')).body).server
+  expect(await api.db('servers').where({ id }).first()).toMatchObject({ hostname: 'till-7.shop.example' })
+  for (const [hostname, version] of [
+    ['till-7.shop.example', '2.93'],
+    [`${'x'.repeat(64)}.example`, '2.94'],
+    ['-till', '2.94'],
+  ] as const)
+    expect((await post({ hostname }, version)).status).toBe(400)
+})
+
+test('a body that is no JSON is of an unsupported type', async () => {
+  const asked = { body: 'name=web', headers: { 'Content-Type': 'application/x-www-form-urlencoded' } }
+  const answer = await api.member('POST /compute/v2.1/servers', asked)
+  expect([answer.status, faultIn(answer)[0]]).toEqual([415, 'badMediaType'])
 })
 
 test('a reader makes no servers, and nobody does without a token', async () => {

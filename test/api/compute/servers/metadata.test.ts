@@ -31,6 +31,8 @@ test('items are shown, changed and gone', async () => {
   expect((await ask('PUT', '', { metadata: { x: 'y' } })).body).toEqual({ metadata: { x: 'y' } })
   expect((await ask('GET', '/a')).status).toBe(404)
   expect((await ask('DELETE', '/a')).status).toBe(404)
+  expect((await ask('GET', '/constructor')).status).toBe(404)
+  expect((await ask('DELETE', '/toString')).status).toBe(404)
 })
 
 test('what does not fit is bad input, and what is too much is over quota', async () => {
