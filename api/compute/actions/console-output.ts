@@ -17,9 +17,9 @@ const body = z.strictObject({
     .nullable(),
 })
 
-export const consoleOutput: Action = async ({ db, body: given }, { id, host }) => {
+export const consoleOutput: Action = async ({ db, body: given }, { id, host, vmState }) => {
   const lines = parseBody(body, given)['os-getConsoleOutput']?.length ?? null
-  if (host === null) throw new Conflict(`Instance ${id} is not ready`)
+  if (host === null || vmState === 'building') throw new Conflict(`Instance ${id} is not ready`)
   const path = `/servers/${id}/console${lines === null ? '' : `?lines=${lines}`}`
   const output = await askAgent(db, host, { path, what: `The console of ${id}` })
   // Nova counts lines by their ends: the last of those asked for has none.

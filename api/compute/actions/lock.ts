@@ -12,9 +12,12 @@ const body = z.strictObject({
 })
 
 /** Before 2.73 there is no reason, and the value is not looked at. */
-export const lock: Action = async ({ db, body: given, version, caller, requestId }, { id, projectId }) => {
+export const lock: Action = async ({ db, body: given, version, caller, requestId }, server) => {
+  const { id, projectId, lockedBy } = server
   const reason = version >= 73 ? (parseBody(body, given).lock?.locked_reason ?? null) : null
   const by = caller.projectId === projectId ? 'owner' : 'admin'
+  // A lock is not made weaker by another one.
+  if (lockedBy !== null && by === 'owner') return { status: 202 }
   await db.transaction(async (trx) => {
     await setLock(trx, id, { by, reason })
     await insertAction(trx, { serverId: id, requestId, action: 'lock', userId: caller.userId, projectId })

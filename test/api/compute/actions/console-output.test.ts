@@ -29,9 +29,11 @@ async function read(length: unknown): Promise<Answer> {
   return await api.member(`POST /compute/v2.1/servers/${id}/action`, { body })
 }
 
-test('a server without a host has no console yet', async () => {
-  const answer = await read(5)
-  expect([answer.status, faultIn(answer)[1]]).toEqual([409, `Instance ${id} is not ready`])
+test('a server without a host, or being built there, has no console yet', async () => {
+  const unplaced = await read(5)
+  expect([unplaced.status, faultIn(unplaced)[1]]).toEqual([409, `Instance ${id} is not ready`])
+  await place(api.db, id, 'building')
+  expect((await read(5)).status).toBe(409)
 })
 
 test.each([

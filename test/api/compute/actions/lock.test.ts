@@ -57,3 +57,11 @@ test('what an administrator locked, its owner does not unlock', async () => {
   expect((await act(id, { unlock: null }, 'admin')).status).toBe(202)
   expect((await act(id, { lock: null }, 'reader')).status).toBe(403)
 })
+
+test('an owner’s lock does not take the place of an administrator’s', async () => {
+  const id = await boot(api)
+  await act(id, { lock: { locked_reason: 'audit' } }, 'admin', '2.73')
+  expect((await act(id, { lock: { locked_reason: 'mine' } }, 'member', '2.73')).status).toBe(202)
+  expect(await api.db('servers').where({ id }).first()).toMatchObject({ lockedBy: 'admin', lockedReason: 'audit' })
+  expect((await act(id, { unlock: null })).status).toBe(403)
+})
