@@ -18,7 +18,7 @@ export async function evacuate(host: Host, payload: JobPayload<'server.evacuate'
   if (server?.host !== name || server.taskState !== 'evacuating') return
   const move = await openMove(db, server.id)
   if (!move) return
-  const isStarted = server.vmState !== 'stopped'
+  const isStarted = move.wasRunning
   const undo = new Undo()
   try {
     await withEvent(db, payload, { event: 'compute_rebuild_instance', host: name }, async () => {

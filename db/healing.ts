@@ -51,7 +51,11 @@ export async function beginEvacuations(
       const { userId, projectId } = server
       const requestId = `req-${randomUUID()}`
       await insertAction(trx, { serverId, requestId, action: 'evacuate', userId, projectId, message })
-      await recordMove(trx, { ...server, host }, { type: 'evacuation', wish: null, userId })
+      await recordMove(
+        trx,
+        { ...server, host },
+        { type: 'evacuation', wish: null, userId, isStarted: server.vmState !== 'stopped' },
+      )
       await enqueue(trx, { serverId, requestId })
     }
     return rows.map(({ id }) => id)

@@ -26,6 +26,8 @@ interface NewMove {
   /** the only host that may take it; null = any */
   readonly wish: string | null
   readonly userId: string
+  /** whether it is to run on the other host; absent = as it does now */
+  readonly isStarted?: boolean
   /** absent = the size stays */
   readonly newFlavor?: ServerFlavor
 }
@@ -33,7 +35,7 @@ interface NewMove {
 export async function recordMove(
   trx: Transaction,
   server: Moving,
-  { type, wish, userId, newFlavor }: NewMove,
+  { type, wish, userId, newFlavor, isStarted }: NewMove,
 ): Promise<void> {
   await trx('server_migrations').insert({
     serverId: server.id,
@@ -46,7 +48,7 @@ export async function recordMove(
     userId,
     projectId: server.projectId,
     previousReference: server.imageReference,
-    wasRunning: server.powerState === powerStates.running,
+    wasRunning: isStarted ?? server.powerState === powerStates.running,
   })
 }
 

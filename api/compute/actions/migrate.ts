@@ -8,6 +8,7 @@ import { recordMove, type MoveType } from '../../../db/moves.ts'
 import { enqueue } from '../../../jobs/enqueue.ts'
 import { parseBody } from '../../body.ts'
 import type { Call } from '../../route.ts'
+import { adminPassword } from '../fields.ts'
 import { begun, checkState } from '../servers/change.ts'
 import { newPassword } from '../servers/new-password.ts'
 import type { Action } from './action.ts'
@@ -24,13 +25,13 @@ async function checkOthers({ db }: Call, own: string): Promise<void> {
 async function move(
   call: Call,
   server: Server,
-  { type, wish }: { readonly type: MoveType; readonly wish: string | null },
+  { type, ...how }: { readonly type: MoveType; readonly wish: string | null; readonly isStarted?: boolean },
 ): Promise<void> {
   const [name, action] =
     type === 'migration' ? (['server.migrate', 'migrate'] as const) : (['server.evacuate', 'evacuate'] as const)
   const { requestId, caller } = call
   await begun(call, server, { name, action }, async (trx, row) => {
-    await recordMove(trx, row, { type, wish, userId: caller.userId })
+    await recordMove(trx, row, { type, ...how, userId: caller.userId })
     await enqueue(trx, 'schedule.move', { serverId: row.id, requestId })
   })
 }
@@ -84,7 +85,7 @@ function evacuateBody(version: number) {
   return z.strictObject({
     evacuate: z.strictObject({
       host: host.optional(),
-      adminPass: z.string().optional(),
+      adminPass: adminPassword.optional(),
       ...(version < 14 ? { onSharedStorage: flag } : {}),
       ...(version >= 29 && version < 68 ? { force: flag.optional() } : {}),
     }),
@@ -101,7 +102,9 @@ export const evacuate: Action = async (call, server) => {
   const status = (await hostStatuses(call.db, [own])).get(own)
   if (status === 'UP' || status === 'MAINTENANCE') throw new Invalid(`Compute service of ${own} is still in use.`)
   await checkOthers(call, own)
-  await move(call, server, { type: 'evacuation', wish: target ?? null })
+  // From 2.95 on whoever evacuates starts it, when its network and its storage are looked after.
+  const isStarted = call.version < 95 && server.vmState !== 'stopped'
+  await move(call, server, { type: 'evacuation', wish: target ?? null, isStarted })
   if (call.version >= 14) return { status: 200 }
   return { status: 200, body: { adminPass: wanted.adminPass ?? newPassword() } }
 }

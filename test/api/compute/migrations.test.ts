@@ -98,3 +98,18 @@ test('no server moves while it runs, and none is bound to a part of its host', a
   })
   expect((await api.member(`GET ${server}/topology`, { version: '2.77' })).status).toBe(404)
 })
+
+test('what is evacuated runs on its new host as it did, and from 2.95 on waits there to be started', async () => {
+  await addHost(api.db, 'host-2')
+  await api.db('hosts').where({ name: 'host-1' }).update({ isForcedDown: true })
+  const runsThere = async (vmState: 'active' | 'stopped', version: string): Promise<unknown> => {
+    const id = await boot(api)
+    await place(api.db, id, vmState)
+    const evacuate = { body: { evacuate: {} }, version }
+    expect((await api.admin(`POST /compute/v2.1/servers/${id}/action`, evacuate)).status).toBe(200)
+    return (await api.db('server_migrations').where({ serverId: id }).first())?.wasRunning
+  }
+  expect(await runsThere('active', '2.94')).toBe(true)
+  expect(await runsThere('stopped', '2.94')).toBe(false)
+  expect(await runsThere('active', '2.95')).toBe(false)
+})
