@@ -34,13 +34,20 @@ class VersionMalformed extends CloudError {
   }
 }
 
-/** The version that the headers name: the new header, which may list several services, stands above the old one. */
-function asked(header: (name: string) => string | undefined): string | null {
+type Header = (name: string) => string | undefined
+
+/** The version that a request asks of a service, in the header that may list several; null when it names none. */
+export function askedOf(service: string, header: Header): string | null {
   for (const part of (header('openstack-api-version') ?? '').split(',')) {
-    const [service, version] = part.trim().split(/\s+/)
-    if (service?.toLowerCase() === 'compute' && version !== undefined) return version
+    const [name, version] = part.trim().split(/\s+/)
+    if (name?.toLowerCase() === service && version !== undefined) return version
   }
-  return header('x-openstack-nova-api-version')?.trim() ?? null
+  return null
+}
+
+/** The new header stands above the old one. */
+function asked(header: Header): string | null {
+  return askedOf('compute', header) ?? header('x-openstack-nova-api-version')?.trim() ?? null
 }
 
 /**
@@ -48,7 +55,7 @@ function asked(header: (name: string) => string | undefined): string | null {
  *
  * @throws VersionNotSupported, VersionMalformed
  */
-export function negotiate(header: (name: string) => string | undefined): Microversion {
+export function negotiate(header: Header): Microversion {
   const version = asked(header)
   if (version === null) return lowest
   if (version === 'latest') return highest

@@ -12,6 +12,7 @@ import { faultOf } from './faults.ts'
 import { identity } from './identity.ts'
 import { images } from './image.ts'
 import { networks } from './network.ts'
+import { placement } from './placement.ts'
 import { nothing } from './shape.ts'
 
 /** The administration of pools tells its own schemas, to everybody who asks: it must keep to them. */
@@ -26,12 +27,6 @@ const ipam: Contracts = Object.fromEntries([
     },
   ]),
 ])
-
-const placement: Contracts = {
-  'GET /placement/': {
-    gives: { 200: z.strictObject({ versions: z.array(z.looseObject({ id: z.literal('v1.0') })) }) },
-  },
-}
 
 export const contracts: Contracts = {
   ...versions,
