@@ -57,6 +57,23 @@ export async function activateImage(db: Db, id: string, bytes: Bytes): Promise<b
   return changed > 0
 }
 
+/** Its bytes are here; it waits for the word that they are whole. @returns false when the image was deleted meanwhile */
+export async function stageImage(db: Db, id: string, bytes: Bytes): Promise<boolean> {
+  const changed = await db('images')
+    .where({ id, status: 'uploading' })
+    .update({ ...bytes, updatedAt: db.fn.now() })
+  return changed > 0
+}
+
+/** @returns false when it has no bytes that wait */
+export async function importStaged(db: Db, id: string): Promise<boolean> {
+  const changed = await db('images')
+    .where({ id, status: 'uploading' })
+    .whereNotNull('reference')
+    .update({ status: 'active', updatedAt: db.fn.now() })
+  return changed > 0
+}
+
 /** Moves an image from one of these states. @returns whether it was in one */
 export async function moveImage(
   db: Db,

@@ -7,6 +7,7 @@ import { parseBody } from '../body.ts'
 import { projectOf } from '../caller.ts'
 import type { Call, Reply } from '../route.ts'
 import { checkProperty, checkVisibility, columnsOf, isSettable, property, settable } from './fields.ts'
+import { importMethod } from './file.ts'
 import { imageView } from './view.ts'
 
 /** Everything that is no field of Glance's is a property, and text. */
@@ -34,5 +35,9 @@ export async function create(call: Call): Promise<Reply> {
     projectId: owner ?? projectId,
     ...(id === undefined ? {} : { id }),
   })
-  return { status: 201, body: imageView(image), headers: { Location: `${call.root}/image/v2/images/${image.id}` } }
+  const headers = {
+    Location: `${call.root}/image/v2/images/${image.id}`,
+    'OpenStack-image-import-methods': importMethod,
+  }
+  return { status: 201, body: imageView(image), headers }
 }

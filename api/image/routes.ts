@@ -2,7 +2,7 @@
 import type { Route } from '../route.ts'
 import * as actions from './actions.ts'
 import { create } from './create.ts'
-import { download, upload } from './file.ts'
+import { download, importImage, stage, upload } from './file.ts'
 import { index, show } from './images.ts'
 import * as members from './members.ts'
 import * as schemas from './schemas.ts'
@@ -35,6 +35,8 @@ export const imageRoutes: readonly Route[] = [
   { method: 'delete', path: '/v2/images/:id', rule: 'delete_image', run: actions.remove },
   { method: 'get', path: '/v2/images/:id/file', rule: 'download_image', run: download },
   { method: 'put', path: '/v2/images/:id/file', rule: 'upload_image', run: upload },
+  { method: 'put', path: '/v2/images/:id/stage', rule: 'upload_image', run: stage },
+  { method: 'post', path: '/v2/images/:id/import', rule: 'upload_image', run: importImage },
   { method: 'post', path: '/v2/images/:id/actions/deactivate', rule: 'deactivate', run: actions.deactivate },
   { method: 'post', path: '/v2/images/:id/actions/reactivate', rule: 'reactivate', run: actions.reactivate },
   { method: 'put', path: '/v2/images/:id/tags/:tag', rule: 'modify_image', run: actions.addTag },

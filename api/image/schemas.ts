@@ -1,7 +1,8 @@
-/** Schemas, which Glance's own client reads before it sends an image; and ways to bring bytes, of which there is the upload alone. */
+/** Schemas, which Glance's own client reads before it sends an image; and ways to bring bytes beside the upload. */
 import { z } from 'zod'
 import type { Reply } from '../route.ts'
 import { property, settable } from './fields.ts'
+import { importMethod } from './file.ts'
 
 const time = z.iso.datetime()
 const image = z
@@ -51,5 +52,5 @@ export function membersSchema(): Reply {
 
 export function importMethods(): Reply {
   const description = 'Import methods available.'
-  return { status: 200, body: { 'import-methods': { description, type: 'array', value: [] } } }
+  return { status: 200, body: { 'import-methods': { description, type: 'array', value: [importMethod] } } }
 }

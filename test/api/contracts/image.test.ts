@@ -44,6 +44,24 @@ test('an image is made, filled, changed, shared, and deleted', async () => {
   await each(ask, member, [`GET ${image}/members`, `GET ${sharer}`, `DELETE ${sharer}`, `DELETE ${image}`])
 }, 60_000)
 
+test('bytes that are staged are the image’s when they are imported, and nobody’s before', async () => {
+  const { member } = api
+  const wish = { name: 'staged', disk_format: 'raw', container_format: 'bare' }
+  const image = `${at}/images/${made.parse((await ask(member, `POST ${at}/images`, { body: wish })).body).id}`
+  const direct = { body: { method: { name: 'glance-direct' } } }
+  await ask(member, `POST ${image}/import`, { ...direct, status: 409 })
+  await ask(member, `PUT ${image}/stage`, bytes)
+  expect((await ask(member, `GET ${image}`)).body).toMatchObject({ status: 'uploading' })
+  await ask(member, `GET ${image}/file`, { status: 204 })
+  await ask(member, `POST ${image}/import`, { body: { method: { name: 'web-download' } }, status: 400 })
+  await ask(api.stranger, `POST ${image}/import`, { ...direct, status: 404 })
+  await ask(member, `POST ${image}/import`, direct)
+  expect((await ask(member, `GET ${image}`)).body).toMatchObject({ status: 'active', size: bytes.body.length })
+  expect((await ask(member, `GET ${image}/file`)).body).toBe(bytes.body)
+  await ask(member, `PUT ${image}/stage`, { ...bytes, status: 409 })
+  await ask(member, `DELETE ${image}`)
+}, 60_000)
+
 test('what the service says of itself', async () => {
   await each(ask, api.nobody, ['GET /image/', 'GET /image/versions'])
   const looks = ['schemas/image', 'schemas/images', 'schemas/member', 'schemas/members', 'info/import']

@@ -105,6 +105,11 @@ export const images: Contracts = {
   'DELETE /image/v2/images/:id': done,
   'GET /image/v2/images/:id/file': { gives: { 200: z.unknown(), 204: nothing }, isRaw: true },
   'PUT /image/v2/images/:id/file': done,
+  'PUT /image/v2/images/:id/stage': done,
+  'POST /image/v2/images/:id/import': {
+    takes: z.looseObject({ method: z.looseObject({ name: text }) }),
+    gives: { 202: nothing },
+  },
   'POST /image/v2/images/:id/actions/deactivate': done,
   'POST /image/v2/images/:id/actions/reactivate': done,
   'PUT /image/v2/images/:id/tags/:tag': done,
@@ -127,7 +132,11 @@ export const images: Contracts = {
   'GET /image/v2/info/import': {
     gives: {
       200: z.strictObject({
-        'import-methods': z.strictObject({ description: text, type: z.literal('array'), value: z.tuple([]) }),
+        'import-methods': z.strictObject({
+          description: text,
+          type: z.literal('array'),
+          value: z.tuple([z.literal('glance-direct')]),
+        }),
       }),
     },
   },

@@ -177,5 +177,7 @@ test('lists leave out what is hidden or of the community, unless asked, and find
 test('schemas say what an image is, and which ways there are to bring bytes', async () => {
   for (const name of ['image', 'images', 'member', 'members'])
     expect((await api.member(`GET /image/v2/schemas/${name}`)).body).toMatchObject({ name, properties: {} })
-  expect((await api.member('GET /image/v2/info/import')).body).toMatchObject({ 'import-methods': { value: [] } })
+  expect((await api.member('GET /image/v2/info/import')).body).toMatchObject({
+    'import-methods': { value: ['glance-direct'] },
+  })
 })
