@@ -177,7 +177,6 @@ export const policy = {
   'get_quota:others': 'admin',
   update_quota: 'admin',
   delete_quota: 'admin',
-  get_floatingip: 'reader',
   'ipam:admin': 'admin',
   'berth:place_images': 'admin',
   'berth:get_backup_policy': 'reader',

@@ -92,6 +92,7 @@ const versionRoutes: readonly Route[] = [
 const serverRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.1/servers', rule: may.list, run: servers.index },
   { method: 'post', path: '/v2.1/servers', rule: may.create, run: create },
+  { method: 'post', path: '/v2.1/os-volumes_boot', rule: may.create, run: create },
   { method: 'get', path: '/v2.1/servers/detail', rule: may.list, run: servers.detail },
   { method: 'get', path: '/v2.1/servers/:id', rule: may.show, run: show },
   { method: 'put', path: '/v2.1/servers/:id', rule: may.update, run: update },

@@ -1,6 +1,6 @@
 /** Which parts of Neutron there are. */
 import { NotFound } from '../../core/errors.ts'
-import type { Call, OpenCall, Reply } from '../route.ts'
+import type { Call, OpenCall, Reply, Route } from '../route.ts'
 
 const aliases = {
   'security-group': 'security-group',
@@ -51,12 +51,20 @@ export function version(): Reply {
   return { status: 200, body: { resources: [] } }
 }
 
-/** There are no floating IPs; clients ask for those of a port. */
-export function floatingIps(): Reply {
-  return { status: 200, body: { floatingips: [] } }
-}
+/** What clients ask for and this cloud has none of: a network's gateway is its host's, and addresses are of the network itself. */
+const absent = [
+  ['floatingips', 'floatingips'],
+  ['routers', 'routers'],
+  ['subnetpools', 'subnetpools'],
+  ['trunks', 'trunks'],
+  ['rbac-policies', 'rbac_policies'],
+  ['address-scopes', 'address_scopes'],
+] as const
 
-/** There are no routers: a network's gateway is its host's. */
-export function routers(): Reply {
-  return { status: 200, body: { routers: [] } }
-}
+/** Empty lists, without their extensions: nothing of them can be made. */
+export const absentRoutes: readonly Route[] = absent.map(([path, key]) => ({
+  method: 'get',
+  path: `/v2.0/${path}`,
+  rule: 'get_extension',
+  run: () => ({ status: 200, body: { [key]: [] } }),
+}))

@@ -53,10 +53,9 @@ export const networkRoutes: readonly Route[] = [
   { method: 'get', path: '/v2.0/quotas/:project/default', rule: 'get_quota', run: quotas.defaults },
   { method: 'get', path: '/v2.0/quotas/:project/details', rule: 'get_quota', run: quotas.details },
   { method: 'get', path: '/v2.0/quotas/:project/details.json', rule: 'get_quota', run: quotas.details },
-  { method: 'get', path: '/v2.0/floatingips', rule: 'get_floatingip', run: extensions.floatingIps },
-  { method: 'get', path: '/v2.0/routers', rule: 'get_floatingip', run: extensions.routers },
   { method: 'get', path: '/v2.0/availability_zones', rule: 'get_availability_zone', run: agents.zones },
   { method: 'get', path: '/v2.0/agents', rule: 'get_agent', run: agents.index },
+  ...extensions.absentRoutes,
   ...qosRoutes,
   ...tagRoutes,
 ]

@@ -154,6 +154,8 @@ const zone = z.strictObject({
   state: z.enum(['available', 'unavailable']),
 })
 const resources: Contract = { gives: { 200: z.strictObject({ resources: z.tuple([]) }) } }
+/** Clients ask for them, and there are none. */
+export const absent = ['floatingips', 'routers', 'subnetpools', 'trunks', 'rbac-policies', 'address-scopes'] as const
 const about: Contracts = {
   'GET /networking/': {
     gives: {
@@ -166,8 +168,12 @@ const about: Contracts = {
   [`GET ${at}/`]: resources,
   [`GET ${at}/extensions`]: { gives: { 200: z.strictObject({ extensions: z.array(extension) }) } },
   [`GET ${at}/extensions/:alias`]: { gives: { 200: z.strictObject({ extension }) } },
-  [`GET ${at}/floatingips`]: { gives: { 200: z.strictObject({ floatingips: z.tuple([]) }) } },
-  [`GET ${at}/routers`]: { gives: { 200: z.strictObject({ routers: z.tuple([]) }) } },
+  ...Object.fromEntries(
+    absent.map((path) => [
+      `GET ${at}/${path}`,
+      { gives: { 200: z.strictObject({ [path.replaceAll('-', '_')]: z.tuple([]) }) } },
+    ]),
+  ),
   [`GET ${at}/availability_zones`]: listing('availability_zones', zone),
   [`GET ${at}/agents`]: listing('agents', agent),
 }

@@ -43,6 +43,7 @@ async function walkServers(ask: Ask, version: Microversion): Promise<string> {
   const wish = { name: 'web', imageRef: api.imageId, flavorRef: '1', ...nics }
   const hints = { 'os:scheduler_hints': {} }
   await ask(member, `POST ${root}`, { body: { server: { ...wish, return_reservation_id: true }, ...hints } })
+  await ask(member, 'POST /compute/v2.1/os-volumes_boot', { body: { server: wish } })
   const tagged = { ...wish, networks: [{ uuid: api.networkId, tag: 'front' }] }
   const isTagged = (version >= 32 && version < 37) || version >= 42
   await ask(member, `POST ${root}`, { body: { server: tagged }, status: isTagged ? 202 : 400 })

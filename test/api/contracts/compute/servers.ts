@@ -24,6 +24,7 @@ export const ofServers: Contracts = {
   'GET /compute/v2.1/servers': { gives: { 200: page('servers', list(reference)) } },
   'GET /compute/v2.1/servers/detail': { gives: { 200: page('servers', list(listed)) } },
   'POST /compute/v2.1/servers': { takes: wanted, gives: { 202: created } },
+  'POST /compute/v2.1/os-volumes_boot': { takes: wanted, gives: { 202: created } },
   'GET /compute/v2.1/servers/:id': { gives: { 200: one('server', shown) } },
   'PUT /compute/v2.1/servers/:id': { takes: change, gives: { 200: one('server', updated) } },
   'DELETE /compute/v2.1/servers/:id': { gives: { 204: nothing } },
