@@ -15,6 +15,26 @@ export async function markFenced(db: Db, name: string, reason: string): Promise<
   await db('hosts').where({ name }).update({ isForcedDown: true, forcedDownReason: reason })
 }
 
+/**
+ * Servers that are to be deleted, of hosts that were declared down and have said nothing for so long; they are the caller's until its
+ * transaction ends.
+ */
+export async function deletesOfFenced(
+  trx: Transaction,
+  silentSeconds: number,
+): Promise<readonly { readonly id: string; readonly host: string; readonly requestId: string }[]> {
+  const { rows } = await trx.raw<{ rows: { id: string; host: string; requestId: string }[] }>(
+    `select s.id, s.host, coalesce((select a.request_id from server_actions a
+                                    where a.server_id = s.id and a.action = 'delete' order by a.id desc limit 1), '') as request_id
+     from servers s join hosts h on h.name = s.host
+     where s.task_state = 'deleting' and s.deleted_at is null
+       and h.is_forced_down and h.heartbeat_at < now() - make_interval(secs => ?)
+     for update of s skip locked`,
+    [silentSeconds],
+  )
+  return rows
+}
+
 /** Those that no evacuation has failed for a moment ago, the oldest first; one in ERROR is its user's to look at. */
 const waiting = `
   select id from servers s

@@ -10,7 +10,7 @@ import { forgetOldRequests } from '../db/repeatable-requests.ts'
 import { freeFromTheDead, recover } from '../jobs/lost.ts'
 import { runJobs } from '../jobs/run.ts'
 import { takeBackups } from './backups.ts'
-import { deleteUnplaced } from './delete.ts'
+import { deleteOfFenced, deleteUnplaced } from './delete.ts'
 import { Healer } from './heal.ts'
 import { scheduleMove } from './move.ts'
 import { schedule } from './schedule.ts'
@@ -58,6 +58,7 @@ async function beat(): Promise<void> {
 }
 const heart = setInterval(() => {
   beat().catch((error: unknown) => log.warn({ err: error }, 'sign of life not written'))
+  deleteOfFenced({ ...site, log }).catch((error: unknown) => log.warn({ err: error }, 'waiting deletes not looked for'))
   void healInTurn()
 }, config.heartbeatSeconds * 1000)
 const recovery = setInterval(() => {

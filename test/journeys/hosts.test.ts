@@ -277,8 +277,9 @@ test(`a host gives away its servers, ${many} of them, although an agent and an e
   expect(await cloud.audit()).toEqual([])
 }, 900_000)
 
-test('a server of a host that is down is built anew with its address; the old host does not bring it back', async () => {
+test('a server of a host that is down is built anew with its address, another is deleted; the old host brings neither back', async () => {
   const address = await create('lost', other())
+  await create('doomed', other())
   await said(address, 'true')
   const isUp = await client.try('server', 'evacuate', 'lost')
   expect(isUp.error).toContain('is still in use')
@@ -287,6 +288,7 @@ test('a server of a host that is down is built anew with its address; the old ho
   await client.run('compute', 'service', 'set', '--down', other(), 'nova-compute', '--os-compute-api-version', '2.11')
   await client.try('server', 'evacuate', 'lost')
   await becomes('lost', `${first()} ACTIVE`)
+  await client.run('server', 'delete', '--wait', 'doomed')
   await client.run('compute', 'service', 'set', '--up', other(), 'nova-compute', '--os-compute-api-version', '2.11')
   await up(cloud.site.config, { hello: false })
   expect(await said(address, 'hostname')).toBe('lost')
