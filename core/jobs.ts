@@ -68,6 +68,10 @@ export const jobs = {
 } as const
 
 export type JobName = keyof typeof jobs
+export function isJobName(name: string): name is JobName {
+  return name in jobs
+}
+
 export type JobPayload<N extends JobName> = z.output<(typeof jobs)[N]>
 
 /** Jobs that a named host runs: all that are not any scheduler's. */

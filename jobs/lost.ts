@@ -1,11 +1,11 @@
 /** Jobs that nobody will run, and tasks that wait for a job which is not there. */
 import { changes, type TaskState, type VmState } from '../core/states.ts'
-import { jobs, type JobName } from '../core/jobs.ts'
+import { isJobName, jobs, type JobName } from '../core/jobs.ts'
 import { dropUnfinishedImages } from '../db/new-images.ts'
 import { abandon, fail } from '../db/servers.ts'
 import { deadAmong } from '../db/locks.ts'
 import type { Db, Transaction } from '../db/connect.ts'
-import { taskName } from './enqueue.ts'
+import { enqueue } from './enqueue.ts'
 
 /** Handing a task over from job to job takes far less. */
 const lostAfterSeconds = 60
@@ -60,10 +60,6 @@ function jobFor({ vmState, taskState, host }: LostTask): JobName | null {
   return null
 }
 
-function isJobName(name: string): name is JobName {
-  return name in jobs
-}
-
 /**
  * The task has a job again where the row tells all that the job needs; else it ends with a fault that says so, in error but where the
  * server is what it was.
@@ -74,13 +70,10 @@ export async function takeUp(trx: Transaction, task: LostTask): Promise<'begun a
   const { serverId, host, taskState } = task
   const name = jobFor(task)
   const payload = { serverId, requestId: task.requestId ?? `req-${serverId}`, adminPassword: null }
-  const isComplete = name !== null && jobs[name].safeParse(payload).success
-  if (name !== null && isComplete && (host !== null || name === 'schedule' || name === 'server.delete')) {
+  const told = name === null ? null : jobs[name].safeParse(payload)
+  if (name !== null && told?.success && (host !== null || name === 'schedule' || name === 'server.delete')) {
     const where = name === 'schedule' ? undefined : (host ?? undefined)
-    await trx.raw('select graphile_worker.add_job(?, ?::json, max_attempts => 25)', [
-      taskName(name, where),
-      JSON.stringify(payload),
-    ])
+    await enqueue(trx, name, told.data, where)
     return 'begun again'
   }
   const message = `The job of task ${taskState} was lost, and the server's row does not tell all that it needs.`

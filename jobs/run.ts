@@ -1,6 +1,6 @@
 import { Logger, run, type Task } from 'graphile-worker'
 import pg from 'pg'
-import { jobs, type Handlers, type JobName, type JobPayload } from '../core/jobs.ts'
+import { isJobName, jobs, type Handlers, type JobName, type JobPayload } from '../core/jobs.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Lock } from '../db/locks.ts'
 import { taskName } from './enqueue.ts'
@@ -33,10 +33,6 @@ interface RunOptions {
   readonly log: JobLog
   /** after each job that ended well: what it left open is closed */
   readonly onDone?: (payload: JobPayload<JobName>) => Promise<void>
-}
-
-function isJobName(name: string): name is JobName {
-  return name in jobs
 }
 
 function toTask(name: JobName, handle: (payload: unknown, signal: AbortSignal) => Promise<void>, log: JobLog): Task {
