@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadConfig, type Config } from '../core/config.ts'
+import { counted } from '../core/counted.ts'
 import { Invalid } from '../core/errors.ts'
 import { connect, type Db } from '../db/connect.ts'
 import { serversMoving } from '../db/moves.ts'
@@ -62,7 +63,7 @@ function print(findings: readonly Finding[]): void {
   const open = findings.filter(({ isMended }) => !isMended).length
   const mended = findings.length - open
   process.stdout.write(
-    `${checks.length} invariants, ${open === 0 ? 'no drift' : `${open} drifts`}${mended > 0 ? `, ${mended} mended` : ''}\n`,
+    `${checks.length} invariants, ${open === 0 ? 'no drift' : counted(open, 'drift')}${mended > 0 ? `, ${mended} mended` : ''}\n`,
   )
 }
 

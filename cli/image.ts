@@ -5,6 +5,7 @@ import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Command } from 'commander'
 import { z } from 'zod'
+import { counted } from '../core/counted.ts'
 import { Invalid, NotFound } from '../core/errors.ts'
 import { imageSweep } from '../core/image-sweep.ts'
 import { isUuid } from '../core/uuid.ts'
@@ -89,16 +90,16 @@ async function gc({ client, print }: Terminal, { dryRun = false }: { readonly dr
     if (error !== null) print(`  ✗ ${host}: ${error}\n`)
     if (images) {
       print(
-        `  ✓ ${host}: ${images.removed.length} images ${word}${dryRun ? '' : `, ${mebibytes(images.bytes)} free`}\n`,
+        `  ✓ ${host}: ${counted(images.removed.length, 'image')} ${word}${dryRun ? '' : `, ${mebibytes(images.bytes)} free`}\n`,
       )
       for (const digest of images.removed) print(`      ${digest}\n`)
     }
     if (!registry) continue
     const blobs = registry.sweeps_blobs ? '' : ' when its operator sweeps its blobs'
     const waiting =
-      registry.waiting > 0 ? `; ${registry.waiting} wait until nothing has referred to them for longer` : ''
+      registry.waiting > 0 ? `; left until nothing has referred to them for longer: ${registry.waiting}` : ''
     print(
-      `  ✓ registry: ${registry.removed.length} manifests ${word}, ${mebibytes(registry.bytes)} free${blobs}${waiting}\n`,
+      `  ✓ registry: ${counted(registry.removed.length, 'manifest')} ${word}, ${mebibytes(registry.bytes)} free${blobs}${waiting}\n`,
     )
     for (const reference of registry.removed) print(`      ${reference}\n`)
   }

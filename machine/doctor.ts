@@ -1,5 +1,6 @@
 /** What is wrong with this machine or this cloud, found without changing anything. */
 import { existsSync } from 'node:fs'
+import { counted } from '../core/counted.ts'
 import { messageOf } from '../core/errors.ts'
 import { lowSettings } from './host-settings.ts'
 import { missingPackages } from './packages.ts'
@@ -36,7 +37,7 @@ async function partLines(site: Site): Promise<readonly Line[]> {
   const parts = await statusOf(site)
   return parts.map(({ name, state, restarts }) => ({
     isGood: state !== 'down',
-    text: `${name} is ${state}${restarts > 0 ? `, started again ${restarts} times` : ''}${state === 'down' ? '; remedy: ./berth up, then ./berth logs ' + name : ''}`,
+    text: `${name} is ${state}${restarts > 0 ? `, started again ${counted(restarts, 'time')}` : ''}${state === 'down' ? '; remedy: ./berth up, then ./berth logs ' + name : ''}`,
   }))
 }
 
@@ -57,7 +58,7 @@ async function engineLines(site: Site): Promise<readonly Line[]> {
     },
     ...(foreign.length === 0
       ? []
-      : [{ isGood: true, text: `${foreign.length} containers in the engine are not ours, and are left alone` }]),
+      : [{ isGood: true, text: `${counted(foreign.length, 'container')} in the engine not ours, and left alone` }]),
   ]
 }
 

@@ -1,6 +1,7 @@
 /** berth pool audit: rows against what guests and the wire really have. */
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { counted } from '../../core/counted.ts'
 import { table, type Row } from '../table.ts'
 import { show, type Shown, type Terminal } from '../terminal.ts'
 import { path } from './path.ts'
@@ -40,8 +41,8 @@ function shown(audits: readonly Audit[]): string {
   const rows = audits.flatMap(rowsOf)
   const lines = audits.map(({ pool, hosts, held, asked, drifts }) => {
     const open = drifts.filter(({ mended }) => !mended).length
-    const found = drifts.length === 0 ? 'no drift' : `${open} of ${drifts.length} drifts open`
-    return `${pool}: ${held} addresses held, the wire asked for ${asked}, seen from ${hosts.join(', ')}: ${found}\n`
+    const found = drifts.length === 0 ? 'no drift' : `${open} of ${counted(drifts.length, 'drift')} open`
+    return `${pool}: ${counted(held, 'address', 'addresses')} held, the wire asked for ${asked}, seen from ${hosts.join(', ')}: ${found}\n`
   })
   return `${lines.join('')}${rows.length === 0 ? '' : `\n${table(rows)}`}`
 }

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { counted } from '../../core/counted.ts'
 import { Invalid, messageOf } from '../../core/errors.ts'
 import { show, type Shown, type Terminal } from '../terminal.ts'
 import { path } from './path.ts'
@@ -31,7 +32,7 @@ async function write(file: string, text: string): Promise<void> {
 
 function said({ imported, bad, dry_run: isDry }: Verdict): string {
   if (bad.length > 0) return bad.map(({ line, address, reason }) => `line ${line}, ${address}: ${reason}\n`).join('')
-  return `${imported} addresses ${isDry ? 'would be' : 'are'} reserved\n`
+  return `${counted(imported, 'address', 'addresses')} ${isDry ? 'would be ' : ''}reserved\n`
 }
 
 function addImport(command: Command, terminal: Terminal): void {
@@ -52,8 +53,7 @@ function addImport(command: Command, terminal: Terminal): void {
       const found = await client.ask(path(name, 'import'), asked)
       show(terminal, json, found, () => said(found))
       const { length } = found.bad
-      if (length > 0)
-        throw new Invalid(`${length} bad ${length === 1 ? 'line' : 'lines'} in ${file}: nothing was imported`)
+      if (length > 0) throw new Invalid(`${counted(length, 'bad line')} in ${file}: nothing was imported`)
     })
 }
 

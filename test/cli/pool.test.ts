@@ -83,8 +83,8 @@ test('a file with a bad line is not imported, and the line is named', async () =
     expect(error.split('\n')).toHaveLength(1)
   }
   await writeFile(file, 'address,name,note\n10.51.0.4,web-1,old\n')
-  expect(await said('import', 'pier', file, '--dry-run')).toBe('1 addresses would be reserved')
-  expect(await said('import', 'pier', file)).toBe('1 addresses are reserved')
+  expect(await said('import', 'pier', file, '--dry-run')).toBe('1 address would be reserved')
+  expect(await said('import', 'pier', file)).toBe('1 address reserved')
   expect(await said('export', 'pier')).toBe('address,name,note,state,mac\n10.51.0.4,web-1,old,reserved,')
 })
 
