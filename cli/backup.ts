@@ -6,6 +6,7 @@ import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
 import { table } from './table.ts'
 import type { Terminal } from './terminal.ts'
+import { whole } from './whole.ts'
 
 const path = '/berth/v1/backup-policies'
 const policy = z.object({
@@ -45,7 +46,7 @@ async function serverId(client: Client, name: string): Promise<string> {
 
 interface Wanted {
   readonly every: string
-  readonly keep: string
+  readonly keep: number
   readonly server?: string
   readonly project?: string
   readonly name: string
@@ -53,7 +54,7 @@ interface Wanted {
 }
 
 async function set({ client: open, print }: Terminal, wanted: Wanted): Promise<void> {
-  const body = { name: wanted.name, interval_seconds: secondsOf(wanted.every), keep: Number(wanted.keep) }
+  const body = { name: wanted.name, interval_seconds: secondsOf(wanted.every), keep: wanted.keep }
   const client = await open()
   const target = {
     ...(wanted.server === undefined ? {} : { server_id: await serverId(client, wanted.server) }),
@@ -98,7 +99,7 @@ export function backupCommand(terminal: Terminal): Command {
     .command('set')
     .description('backups of one server, or of all of a project that have no policy of their own')
     .requiredOption('--every <time>', 'such as 15m, 6h or 1d; a minute at least')
-    .requiredOption('--keep <count>', 'the newest so many stay')
+    .requiredOption('--keep <count>', 'the newest so many stay', whole)
     .option('--server <server>', 'name or id')
     .option('--project <id>', 'none = your own')
     .option('--name <name>', 'of the backups, what OpenStack calls backup_type', 'periodic')

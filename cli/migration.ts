@@ -6,7 +6,7 @@ import { CloudError, NotFound } from '../core/errors.ts'
 import { phaseOf } from '../core/moves.ts'
 import type { Client } from './client.ts'
 import { table } from './table.ts'
-import type { Terminal } from './terminal.ts'
+import { show, type Shown, type Terminal } from './terminal.ts'
 
 const microversion = '2.80'
 const pollMs = 500
@@ -34,7 +34,7 @@ const progress = z.object({
 type Progress = z.output<typeof progress>
 
 /** A move as a person sees it. */
-interface Shown {
+interface Move {
   readonly id: number
   readonly server: string
   readonly type: string
@@ -81,7 +81,7 @@ function mebibytes(bytes: number): number {
   return Math.round(bytes / bytesPerMiB)
 }
 
-async function shown(client: Client, one: Migration): Promise<Shown> {
+async function moveOf(client: Client, one: Migration): Promise<Move> {
   const [server, now] = await Promise.all([nameOf(client, one.instance_uuid), progressOf(client, one)])
   const seconds = now?.['berth:seconds_left']
   return {
@@ -100,22 +100,23 @@ async function shown(client: Client, one: Migration): Promise<Shown> {
   }
 }
 
-async function list(
-  { client: open, print }: Terminal,
-  { json = false, all = false }: { readonly json?: boolean; readonly all?: boolean },
-): Promise<void> {
-  const client = await open()
+interface ListOptions extends Shown {
+  readonly all?: boolean
+}
+
+async function list(terminal: Terminal, { json, all = false }: ListOptions): Promise<void> {
+  const client = await terminal.client()
   const wanted = (await migrations(client, {})).filter(
     ({ status }) => all || underWay.includes(status) || status === 'finished' || status === 'reverting',
   )
-  const rows = await Promise.all(wanted.map((one) => shown(client, one)))
-  print(json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows.map((row) => ({ ...row }))))
+  const rows = await Promise.all(wanted.map((one) => moveOf(client, one)))
+  show(terminal, json, rows, () => table(rows.map((row) => ({ ...row }))))
 }
 
 const barWidth = 24
 
 /** One line: `web-1 vm -> vm-2  sync  [██████······] 120 of 512 MiB, 61 MiB/s, 7 s left` */
-export function lineOf({ server, from, to, phase, doneMiB, totalMiB, ratePerSecond, left }: Shown): string {
+export function lineOf({ server, from, to, phase, doneMiB, totalMiB, ratePerSecond, left }: Move): string {
   const way = `${server}  ${from ?? '?'} -> ${to ?? '?'}  ${phase.padEnd(8)}`
   if (doneMiB === null || totalMiB === null) return way.trimEnd()
   const full = totalMiB === 0 ? 0 : Math.min(barWidth, Math.round((doneMiB / totalMiB) * barWidth))
@@ -127,7 +128,7 @@ export function lineOf({ server, from, to, phase, doneMiB, totalMiB, ratePerSeco
 export async function movingNow(client: Client, host: string): Promise<string> {
   const leaving = await migrations(client, { source_compute: host })
   const rows = await Promise.all(
-    leaving.filter(({ status }) => underWay.includes(status)).map((one) => shown(client, one)),
+    leaving.filter(({ status }) => underWay.includes(status)).map((one) => moveOf(client, one)),
   )
   return rows
     .map(({ server, phase, doneMiB, totalMiB }) => `${server} ${phase} ${doneMiB ?? 0} of ${totalMiB ?? 0} MiB`)
@@ -155,7 +156,7 @@ class Lines {
     this.#isLive = isLive
   }
 
-  show(rows: readonly Shown[]): void {
+  show(rows: readonly Move[]): void {
     if (this.#isLive) {
       const up = this.#height > 0 ? `\u001B[${this.#height}A` : ''
       this.#print(up + rows.map((row) => `\u001B[2K${lineOf(row)}\n`).join(''))
@@ -181,7 +182,7 @@ async function watch({ client: open, print, isLive = false }: Terminal, clue: st
   const lines = new Lines(print, isLive)
   for (let isOver = watched.size === 0; !isOver;) {
     const now = (await migrations(client, {})).filter(({ id }) => watched.has(id))
-    lines.show(await Promise.all(now.map((one) => shown(client, one))))
+    lines.show(await Promise.all(now.map((one) => moveOf(client, one))))
     isOver = now.every(({ status }) => !underWay.includes(status) && status !== 'reverting')
     if (!isOver) await sleep(pollMs)
   }
@@ -194,7 +195,7 @@ export function migrationCommand(terminal: Terminal): Command {
     .description('moves that are open, with how far they are')
     .option('--all', 'those that ended as well')
     .option('--json', 'for programs')
-    .action((options: { readonly json?: boolean; readonly all?: boolean }) => list(terminal, options))
+    .action((options: ListOptions) => list(terminal, options))
   command
     .command('watch')
     .description('how far moves are, until each waits for its confirmation or has ended')

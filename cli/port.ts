@@ -4,8 +4,9 @@ import { z } from 'zod'
 import { Invalid } from '../core/errors.ts'
 import { portState, tracedProtocols } from '../core/trace.ts'
 import type { Client } from './client.ts'
-import type { Terminal } from './terminal.ts'
+import { show, type Shown, type Terminal } from './terminal.ts'
 import { table, type Row } from './table.ts'
+import { whole } from './whole.ts'
 
 const port = z.object({
   id: z.string(),
@@ -49,7 +50,7 @@ async function find(client: Client, word: string): Promise<Port> {
   throw new Invalid(`${word} is no port: its id, name, MAC address or address, or the id of its server`)
 }
 
-function shown(found: Port, { host, device, vlan, error, counters }: State): string {
+function shownPort(found: Port, { host, device, vlan, error, counters }: State): string {
   const rows: Row[] = Object.entries({
     id: found.id,
     name: found.name,
@@ -71,49 +72,45 @@ function shown(found: Port, { host, device, vlan, error, counters }: State): str
   return table(rows)
 }
 
-interface Shown {
-  readonly json?: boolean
-}
-
 const words = 'id, name, MAC address or address, or the id of its server'
 
-function addShow(command: Command, { client, print }: Terminal): void {
+function addShow(command: Command, terminal: Terminal): void {
   command
     .command('show')
     .description('a port: its addresses, where it stands, what it has carried, and why nothing passes')
     .argument('<port>', words)
     .option('--json', 'for programs')
     .action(async (word: string, { json }: Shown) => {
-      const cloud = await client()
-      const found = await find(cloud, word)
-      const { state: there } = await cloud.ask(`${all}/${found.id}/state`, { shape: state })
-      print(json ? `${JSON.stringify({ ...found, ...there }, null, 2)}\n` : shown(found, there))
+      const client = await terminal.client()
+      const found = await find(client, word)
+      const { state: there } = await client.ask(`${all}/${found.id}/state`, { shape: state })
+      show(terminal, json, { ...found, ...there }, () => shownPort(found, there))
     })
 }
 
 interface Packet extends Shown {
   readonly protocol: string
-  readonly port: string
+  readonly port: number
   readonly ipv6?: boolean
 }
 
-function addTrace(command: Command, { client, print }: Terminal): void {
+function addTrace(command: Command, terminal: Terminal): void {
   command
     .command('trace')
     .description('whether a new connection from one port reaches another, and which rule decides; ends with 1 when not')
     .argument('<from>', words)
     .argument('<to>', words)
     .addOption(new Option('--protocol <protocol>', 'of the connection').choices(tracedProtocols).default('icmp'))
-    .option('--port <number>', 'that is connected to, of TCP and UDP', '0')
+    .option('--port <number>', 'that is connected to, of TCP and UDP', whole, 0)
     .option('-6, --ipv6', 'between their IPv6 addresses')
     .option('--json', 'for programs')
     .action(async (from: string, to: string, { protocol, port: number, ipv6, json }: Packet) => {
-      const cloud = await client()
-      const [one, other] = [await find(cloud, from), await find(cloud, to)]
-      const query = { to: other.id, protocol, port: number, family: ipv6 ? '6' : '4' }
-      const { trace: said } = await cloud.ask(`${all}/${one.id}/trace`, { shape: trace, query })
+      const client = await terminal.client()
+      const [one, other] = [await find(client, from), await find(client, to)]
+      const query = { to: other.id, protocol, port: String(number), family: ipv6 ? '6' : '4' }
+      const { trace: said } = await client.ask(`${all}/${one.id}/trace`, { shape: trace, query })
       const rows = said.steps.map(({ at, passes, reason }) => ({ at, verdict: passes ? 'passes' : 'stops', reason }))
-      print(json ? `${JSON.stringify(said, null, 2)}\n` : table(rows))
+      show(terminal, json, said, () => table(rows))
       process.exitCode = said.passes ? 0 : 1
     })
 }

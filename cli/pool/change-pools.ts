@@ -1,15 +1,11 @@
 /** Pools made, changed and deleted. */
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { z } from 'zod'
 import { Invalid } from '../../core/errors.ts'
 import { show, type Shown, type Terminal } from '../terminal.ts'
+import { whole } from '../whole.ts'
 import { path, rangeOf } from './path.ts'
 import { onePool, shownPool } from './pools.ts'
-
-function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a whole number is needed.')
-  return Number(text)
-}
 
 interface NewPool extends Shown {
   readonly vlan?: number

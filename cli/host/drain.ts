@@ -1,12 +1,14 @@
 /** berth host drain: every server of a host moves to others. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Command } from 'commander'
 import { z } from 'zod'
-import { Conflict, Invalid, messageOf, Unavailable } from '../core/errors.ts'
-import type { Client } from './client.ts'
-import { lastFailure } from './failure.ts'
-import { setState } from './hosts.ts'
-import { movingNow } from './migration.ts'
-import type { Terminal } from './terminal.ts'
+import { Conflict, Invalid, messageOf, Unavailable } from '../../core/errors.ts'
+import type { Client } from '../client.ts'
+import { lastFailure } from '../failure.ts'
+import { movingNow } from '../migration.ts'
+import type { Terminal } from '../terminal.ts'
+import { whole } from '../whole.ts'
+import { setState } from './state.ts'
 
 const microversion = '2.88'
 const pollMs = 1000
@@ -78,10 +80,6 @@ async function alive(client: Client): Promise<ReadonlySet<string>> {
   const query = { binary: 'nova-compute' }
   const { services } = await client.ask('/compute/v2.1/os-services', { shape, microversion, query })
   return new Set(services.filter((one) => one.state === 'up' && !one.forced_down).map(({ host }) => host))
-}
-
-export interface DrainOptions {
-  readonly parallel: string
 }
 
 /** One drain: what is left to do, what went wrong, and what it tells meanwhile. */
@@ -175,14 +173,23 @@ class Drain {
 }
 
 /** @returns whether the host is empty */
-export async function drain(terminal: Terminal, host: string, { parallel }: DrainOptions): Promise<boolean> {
-  const width = Number(parallel)
-  if (!Number.isInteger(width) || width < 1)
-    throw new Invalid(`--parallel ${parallel}: a whole number from 1 is needed`)
+async function drain(terminal: Terminal, host: string, width: number): Promise<boolean> {
+  if (width < 1) throw new Invalid('--parallel 0: one at a time at least')
   const client = await terminal.client()
   await setState(client, host, 'draining')
   const others = new Set([...(await alive(client))].filter((one) => one !== host))
   const servers = [...(await unconfirmed(client, host)), ...(await serversOn(client, host))]
   terminal.print(`${host} takes no new servers; ${servers.length} to move, ${width} at a time\n`)
   return await new Drain(client, terminal, { host, servers, others }).run(width)
+}
+
+export function addDrain(command: Command, terminal: Terminal): void {
+  command
+    .command('drain')
+    .description('move every server to other hosts; broken off, it goes on when it is run again')
+    .argument('<host>')
+    .option('-n, --parallel <count>', 'servers on the move at once', whole, 2)
+    .action(async (host: string, { parallel }: { readonly parallel: number }) => {
+      if (!(await drain(terminal, host, parallel))) process.exitCode = 1
+    })
 }
