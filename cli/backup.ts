@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Invalid, NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
+import { exactName } from './server-name.ts'
 import { table } from './table.ts'
 import type { Terminal } from './terminal.ts'
 import { whole } from './whole.ts'
@@ -38,7 +39,7 @@ function durationOf(seconds: number): string {
 async function serverId(client: Client, name: string): Promise<string> {
   if (isUuid(name)) return name
   const shape = z.object({ servers: z.array(z.object({ id: z.string() })) })
-  const { servers } = await client.ask('/compute/v2.1/servers', { shape, query: { name: `^${name}$` } })
+  const { servers } = await client.ask('/compute/v2.1/servers', { shape, query: { name: exactName(name) } })
   const [found] = servers
   if (!found) throw new NotFound('Instance', name)
   return found.id

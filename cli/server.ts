@@ -5,6 +5,7 @@ import { NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
 import { lastFailure } from './failure.ts'
+import { exactName } from './server-name.ts'
 import type { Terminal } from './terminal.ts'
 
 const server = z.object({
@@ -18,7 +19,7 @@ const server = z.object({
 
 async function find(client: Client, name: string): Promise<z.output<typeof server>> {
   const shape = z.object({ servers: z.array(server) })
-  const query = { all_tenants: '1', ...(isUuid(name) ? { uuid: name } : { name: `^${name}$` }) }
+  const query = { all_tenants: '1', ...(isUuid(name) ? { uuid: name } : { name: exactName(name) }) }
   const [found] = (await client.ask('/compute/v2.1/servers/detail', { shape, query })).servers
   if (!found) throw new NotFound('Instance', name)
   return found
