@@ -1,7 +1,7 @@
 /** A cloud over HTTP, as its administrator or another user sees it. */
 import { Readable } from 'node:stream'
 import { z } from 'zod'
-import { CloudError, Unavailable } from '../core/errors.ts'
+import { CloudError, messageOf, Unavailable } from '../core/errors.ts'
 import type { ClientSettings } from '../core/client-settings.ts'
 import { reasonIn } from '../core/fault-text.ts'
 
@@ -36,6 +36,18 @@ export interface Asked<T> {
   readonly alsoGood?: readonly number[]
 }
 
+/** @throws Unavailable when nothing answers there */
+async function call(url: string | URL, options: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, options)
+  } catch (error) {
+    const { origin } = new URL(url)
+    throw new Unavailable(`${origin} does not answer: ${messageOf(error)}; is the cloud up? (./berth status)`, {
+      cause: error,
+    })
+  }
+}
+
 export class Client {
   readonly #root: string
   readonly #token: string
@@ -49,13 +61,11 @@ export class Client {
   static async open({ authUrl, username, password, project }: ClientSettings): Promise<Client> {
     const domain = { id: 'default' }
     const identity = { methods: ['password'], password: { user: { name: username, domain, password } } }
-    const response = await fetch(`${authUrl}/auth/tokens`, {
+    const response = await call(`${authUrl}/auth/tokens`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ auth: { identity, scope: { project: { name: project, domain } } } }),
       signal: AbortSignal.timeout(usualMs),
-    }).catch((error: unknown) => {
-      throw new Unavailable(`${authUrl} does not answer: is the cloud up? (./berth status)`, { cause: error })
     })
     const token = response.headers.get('x-subject-token')
     if (token === null) throw new Unavailable(`log-in at ${authUrl} failed: ${reasonIn(await response.text())}`)
@@ -70,7 +80,7 @@ export class Client {
   ): Promise<T> {
     const url = new URL(`${this.#root}${path}`)
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value)
-    const response = await fetch(url, {
+    const response = await call(url, {
       method,
       headers: {
         'x-auth-token': this.#token,
@@ -89,7 +99,7 @@ export class Client {
 
   /** The bytes of an answer, as they come. @throws CloudError */
   async download(path: string): Promise<Readable> {
-    const response = await fetch(`${this.#root}${path}`, {
+    const response = await call(`${this.#root}${path}`, {
       headers: { 'x-auth-token': this.#token },
       signal: AbortSignal.timeout(transferMs),
     })
@@ -99,7 +109,7 @@ export class Client {
 
   /** Bytes, as they come. @throws CloudError */
   async upload(path: string, bytes: Readable): Promise<void> {
-    const response = await fetch(`${this.#root}${path}`, {
+    const response = await call(`${this.#root}${path}`, {
       method: 'PUT',
       headers: { 'x-auth-token': this.#token, 'content-type': 'application/octet-stream' },
       signal: AbortSignal.timeout(transferMs),

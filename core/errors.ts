@@ -124,7 +124,8 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code)
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown. What `fetch` throws says the reason in its cause alone. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  if (!(error instanceof Error)) return String(error)
+  return error.message === 'fetch failed' && error.cause instanceof Error ? messageOf(error.cause) : error.message
 }

@@ -1,7 +1,7 @@
 /** What the launcher says to its own cloud, as any client would: over HTTP. */
 import { z } from 'zod'
 import { identityUrl, publicUrl, type Config } from '../core/config.ts'
-import { CloudError, NotFound, Unavailable } from '../core/errors.ts'
+import { CloudError, messageOf, NotFound, Unavailable } from '../core/errors.ts'
 import { reasonIn } from '../core/fault-text.ts'
 
 const server = z.object({
@@ -25,6 +25,17 @@ export interface WantedServer {
 
 const requestTimeoutMs = 30_000
 
+/** @throws Unavailable when nothing answers there */
+async function request(url: string, options: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { ...options, signal: AbortSignal.timeout(requestTimeoutMs) })
+  } catch (error) {
+    throw new Unavailable(`${new URL(url).origin} does not answer: ${messageOf(error)}; remedy: ./berth up`, {
+      cause: error,
+    })
+  }
+}
+
 export class Cloud {
   readonly #url: string
   readonly #token: string
@@ -44,11 +55,10 @@ export class Cloud {
         scope: { project: { name: 'admin', domain: { id: 'default' } } },
       },
     }
-    const response = await fetch(`${identityUrl(config)}/auth/tokens`, {
+    const response = await request(`${identityUrl(config)}/auth/tokens`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(requestTimeoutMs),
     })
     const token = response.headers.get('x-subject-token')
     if (response.status !== 201 || token === null)
@@ -57,10 +67,9 @@ export class Cloud {
   }
 
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await fetch(`${this.#url}${path}`, {
+    const response = await request(`${this.#url}${path}`, {
       method,
       headers: { 'x-auth-token': this.#token, 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(requestTimeoutMs),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const text = await response.text()

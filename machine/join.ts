@@ -6,7 +6,7 @@ import { join as pathOf } from 'node:path'
 import { stringify } from 'yaml'
 import { z } from 'zod'
 import { configFile, loadConfig, type Config } from '../core/config.ts'
-import { Conflict, Invalid, Unavailable } from '../core/errors.ts'
+import { Conflict, Invalid, messageOf, Unavailable } from '../core/errors.ts'
 import { layoutOf } from './layout.ts'
 import { preflight } from './preflight.ts'
 import { step } from './progress.ts'
@@ -80,6 +80,8 @@ async function ask<T>(url: URL, body: object, shape: z.ZodType<T>): Promise<T> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(timeoutMs),
+  }).catch((error: unknown) => {
+    throw new Unavailable(`the API does not answer at ${url.origin}: ${messageOf(error)}`, { cause: error })
   })
   const answer: unknown = await response.json().catch(() => null)
   const told = shape.safeParse(answer)
