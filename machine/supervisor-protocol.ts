@@ -45,6 +45,7 @@ export async function ask(socketPath: string, wanted: Request): Promise<readonly
     client.setTimeout(replyTimeoutMs, () => fail(new Error('no reply')))
     client.once('connect', () => client.write(`${JSON.stringify(wanted)}\n`))
     client.on('error', fail)
+    client.once('close', () => fail(new Error('it ended without a reply')))
     client.on('data', (chunk) => {
       text += chunk.toString()
       if (!text.includes('\n')) return

@@ -4,6 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import {
+  existsSync,
   mkdirSync,
   openSync,
   closeSync,
@@ -18,6 +19,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { messageOf } from '../core/errors.ts'
 import { end, identify, isAlive, type ProcessId } from './process.ts'
 import { request, type PartSpec, type PartStatus, type Reply } from './supervisor-protocol.ts'
 
@@ -45,14 +47,26 @@ function pidPath(name: string): string {
   return join(run, `${name}.pid`)
 }
 
+const partsPath = join(run, 'parts.json')
+
 function remember(): void {
-  const path = join(run, 'parts.json')
   writeFileSync(
-    `${path}.new`,
+    `${partsPath}.new`,
     JSON.stringify([...kept.values()].filter((part) => part.isWanted).map((part) => part.spec)),
     { mode: 0o600 },
   )
-  renameSync(`${path}.new`, path)
+  renameSync(`${partsPath}.new`, partsPath)
+}
+
+/** What an earlier supervisor of this home kept. A file that cannot be read keeps nobody from a new beginning. */
+function remembered(): readonly PartSpec[] {
+  if (!existsSync(partsPath)) return []
+  try {
+    return request.options[0].shape.part.array().parse(JSON.parse(readFileSync(partsPath, 'utf8')))
+  } catch (error) {
+    process.stderr.write(`${partsPath} is not taken over: ${messageOf(error)}\n`)
+    return []
+  }
 }
 
 function adopt(name: string): ProcessId | null {
@@ -178,15 +192,7 @@ createServer((client) => {
     }
   })
 }).listen(socketPath)
-try {
-  for (const spec of request.options[0].shape.part
-    .array()
-    .parse(JSON.parse(readFileSync(join(run, 'parts.json'), 'utf8')))) {
-    if (adopt(spec.name)) await start(spec)
-  }
-} catch {
-  // The first supervisor of this home has nothing to take over.
-}
+for (const spec of remembered()) if (adopt(spec.name)) await start(spec)
 setInterval(() => {
   for (const part of kept.values()) {
     look(part)
