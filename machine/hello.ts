@@ -43,8 +43,8 @@ export async function bootHello(site: Site): Promise<CloudServer> {
   if (present?.status === 'SHUTOFF') await cloud.start(id)
   return await until(`server ${name}`, 60_000, async () => {
     const server = await cloud.server(id)
-    if (server.status === 'ERROR') throw new Unavailable(server.fault?.message ?? 'it is in ERROR')
-    return server.status === 'ACTIVE' ? server : null
+    if (server.status === 'ACTIVE') return server
+    throw new Unavailable(`it is ${[server.status, server.fault?.message].filter(Boolean).join(': ')}`)
   })
 }
 
