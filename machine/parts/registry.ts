@@ -1,6 +1,6 @@
 /** The OCI registry: the given one, else Debian's docker-registry, with a certificate and a password; and a mirror of it. */
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -81,6 +81,8 @@ interface Served {
 async function serve(site: Site, { name, access, storage, more, env }: Served): Promise<void> {
   const directory = join(site.layout.home, name)
   await mkdir(directory, { recursive: true })
+  // The layers of servers' images are files that their users wrote: nobody else of this machine reads them.
+  await chmod(directory, 0o700)
   const [certificate, passwords] = [join(directory, 'certificate'), join(directory, 'htpasswd')]
   const names = [...new Set([access.address.replace(/:\d+$/, ''), '127.0.0.1', 'localhost', hostname()])]
   const credentials = access.credentials ?? { user: '', password: '' }
