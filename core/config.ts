@@ -108,6 +108,11 @@ export function publicUrl(config: Config): string {
   return config.publicUrl ?? `http://${config.listenAddress}:${String(config.apiPort)}`
 }
 
+/** A database's URL as others may see it. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^(\w+:\/\/[^:@/]*):[^?]*@/, '$1:***@')
+}
+
 /** Of several processes of a kind on this host the first has the plain name, the second 'name-2'. */
 export function processName(name: string, { processNumber }: Pick<Config, 'processNumber'>): string {
   return processNumber === 1 ? name : `${name}-${processNumber}`

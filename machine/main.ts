@@ -3,9 +3,8 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, InvalidArgumentError, Option, type CommanderError } from 'commander'
-import { stringify } from 'yaml'
 import { hasClientSettings } from '../core/client-settings.ts'
-import { loadConfig, settings, variableOf } from '../core/config.ts'
+import { loadConfig } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { layoutOf } from './layout.ts'
 import type { JoinWords } from './join.ts'
@@ -32,21 +31,6 @@ async function become(
     child.once('error', reject)
     child.once('exit', (code) => resolve(code ?? 1))
   })
-}
-
-function configText(): string {
-  const config = loadConfig()
-  const lines = Object.entries(settings.shape).map(([name, schema]) => {
-    const value: unknown = Reflect.get(config, name)
-    const shown =
-      (name === 'adminPassword' || name === 'registryPassword') && value !== null
-        ? '(set)'
-        : name === 'databaseUrl'
-          ? String(value).replace(/:[^:@/]+@/, ':***@')
-          : value
-    return `# ${schema.description ?? ''} [${variableOf(name)}]\n${stringify({ [name]: shown === 'null' ? null : shown })}`
-  })
-  return lines.join('\n')
 }
 
 const program = new Command('berth')
@@ -168,8 +152,9 @@ agent
 program
   .command('config')
   .description('every setting with its unit, reason and variable')
-  .action(() => {
-    process.stdout.write(configText())
+  .action(async () => {
+    const { configText } = await import('./config-text.ts')
+    process.stdout.write(configText(loadConfig()))
   })
 program
   .command('env')
@@ -194,8 +179,8 @@ program
     ])
     const site = siteHere()
     const cloud = await Cloud.open(site.config, await knownPassword(site))
-    const [program, ...words] = await sshCommand(site, cloud, await cloud.serverNamed(name))
-    await become(program, [...words, ...command])
+    const [first, ...words] = await sshCommand(site, cloud, await cloud.serverNamed(name))
+    await become(first, [...words, ...command])
   })
 program
   .command('bench')
@@ -251,10 +236,10 @@ suite
     },
   )
 
-/** Words said to a cloud over HTTP: the one that the environment names, else the one here. */
+// Words said to a cloud over HTTP: the one that the environment names, else the one here.
 for (const [word, description] of [
   ['pool', 'IP pools: list, show, create, reserve, find, map, import, ...'],
-  ['host', 'hosts: list, show, set, disable, maintenance, enable, drain'],
+  ['host', 'hosts: list, show, set, disable, maintenance, enable, drain, token'],
   ['server', 'servers: why'],
   ['image', 'images: list, cache, gc, export, import'],
   ['backup', 'backups that are taken by themselves: list, set, remove'],

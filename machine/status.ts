@@ -1,6 +1,6 @@
 /** Each part: up or not, version, pid, where. */
 import { basename } from 'node:path'
-import { publicUrl } from '../core/config.ts'
+import { publicUrl, withoutPassword } from '../core/config.ts'
 import { Forbidden } from '../core/errors.ts'
 import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
@@ -12,15 +12,13 @@ const realParts = ['postgres', 'docker', 'ovsdb-server', 'ovs-vswitchd', 'regist
 /** Parts that the user gave run without us. */
 function given({ config }: Site): ReadonlyMap<string, string> {
   const pairs = [
-    ['postgres', config.databaseUrl?.replace(/:[^:@/]+@/, ':***@')],
+    ['postgres', config.databaseUrl === null ? null : withoutPassword(config.databaseUrl)],
     ['docker', config.dockerHost],
     ['ovsdb-server', config.ovsSocket],
     ['registry', config.registryUrl],
     ['lxcfs', config.lxcfsDir],
   ] as const
-  return new Map(
-    pairs.flatMap(([name, where]) => (where === null || where === undefined ? [] : [[name, where] as const])),
-  )
+  return new Map(pairs.flatMap(([name, where]) => (where === null ? [] : [[name, where] as const])))
 }
 
 function whereIs({ config, layout }: Site): Readonly<Record<string, string>> {
