@@ -1,7 +1,6 @@
 /** Debian's packages that the parts come from. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { chmod, rename, rm, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { CloudError } from '../core/errors.ts'
@@ -23,6 +22,7 @@ const wanted = [
 ] as const
 
 const policy = '/usr/sbin/policy-rc.d'
+const savedPolicy = `${policy}.berth-saved`
 
 /** What the test suite needs: real clients as judges, what measures and captures packets, and a way to move the clock of one process. */
 export const testPackages = ['python3-openstackclient', 'iperf3', 'tcpdump', 'libfaketime'] as const
@@ -51,25 +51,36 @@ export async function missingPackages(more: readonly string[] = []): Promise<rea
   return all.filter((name) => !installed.has(name))
 }
 
-/** Keeps Debian's scripts from starting services: what runs is ours to start. What was there is put back. */
+function isPolicyOurs(): boolean {
+  return existsSync(policy) && readFileSync(policy, 'utf8').includes('berth')
+}
+
+/** What was there before ours is there again. */
+async function restorePolicy(): Promise<void> {
+  if (existsSync(savedPolicy)) await rename(savedPolicy, policy)
+  else if (isPolicyOurs()) await rm(policy, { force: true })
+}
+
+/** Keeps Debian's scripts from starting services: what runs is ours to start. */
 async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
-  const saved = `${policy}.berth-saved`
-  const isOthers = existsSync(policy) && !readFileSync(policy, 'utf8').includes('berth')
-  if (isOthers) await rename(policy, saved)
+  if (existsSync(policy) && !isPolicyOurs()) await rename(policy, savedPolicy)
   await writeFile(policy, '#!/bin/sh\n# berth: no services while packages are installed\nexit 101\n')
   await chmod(policy, 0o755)
   try {
     return await work()
   } finally {
-    if (existsSync(saved)) await rename(saved, policy)
-    else await rm(policy, { force: true })
+    await restorePolicy()
   }
 }
 
 /** Installs what is missing. @returns the names of what was installed */
 export async function installPackages(logDirectory: string, more: readonly string[] = []): Promise<readonly string[]> {
   const missing = await missingPackages(more)
-  if (missing.length === 0) return []
+  if (missing.length === 0) {
+    // One that was broken off left its own.
+    await restorePolicy()
+    return []
+  }
   const log = join(logDirectory, 'apt.log')
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   const run = async (words: readonly string[]): Promise<boolean> => {
