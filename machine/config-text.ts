@@ -8,7 +8,7 @@ const secrets: readonly string[] = ['adminPassword', 'registryPassword']
 function seen(name: string, value: unknown): unknown {
   if (value === null) return null
   if (secrets.includes(name)) return '(set)'
-  return name === 'databaseUrl' ? withoutPassword(String(value)) : value
+  return name === 'databaseUrl' && typeof value === 'string' ? withoutPassword(value) : value
 }
 
 export function configText(config: Config): string {

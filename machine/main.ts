@@ -7,6 +7,7 @@ import { hasClientSettings } from '../core/client-settings.ts'
 import { loadConfig } from '../core/config.ts'
 import { Invalid, messageOf } from '../core/errors.ts'
 import { layoutOf } from './layout.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import type { JoinWords } from './join.ts'
 import type { Site } from './parts/part.ts'
 
@@ -52,7 +53,8 @@ program
   )
   .action(async ({ hello, hosts }: { hello: boolean; hosts?: number }) => {
     const { up } = await import('./up.ts')
-    await up(loadConfig(), { hello, hosts: hosts ?? null })
+    const config = loadConfig()
+    await oneAtATime(config.home, 'up', () => up(config, { hello, hosts: hosts ?? null }))
   })
 program
   .command('down')
@@ -61,13 +63,12 @@ program
   .option('--purge', 'remove every trace: guests, images, database, users, files')
   .action(async ({ keepGuests = false, purge: isPurge = false }: { keepGuests?: boolean; purge?: boolean }) => {
     if (keepGuests && isPurge) throw new Invalid('--keep-guests and --purge exclude each other')
-    if (isPurge) {
-      const { purge } = await import('./purge.ts')
-      await purge(loadConfig())
-      return
-    }
-    const { down } = await import('./down.ts')
-    await down(loadConfig(), { keepGuests })
+    const config = loadConfig()
+    await oneAtATime(config.home, 'down', async () => {
+      const [{ down }, { purge }] = await Promise.all([import('./down.ts'), import('./purge.ts')])
+      if (isPurge) await purge(config)
+      else await down(config, { keepGuests })
+    })
   })
 program
   .command('status')
@@ -147,7 +148,10 @@ agent
   .action(async (url: string, token: string, words: Partial<JoinWords>) => {
     const { join: joinCloud } = await import('./join.ts')
     const { name = null, address = null, uplink = null, rack = null, systemd = false } = words
-    await joinCloud(loadConfig(), url, token, { name, address, uplink, rack, systemd })
+    const config = loadConfig()
+    await oneAtATime(config.home, 'agent join', () =>
+      joinCloud(config, url, token, { name, address, uplink, rack, systemd }),
+    )
   })
 program
   .command('config')

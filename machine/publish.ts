@@ -14,9 +14,7 @@ import type { Parts } from './services.ts'
 /** All images side by side; those that were built by the same recipe are only found. */
 export async function buildImages({ layout }: Site): Promise<readonly BuiltImage[]> {
   return await Promise.all(
-    imageNames.map((name) =>
-      build(name, { directory: imageCache, logFile: join(layout.log, `image-${name}.log`) }),
-    ),
+    imageNames.map((name) => build(name, { directory: imageCache, logFile: join(layout.log, `image-${name}.log`) })),
   )
 }
 
