@@ -1,10 +1,10 @@
 /** A line per step with its time. */
 import { CloudError, messageOf } from '../core/errors.ts'
 
-/** A step of the launcher failed: what it was, why, and where to read on. */
+/** A step of the launcher failed: what it was, and why. */
 class StepFailed extends CloudError {
-  constructor(step: string, reason: string, { log, cause }: { readonly log?: string; readonly cause?: unknown }) {
-    super('unavailable', `${step}: ${reason}${log === undefined ? '' : `\n  log: ${log}`}`, { cause })
+  constructor(step: string, cause: unknown) {
+    super('unavailable', `${step}: ${messageOf(cause)}`, { cause })
   }
 }
 
@@ -19,7 +19,7 @@ export async function step<T>(name: string, work: () => Promise<T>, remark?: (va
   if (isTerminal) process.stdout.write(`  … ${name}`)
   const line = (mark: string, note: string): void => {
     process.stdout.write(
-      `${isTerminal ? '\r\u001b[2K' : ''}  ${mark} ${name.padEnd(16)} ${seconds()}${note === '' ? '' : `   ${note}`}\n`,
+      `${isTerminal ? '\r\u001b[2K' : ''}  ${mark} ${name.padEnd(20)} ${seconds()}${note === '' ? '' : `   ${note}`}\n`,
     )
   }
   try {
@@ -28,6 +28,6 @@ export async function step<T>(name: string, work: () => Promise<T>, remark?: (va
     return value
   } catch (error) {
     line(red, '')
-    throw error instanceof StepFailed ? error : new StepFailed(name, messageOf(error), { cause: error })
+    throw error instanceof StepFailed ? error : new StepFailed(name, error)
   }
 }

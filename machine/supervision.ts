@@ -22,12 +22,13 @@ export async function keptParts(site: Site): Promise<ReadonlyMap<string, number>
 /** One supervisor per home; a running one is left. */
 export async function startSupervisor(site: Site): Promise<void> {
   if (await keptParts(site)) return
-  const log = openSync(join(site.layout.log, 'supervisor.log'), 'a')
+  const path = join(site.layout.log, 'supervisor.log')
+  const log = openSync(path, 'a')
   const words = [
     '--disable-warning=ExperimentalWarning',
     join(site.layout.project, 'machine', 'supervisor.ts'),
     site.layout.home,
   ]
   spawn(process.execPath, words, { detached: true, stdio: ['ignore', log, log], cwd: '/' }).unref()
-  await until('the supervisor', 10_000, () => keptParts(site))
+  await until(`the supervisor (log: ${path})`, 10_000, () => keptParts(site))
 }

@@ -118,7 +118,7 @@ export async function startDocker(site: Site, kept: number | null): Promise<Foun
   const socketPath = join(layout.run, 'docker.sock')
   const pidFile = join(layout.run, 'dockerd.pid')
   if (kept === null) await endLeftover(pidFile, layout.home)
-  await keep(site, {
+  const log = await keep(site, {
     name: 'docker',
     command: [
       '/bin/sh',
@@ -147,6 +147,6 @@ export async function startDocker(site: Site, kept: number | null): Promise<Foun
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 60_000,
   })
-  const info = await until('Docker', 60_000, () => dockerInfo(socketPath))
+  const info = await until(`Docker (log: ${log})`, 60_000, () => dockerInfo(socketPath))
   return { origin: 'ours', where: `unix://${socketPath}`, version: info.ServerVersion }
 }

@@ -30,7 +30,7 @@ export async function startLxcfs(site: Site, kept: number | null): Promise<Found
   const directory = join(layout.home, 'lxcfs')
   if (kept === null && (await isMounted(directory))) await execa('umount', ['--lazy', directory], { timeout: 10_000 })
   await mkdir(directory, { recursive: true })
-  await keep(site, {
+  const log = await keep(site, {
     name: 'lxcfs',
     command: [
       '/bin/sh',
@@ -48,6 +48,6 @@ export async function startLxcfs(site: Site, kept: number | null): Promise<Found
     ],
     stopSignal: 'SIGTERM',
   })
-  await until('lxcfs', 20_000, () => answers(directory))
+  await until(`lxcfs (log: ${log})`, 20_000, () => answers(directory))
   return { origin: 'ours', where: directory, version: await version() }
 }

@@ -69,7 +69,7 @@ export async function startOpenVswitch(site: Site): Promise<Found> {
   const env = { OVS_RUNDIR: run, OVS_DBDIR: directory, OVS_LOGDIR: layout.log, OVS_SYSCONFDIR: directory }
   const inside = config.switchNamespace === null ? [] : ['nsenter', `--net=${config.switchNamespace}`]
   const quiet = ['--no-chdir', '-vconsole:warn', '-vsyslog:off']
-  await keep(site, {
+  const log = await keep(site, {
     name: 'ovsdb-server',
     command: [
       'ovsdb-server',
@@ -81,7 +81,7 @@ export async function startOpenVswitch(site: Site): Promise<Found> {
     env,
     stopSignal: 'SIGTERM',
   })
-  await until('ovsdb-server', 20_000, () => connects(socketPath))
+  await until(`ovsdb-server (log: ${log})`, 20_000, () => connects(socketPath))
   await execa('ovs-vsctl', [`--db=unix:${socketPath}`, '--no-wait', 'init'], { timeout: 10_000 })
   await keep(site, {
     name: 'ovs-vswitchd',

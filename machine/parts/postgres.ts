@@ -151,7 +151,7 @@ export async function startPostgres(site: Site, kept: number | null): Promise<Fo
     max_logical_replication_workers: '0',
     max_parallel_workers: '0',
   }
-  await keep(site, {
+  const log = await keep(site, {
     name: 'postgres',
     command: [
       join(directory, 'bin', 'postgres'),
@@ -165,7 +165,7 @@ export async function startPostgres(site: Site, kept: number | null): Promise<Fo
     stopSignal: 'SIGINT',
   })
   const url = (name: string): string => `postgres://${role}:${password}@127.0.0.1:${config.postgresPort}/${name}`
-  const version = await until('Postgres', 60_000, () => serverVersion(url('postgres')))
+  const version = await until(`Postgres (log: ${log})`, 60_000, () => serverVersion(url('postgres')))
   await ensureDatabase(url('postgres'), database)
   const ca = config.postgresAddress === null ? null : await ownAuthority(site)
   return { origin: 'ours', where: url(database), version, ca }

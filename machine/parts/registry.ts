@@ -104,8 +104,13 @@ async function serve(site: Site, { name, access, storage, more, env }: Served): 
     await put(file, stringify(settings), 0o600),
   ]
   if (changes.includes(true)) await ask(site.layout.supervisorSocket, { op: 'stop', name })
-  await keep(site, { name, command: ['docker-registry', 'serve', file], env: { ...env }, stopSignal: 'SIGTERM' })
-  await until(`the ${name}`, 20_000, () => answers(access))
+  const log = await keep(site, {
+    name,
+    command: ['docker-registry', 'serve', file],
+    env: { ...env },
+    stopSignal: 'SIGTERM',
+  })
+  await until(`the ${name} (log: ${log})`, 20_000, () => answers(access))
 }
 
 async function version(): Promise<string> {
