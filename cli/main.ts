@@ -11,9 +11,12 @@ import { poolCommand } from './pool/command.ts'
 import { serverCommand } from './server.ts'
 import { portCommand } from './port.ts'
 
-const program = new Command('berth').showHelpAfterError('(--help shows how)').exitOverride((error: CommanderError) => {
-  process.exit(error.exitCode === 0 ? 0 : 2)
-})
+const program = new Command('berth')
+  .showHelpAfterError('(--help shows how)')
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'berth: ')) })
+  .exitOverride((error: CommanderError) => {
+    process.exit(error.exitCode === 0 ? 0 : 2)
+  })
 
 /** Commands that were put together on their own hear only here how the program ends and what it says of wrong words. */
 function inherit(command: Command, parent: Command): Command {

@@ -65,15 +65,15 @@ async function engineLines(site: Site): Promise<readonly Line[]> {
 /** Prints a line per finding. @returns whether all is well */
 export async function doctor(site: Site): Promise<boolean> {
   const lines: Line[] = []
-  for (const look of [machineLines, partLines, engineLines]) {
+  const isMade = existsSync(site.config.home)
+  for (const look of isMade ? [machineLines, partLines, engineLines] : [machineLines, engineLines]) {
     try {
       lines.push(...(await look(site)))
     } catch (error) {
       lines.push({ isGood: false, text: messageOf(error) })
     }
   }
-  if (!existsSync(site.config.home))
-    lines.push({ isGood: true, text: `no cloud at ${site.config.home} yet; ./berth up makes one` })
+  if (!isMade) lines.push({ isGood: true, text: `no cloud at ${site.config.home} yet; ./berth up makes one` })
   for (const { isGood, text } of lines) process.stdout.write(`  ${isGood ? '✓' : '✗'} ${text}\n`)
   return lines.every(({ isGood }) => isGood)
 }

@@ -38,6 +38,7 @@ const program = new Command('berth')
   .description('Docker containers as virtual machines, behind a Nova-compatible API')
   .enablePositionalOptions()
   .showHelpAfterError('(./berth help shows all commands)')
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'berth: ')) })
   .exitOverride((error: CommanderError) => {
     process.exit(error.exitCode === 0 ? 0 : 2)
   })
@@ -91,7 +92,7 @@ program
     const path = logPath(siteHere(), part)
     if (path === null) {
       const known = logNames(siteHere())
-      throw new Invalid(`no log of '${part}'; there are: ${known.join(', ') || 'none yet'}`)
+      throw new Invalid(`no log of '${part}'; there ${known.length === 0 ? 'is none yet' : `are: ${known.join(', ')}`}`)
     }
     await become('tail', ['-n', String(lines), ...(follow ? ['-F'] : []), path])
   })
