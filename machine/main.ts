@@ -98,7 +98,7 @@ program
   })
 program
   .command('doctor')
-  .description('what this machine lacks, and where the host differs from the rows; changes nothing')
+  .description('what this machine lacks, and which part of the cloud is down; changes nothing')
   .action(async () => {
     const { doctor } = await import('./doctor.ts')
     process.exitCode = (await doctor(siteHere())) ? 0 : 1
