@@ -1,4 +1,4 @@
-/** The container that makes a machine of an image: what Docker is asked for. Source: findings in docs/guest.md. */
+/** The container that makes a machine of an image: what Docker is asked for. What a guest may do in it stands in docs/guest-image.md. */
 import { cpuLimitsOf } from '../../core/flavor-limits.ts'
 import { readFileSync } from 'node:fs'
 import type { ContainerCreateOptions } from 'dockerode'

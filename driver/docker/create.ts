@@ -4,7 +4,7 @@ import type Docker from 'dockerode'
 import type { Guest, GuestSpec } from '../driver.ts'
 import { asideLabel, asideRoot, mountAside } from './aside.ts'
 import { namespacesLabel } from './born.ts'
-import { containerName, containerOf, guestLabel, type ContainerSettings } from './container.ts'
+import { containerName, containerOf, type ContainerSettings } from './container.ts'
 import { diskMounts, disksLabel, makeDisks, removeDisks } from './disks.ts'
 import { createContainer, findGuest, removeContainer, type Engine } from './engine.ts'
 import { putFiles } from './files.ts'
@@ -63,7 +63,7 @@ export async function createGuest(making: Making, spec: GuestSpec): Promise<Gues
   const name = containerName(spec.serverId)
   const present = await findGuest(engine, spec.serverId)
   if (present) {
-    if (await isWhole(making, present)) return toGuest(present, guestLabel)
+    if (await isWhole(making, present)) return toGuest(present)
     await removeContainer(engine, name)
   }
   const image = await images.ofId(spec.image)

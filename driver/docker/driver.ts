@@ -187,13 +187,13 @@ export class DockerDriver implements ComputeDriver {
 
   async inspect(serverId: string): Promise<Guest | null> {
     const found = await findGuest(this.#engine, serverId)
-    return found ? toGuest(found, guestLabel) : null
+    return found ? toGuest(found) : null
   }
 
   async list(): Promise<readonly Guest[]> {
     const rows = await this.#docker.listContainers({ all: true })
     const found = await Promise.all(rows.map(({ Id }) => inspectContainer(this.#engine, Id)))
-    return found.flatMap((one) => (one ? [toGuest(one, guestLabel)] : []))
+    return found.flatMap((one) => (one ? [toGuest(one)] : []))
   }
 
   async setLimits(serverId: string, limits: GuestLimits): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ContainerInspectInfo } from 'dockerode'
 import { CloudError, Conflict, messageOf, NotFound, PartSilent, Unavailable } from '../../core/errors.ts'
 import type { Guest, GuestState } from '../driver.ts'
+import { guestLabel } from './container.ts'
 
 export type Inspected = ContainerInspectInfo
 
@@ -64,9 +65,10 @@ function cpusetOf({ HostConfig: { CpusetCpus, CpuQuota } }: Inspected): string |
   return CpusetCpus && (CpuQuota ?? 0) <= 0 ? CpusetCpus : null
 }
 
-export function toGuest(inspected: Inspected, label: string): Guest {
+/** @param inspected any container of the engine, ours or another's */
+export function toGuest(inspected: Inspected): Guest {
   const state = stateOf(inspected.State)
-  const serverId = inspected.Config.Labels[label]
+  const serverId = inspected.Config.Labels[guestLabel]
   const isAlive = state === 'running' || state === 'paused'
   return {
     guestId: inspected.Id,

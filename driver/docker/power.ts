@@ -3,7 +3,6 @@ import { NotFound, Unavailable } from '../../core/errors.ts'
 import { exitPoweroff, exitReboot, type Guest } from '../driver.ts'
 import { asideLabel, mountAside } from './aside.ts'
 import { bornOf } from './born.ts'
-import { guestLabel } from './container.ts'
 import { disksLabel, mountDisks, showDisks } from './disks.ts'
 import { callGuest, findGuest, startContainer, type Engine } from './engine.ts'
 import { untilFrozen } from './freeze.ts'
@@ -51,7 +50,7 @@ export async function startGuest(engine: Engine, serverId: string, lastWords: ()
   }
   const begun = await findGuest(engine, serverId)
   if (!begun) throw new NotFound('Guest', serverId)
-  const guest = toGuest(begun, guestLabel)
+  const guest = toGuest(begun)
   if (disks !== undefined && guest.pid !== null) await showDisks(disks, guest.pid)
   if (guest.state === 'stopped' && guest.exitCode !== exitReboot && guest.exitCode !== exitPoweroff)
     throw new Unavailable(
