@@ -63,8 +63,6 @@ export const policy = {
   'os_compute_api:os-shelve:shelve_offload': 'admin',
   'os_compute_api:os-shelve:unshelve': 'member',
   'os_compute_api:os-shelve:unshelve_to_host': 'admin',
-  'os_compute_api:servers:show:host_status': 'admin',
-  'os_compute_api:os-extended-server-attributes': 'admin',
   'os_compute_api:os-lock-server:unlock:unlock_override': 'admin',
   'os_compute_api:os-console-output': 'member',
   'os_compute_api:server-metadata:index': 'reader',
