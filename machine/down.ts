@@ -65,10 +65,10 @@ async function stopPart(site: Site, name: string): Promise<void> {
 
 /** api, scheduler and agent end: from here on nobody makes rows true. */
 export async function stopServices(site: Site): Promise<void> {
-  const kept = await keptParts(site)
-  if (!kept) return
+  const services = [...((await keptParts(site))?.keys() ?? [])].filter(isOfService)
+  if (services.length === 0) return
   await step(at(site, 'services'), async () => {
-    for (const name of kept.keys()) if (isOfService(name)) await stopPart(site, name)
+    for (const name of services) await stopPart(site, name)
   })
 }
 
