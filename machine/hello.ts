@@ -41,7 +41,7 @@ export async function bootHello(site: Site): Promise<CloudServer> {
   const id =
     present?.id ?? (await cloud.createServer({ name, image, flavor, network: site.config.networkName, key: keypair }))
   if (present?.status === 'SHUTOFF') await cloud.start(id)
-  return await until(`server ${name}`, 60_000, async () => {
+  return await until(`server ${name}`, site.config.bootTimeoutSeconds * 1000, async () => {
     const server = await cloud.server(id)
     if (server.status === 'ACTIVE') return server
     throw new Unavailable(`it is ${[server.status, server.fault?.message].filter(Boolean).join(': ')}`)
