@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { loadConfig, type Config } from '../../core/config.ts'
+import { counted } from '../../core/counted.ts'
 import { Invalid, messageOf, NotFound } from '../../core/errors.ts'
 import { connect, type Db } from '../../db/connect.ts'
 import { hostsWithImage } from '../../db/host-images.ts'
@@ -70,7 +71,7 @@ function free(used: number, total: number, unit = ''): string {
 
 function roomOf(host: HostPlace): string {
   const memory = free(host.usedMemoryMiB, (host.memoryMiB - host.reservedMemoryMiB) * host.memoryRatio, ' MiB')
-  return `${memory} and ${free(host.usedVcpus, (host.vcpus - host.reservedVcpus) * host.cpuRatio)} vcpus free, ${host.servers} servers`
+  return `${memory} and ${free(host.usedVcpus, (host.vcpus - host.reservedVcpus) * host.cpuRatio)} vcpus free, ${counted(host.servers, 'server')}`
 }
 
 function pointsOf({ host, points }: Fitting, partsOf: Choice['partsOf']): string {
