@@ -1,7 +1,8 @@
 /** Takes the cloud down; guests that ran are remembered, and run again after the next up. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
 import type { Config } from '../core/config.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { gatewayNamespaces, removeAllNamespaces } from '../netns/namespace.ts'
@@ -43,7 +44,16 @@ export function driverOf(site: Site, socketPath: string): DockerDriver {
   })
 }
 
-/** Guests shut down as by a power button. Who ran is written down first: after the next up they run again. */
+/** Who ran is written down, beside those whom an earlier `down` noted and no `up` has started again. */
+function noteRunning({ layout }: Site, running: readonly string[]): void {
+  const path = join(layout.run, 'held-guests.json')
+  const before = existsSync(path) ? z.array(z.string()).parse(JSON.parse(readFileSync(path, 'utf8'))) : []
+  mkdirSync(layout.run, { recursive: true })
+  writeFileSync(`${path}.new`, JSON.stringify([...new Set([...before, ...running])]))
+  renameSync(`${path}.new`, path)
+}
+
+/** Guests shut down as by a power button; after the next up they run again. */
 async function stopGuests(site: Site): Promise<number> {
   const socketPath = await engineSocket(site)
   if (socketPath === null) return 0
@@ -51,8 +61,7 @@ async function stopGuests(site: Site): Promise<number> {
   const running = (await driver.list()).flatMap(({ serverId, state }) =>
     serverId !== null && state !== 'stopped' && state !== 'created' ? [serverId] : [],
   )
-  mkdirSync(site.layout.run, { recursive: true })
-  writeFileSync(join(site.layout.run, 'held-guests.json'), JSON.stringify(running))
+  noteRunning(site, running)
   for (let i = 0; i < running.length; i += 8) {
     await Promise.all(running.slice(i, i + 8).map((serverId) => driver.stop(serverId, site.config.stopGraceSeconds)))
   }
