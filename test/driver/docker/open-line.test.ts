@@ -14,9 +14,10 @@ async function says(driver: DockerDriver, serverId: string, text: string): Promi
 test('the console tells a line that has not ended, and as one line when it ends', async () => {
   const guests = opened()
   const { driver } = guests.site
-  const { serverId } = await guests.running()
+  // As an agent does: what a guest wrote before anybody listened is in no log until its line ends.
   const watch = new AbortController()
   const watched = driver.watchExits(() => undefined, watch.signal)
+  const { serverId } = await guests.running()
   const reads = (text: string): Promise<unknown> =>
     until(async () => (await driver.consoleLog(serverId, 1)) === text, {
       timeoutMs: 30_000,
