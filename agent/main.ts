@@ -24,6 +24,7 @@ import type { Host } from './host.ts'
 import { serveDisks } from './moves/serve-disks.ts'
 import { serveMetadata } from './metadata/serve.ts'
 import { reconcile } from './reconcile.ts'
+import { endKilledSweep } from './registry-sweep.ts'
 import { captureDirectory } from './save-image.ts'
 import { Turns } from './turns.ts'
 import { answerForNetworks, beat, reconcileOften, tellImages, watchGuests, watchStrain } from './watch.ts'
@@ -121,6 +122,7 @@ await registerHost(db, {
 })
 const metadata = await serveMetadata(host)
 await rm(captureDirectory(config), { recursive: true, force: true })
+await endKilledSweep(host)
 await reconcile(host, { isStart: true })
 
 const ending = new AbortController()

@@ -7,7 +7,7 @@ import { Unavailable } from '../core/errors.ts'
 import type { RegistrySweep } from '../core/image-sweep.ts'
 import { agedOrphans, liveImageIds, referredDigests } from '../db/image-care.ts'
 import { hostNames } from '../db/host-names.ts'
-import { sweepSeconds, whileNobodyWrites } from '../db/registry-writers.ts'
+import { endSweep, sweepSeconds, whileNobodyWrites } from '../db/registry-writers.ts'
 import { bytesFreed, manifestsOf, type StoredManifest } from '../registry/garbage.ts'
 import type { ImageHost } from './image-care.ts'
 
@@ -65,14 +65,20 @@ async function removeEmpty(directory: string, names: readonly string[], { regist
 async function sweepBlobs(host: ImageHost, directory: string, gone: readonly StoredManifest[]): Promise<number> {
   const before = await blobBytes(directory)
   await removeEmpty(directory, [...new Set(gone.map(({ repository }) => repository))], host)
-  const words = ['garbage-collect', join(directory, 'config.yml')]
-  const { exitCode, stderr } = await execa('docker-registry', words, {
+  // It dies with this agent, whose lease its next one ends.
+  const words = ['--pdeathsig', 'KILL', 'docker-registry', 'garbage-collect', join(directory, 'config.yml')]
+  const { exitCode, stderr } = await execa('setpriv', words, {
     reject: false,
     timeout: (sweepSeconds - 60) * 1000,
     maxBuffer: 100_000_000,
   })
   if (exitCode !== 0) throw new Unavailable(`The registry's blobs were not swept: ${stderr.slice(-500)}`)
   return before - (await blobBytes(directory))
+}
+
+/** Its own registry nobody else sweeps: a lease that is there when the agent starts is of one that was killed, and holds up whoever writes. */
+export async function endKilledSweep(host: ImageHost): Promise<void> {
+  if (ownRegistry(host) !== null) await endSweep(host.db)
 }
 
 /** Of several hosts that of the registry itself; of none, the first. */

@@ -44,6 +44,11 @@ export async function whileWriting<T>(db: Db, write: () => Promise<T>): Promise<
   }
 }
 
+/** The lease of whoever sweeps ends. */
+export async function endSweep(db: Db): Promise<void> {
+  await db('registry_state').update({ sweepUntil: db.raw(`'-infinity'`) })
+}
+
 /** @returns null when somebody writes, or sweeps */
 export async function whileNobodyWrites<T>(db: Db, sweep: () => Promise<T>): Promise<{ readonly result: T } | null> {
   const isBegun = await db.transaction(async (trx) => {
@@ -59,6 +64,6 @@ export async function whileNobodyWrites<T>(db: Db, sweep: () => Promise<T>): Pro
   try {
     return { result: await sweep() }
   } finally {
-    await db('registry_state').update({ sweepUntil: db.raw(`'-infinity'`) })
+    await endSweep(db)
   }
 }

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import { pino } from 'pino'
@@ -14,7 +15,7 @@ import { settings } from '../../core/config.ts'
 import { Flattener } from '../../agent/flatten.ts'
 import { ImageBringer, sweepHost, type ImageHost } from '../../agent/image-care.ts'
 import { captureDirectory } from '../../agent/save-image.ts'
-import { sweepRegistry } from '../../agent/registry-sweep.ts'
+import { endKilledSweep, sweepRegistry } from '../../agent/registry-sweep.ts'
 import { Turns } from '../../agent/turns.ts'
 import { digestIn, hostsWithImage } from '../../db/host-images.ts'
 import { wishImage } from '../../db/image-care.ts'
@@ -217,6 +218,17 @@ test('nothing is swept while somebody writes, nor before it has been left alone 
     waiting: 0,
   })
   expect(await isStored(orphan)).toBe(false)
+}, 60_000)
+
+test('who writes waits for a sweep, but not for one whose agent was killed, once the next agent starts', async () => {
+  await api.db('registry_state').update({ sweepUntil: new Date(Date.now() + 600_000) })
+  const order: string[] = []
+  const writing = whileWriting(api.db, () => Promise.resolve(order.push('written')))
+  await sleep(1000)
+  order.push('started')
+  await endKilledSweep(host)
+  await writing
+  expect(order).toEqual(['started', 'written'])
 }, 60_000)
 
 /** Where Docker puts what each container has of its own. */
