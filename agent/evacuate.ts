@@ -25,7 +25,10 @@ export async function evacuate(host: Host, payload: JobPayload<'server.evacuate'
       await demolish(host, server.id, [])
       const snapshot = await newestImageOf(db, server.id)
       const imageReference = snapshot?.reference ?? server.imageReference
-      await build(host, { ...server, imageReference }, undo, { adminPassword: null, isStarted })
+      await build(host, { ...server, imageReference }, undo, {
+        adminPassword: payload.adminPassword ?? null,
+        isStarted,
+      })
       await db.transaction(async (trx) => {
         await updateServer(trx, server.id, { imageReference })
         const powerState = isStarted ? powerStates.running : powerStates.shutdown

@@ -57,7 +57,10 @@ export async function sweepHost(host: ImageHost, isDry: boolean): Promise<HostSw
   const idle = await idleImages(db, { ...placeOf(host), hours: config.imageIdleHours })
   const ours = (await driver.images()).filter(isOurs(host))
   const candidates = idle.filter((digest) => ours.some((reference) => reference.endsWith(`@${digest}`)))
-  if (isDry || candidates.length === 0) return { removed: candidates, in_use: [], bytes: 0 }
+  if (isDry || candidates.length === 0) {
+    const held = candidates.filter((digest) => driver.holdsImage(digest))
+    return { removed: candidates.filter((digest) => !held.includes(digest)), in_use: held, bytes: 0 }
+  }
   const before = await driver.imageBytes()
   const [removed, inUse]: [string[], string[]] = [[], []]
   for (const digest of candidates) {

@@ -4,9 +4,16 @@ import { Invalid } from '../core/errors.ts'
 
 type Issue = z.core.$ZodIssue
 
+/** As much of a value as a person reads: user data has 64 KiB. */
+const mostShown = 200
+
+function excerpt(text: string): string {
+  return text.length <= mostShown ? text : `${text.slice(0, mostShown)}… (${text.length} characters)`
+}
+
 function quoted(value: unknown): string {
   if (value === undefined) return 'nothing'
-  return typeof value === 'string' ? `'${value}'` : JSON.stringify(value)
+  return excerpt(typeof value === 'string' ? `'${value}'` : JSON.stringify(value))
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -31,7 +38,7 @@ function sentence(issue: Issue, value: unknown): string {
         : `${quoted(value)} is less than ${issue.inclusive === false ? 'or equal to ' : ''}the minimum of ${String(issue.minimum)}`
     case 'too_big':
       return issue.origin === 'string' || issue.origin === 'array'
-        ? `${quoted(value)} is too long`
+        ? `${quoted(value)} is too long, ${String(issue.maximum)} at most`
         : `${quoted(value)} is greater than the maximum of ${String(issue.maximum)}`
     case 'invalid_format':
       return issue.format === 'regex'
@@ -64,8 +71,8 @@ function messageFor(issue: Issue, body: unknown): string {
 
 function withField(field: PropertyKey | undefined, value: unknown, text: string): string {
   if (field === undefined) return text
-  const shown = typeof value === 'string' ? value : JSON.stringify(value)
-  return `Invalid input for field/attribute ${String(field)}. Value: ${shown}. ${text}`
+  const shown = typeof value === 'string' ? value : value === undefined ? 'nothing' : JSON.stringify(value)
+  return `Invalid input for field/attribute ${String(field)}. Value: ${excerpt(shown)}. ${text}`
 }
 
 /** No body is one that says nothing. @throws Invalid naming the field and what is wrong with it */

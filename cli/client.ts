@@ -48,6 +48,11 @@ async function call(url: string | URL, options: RequestInit): Promise<Response> 
   }
 }
 
+function kindOf(status: number): CloudError['kind'] {
+  if (status >= 500) return 'unavailable'
+  return status === 404 ? 'not-found' : 'invalid'
+}
+
 export class Client {
   readonly #root: string
   readonly #token: string
@@ -94,7 +99,7 @@ export class Client {
     if (response.ok) return shape.parse(text === '' ? null : JSON.parse(text))
     const verdict = alsoGood.includes(response.status) ? shape.safeParse(JSON.parse(text)) : null
     if (verdict?.success === true) return verdict.data
-    throw new CloudError(response.status < 500 ? 'invalid' : 'unavailable', reasonIn(text))
+    throw new CloudError(kindOf(response.status), reasonIn(text))
   }
 
   /** The bytes of an answer, as they come. @throws CloudError */

@@ -89,8 +89,12 @@ async function gc({ client, print }: Terminal, { dryRun = false }: { readonly dr
   for (const { host, images, registry, error } of hosts) {
     if (error !== null) print(`  ✗ ${host}: ${error}\n`)
     if (images) {
+      const stay =
+        images.in_use.length > 0
+          ? `; idle, and still there, since they were asked for in the last ten minutes or have a container: ${images.in_use.length}`
+          : ''
       print(
-        `  ✓ ${host}: ${counted(images.removed.length, 'image')} ${word}${dryRun ? '' : `, ${mebibytes(images.bytes)} free`}\n`,
+        `  ✓ ${host}: ${counted(images.removed.length, 'image')} ${word}${dryRun ? '' : `, ${mebibytes(images.bytes)} free`}${stay}\n`,
       )
       for (const digest of images.removed) print(`      ${digest}\n`)
     }

@@ -100,6 +100,17 @@ async function moveOf(client: Client, one: Migration): Promise<Move> {
   }
 }
 
+/** How far a move is concerns those that are under way alone. */
+function tableOf(rows: readonly Move[]): string {
+  const isMoving = rows.some(({ doneMiB }) => doneMiB !== null)
+  return table(
+    rows.map(({ transport, doneMiB, totalMiB, ratePerSecond, left, ...row }) => ({
+      ...row,
+      ...(isMoving ? { transport, 'done mib': doneMiB, 'of mib': totalMiB, rate: ratePerSecond, left } : {}),
+    })),
+  )
+}
+
 interface ListOptions extends Shown {
   readonly all?: boolean
 }
@@ -110,7 +121,7 @@ async function list(terminal: Terminal, { json, all = false }: ListOptions): Pro
     ({ status }) => all || underWay.includes(status) || status === 'finished' || status === 'reverting',
   )
   const rows = await Promise.all(wanted.map((one) => moveOf(client, one)))
-  show(terminal, json, rows, () => table(rows.map((row) => ({ ...row }))))
+  show(terminal, json, rows, () => tableOf(rows))
 }
 
 const barWidth = 24

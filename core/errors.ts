@@ -41,10 +41,14 @@ export class Forbidden extends CloudError {
   }
 }
 
-/** `what` is the field's own word, such as 'Instance' or 'Flavor'. */
+/** `what` is the field's own word, such as 'Instance' or 'Flavor'; `known` are those that there are, where they are few. */
 export class NotFound extends CloudError {
-  constructor(what: string, id: string, options?: ErrorOptions) {
-    super('not-found', `${what} ${id} could not be found.`, options)
+  constructor(
+    what: string,
+    id: string,
+    { known, ...options }: ErrorOptions & { readonly known?: readonly string[] } = {},
+  ) {
+    super('not-found', `${what} ${id} could not be found${known ? `; there are: ${known.join(', ')}` : ''}.`, options)
   }
 }
 

@@ -7,6 +7,8 @@ const personalFile = z.object({ path: z.string(), contents: z.string() })
 export type PersonalFile = z.output<typeof personalFile>
 /** What only passes through on its way to the guest. */
 const secrets = { adminPassword: z.string().nullable(), personality: z.array(personalFile).optional() }
+/** What a server that is built anew elsewhere gets; no other move has it. */
+const evacuated = { adminPassword: secrets.adminPassword.optional() }
 
 /** Job name -> payload. Jobs of a server take turns on its host. */
 export const jobs = {
@@ -54,7 +56,7 @@ export const jobs = {
   /** of a server whose guest is there, or is to be made of its image */
   'server.unshelve': z.object(server),
   /** finds the host that a server moves to; run by any scheduler */
-  'schedule.move': z.object(server),
+  'schedule.move': z.object({ ...server, ...evacuated }),
   /** at the target: what it can have before the guest stops is there */
   'server.expect': z.object(server),
   /** at the source: the disk goes to the registry, the server to the target */
@@ -64,7 +66,7 @@ export const jobs = {
   /** at the source: what is left of the guest goes */
   'server.leave': z.object(server),
   /** at the target: the source is down */
-  'server.evacuate': z.object(server),
+  'server.evacuate': z.object({ ...server, ...evacuated }),
 } as const
 
 export type JobName = keyof typeof jobs

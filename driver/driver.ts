@@ -170,6 +170,8 @@ export interface ComputeDriver {
    * @throws  Unavailable
    */
   removeImage(digest: string, isOurs: (reference: string) => boolean): Promise<boolean>
+  /** Whether the image of this digest was asked for so lately that a guest may be about to be made of it. */
+  holdsImage(digest: string): boolean
   /** Bytes that all images take here, shared layers counted once. */
   imageBytes(): Promise<number>
   /**

@@ -112,7 +112,7 @@ async function find({ db, params }: Call): Promise<HostUse> {
   const { host: name = '' } = params
   const all = await hostsWithUse(db)
   const found = all.find((one) => one.name === name)
-  if (!found) throw new NotFound('Host', `${name} (there are: ${all.map((one) => one.name).join(', ')})`)
+  if (!found) throw new NotFound('Host', name, { known: all.map((one) => one.name) })
   return found
 }
 

@@ -21,6 +21,7 @@ export const asideLabel = 'berth.aside'
 async function mountRoot(container: Inspected, path: string): Promise<void> {
   const layers = layersOf(container, 0)
   if (!layers) throw new Unsupported('This storage driver cannot show the disk of one guest to another.')
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await mkdir(path, { recursive: true })
   if (await isMounted(path)) return
   const own = dirname(layers.upper)

@@ -1,4 +1,5 @@
 /** What a container was made for, on its label: the namespaces that it joins at each start. */
+import { dirname } from 'node:path'
 import { z } from 'zod'
 import type { Inspected } from './guest.ts'
 
@@ -9,4 +10,10 @@ export type Born = z.output<typeof namespaces>
 
 export function bornOf(found: Inspected): Born {
   return namespaces.parse(JSON.parse(found.Config.Labels[namespacesLabel] ?? '{}'))
+}
+
+/** Whether the namespaces of a container with these labels stand in `directory`. */
+export function isBornIn(directory: string, labels: Readonly<Record<string, string>>): boolean {
+  const label = labels[namespacesLabel]
+  return label !== undefined && dirname(namespaces.parse(JSON.parse(label)).netns) === directory
 }

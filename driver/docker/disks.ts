@@ -59,7 +59,7 @@ async function rootBytes(directory: string): Promise<number> {
 /** @returns a directory of their own; @throws Unavailable, with nothing left behind */
 export async function makeDisks(ociDirectory: string, sizes: GuestDisks, rootUid: number): Promise<string> {
   const directory = join(disksHome(ociDirectory), randomUUID())
-  await mkdir(directory, { recursive: true })
+  await mkdir(directory, { recursive: true, mode: 0o700 })
   try {
     await writeFile(sizesPath(directory), JSON.stringify(sizes))
     await writeBlockTree(join(directory, 'sys'), [])

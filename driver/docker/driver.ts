@@ -18,7 +18,7 @@ import type {
 } from '../driver.ts'
 import type { GuestDisk } from '../disk.ts'
 import { bringBack, dropAside, setAside } from './aside.ts'
-import { bornOf } from './born.ts'
+import { bornOf, isBornIn } from './born.ts'
 import { hostCapacity } from './capacity.ts'
 import { capture } from './capture.ts'
 import { containerName, guestLabel, limitsOf } from './container.ts'
@@ -94,6 +94,10 @@ export class DockerDriver implements ComputeDriver {
 
   async removeImage(digest: string, isOurs: (reference: string) => boolean): Promise<boolean> {
     return await this.#images.remove(digest, isOurs)
+  }
+
+  holdsImage(digest: string): boolean {
+    return this.#images.isHeld(digest)
   }
 
   async imageBytes(): Promise<number> {
@@ -194,6 +198,12 @@ export class DockerDriver implements ComputeDriver {
     const rows = await this.#docker.listContainers({ all: true })
     const found = await Promise.all(rows.map(({ Id }) => inspectContainer(this.#engine, Id)))
     return found.flatMap((one) => (one ? [toGuest(one)] : []))
+  }
+
+  /** The servers with a guest that was made for a namespace in `directory`: of one home, where several share the engine. */
+  async serversIn(directory: string): Promise<ReadonlySet<string>> {
+    const rows = await this.#docker.listContainers({ all: true, filters: { label: [guestLabel] } })
+    return new Set(rows.flatMap(({ Labels }) => (isBornIn(directory, Labels) ? (Labels[guestLabel] ?? []) : [])))
   }
 
   async setLimits(serverId: string, limits: GuestLimits): Promise<void> {

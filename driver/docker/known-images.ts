@@ -43,10 +43,15 @@ export class Images {
     return await listReferences(this.#docker)
   }
 
+  /** Whether somebody asked for it so lately that a guest may be about to be made of it. */
+  isHeld(digest: string): boolean {
+    return performance.now() - (this.#askedAt.get(digest) ?? -heldMs) < heldMs
+  }
+
   /** @returns false when a guest is made of it, or is about to be */
   async remove(digest: string, isOurs: (reference: string) => boolean): Promise<boolean> {
     await this.#removing
-    if (performance.now() - (this.#askedAt.get(digest) ?? -heldMs) < heldMs) return false
+    if (this.isHeld(digest)) return false
     this.forget()
     const removing = removeImage(this.#docker, digest, isOurs)
     this.#removing = removing.catch(() => undefined)

@@ -74,6 +74,10 @@ export class FakeDriver implements ComputeDriver {
     return Promise.resolve(gone.length > 0)
   }
 
+  holdsImage(): boolean {
+    return false
+  }
+
   imageBytes(): Promise<number> {
     return Promise.resolve(this.#images.size)
   }

@@ -74,7 +74,7 @@ const routes: readonly { readonly route: Route; readonly at: string; readonly ve
 )
 
 /** Nothing that a path of these removes or ends is there. */
-const oddWords = ['%00', 'constructor', '00000000-0000-4000-8000-000000000000', '9'.repeat(30)] as const
+const oddWords = ['constructor', '00000000-0000-4000-8000-000000000000', '9'.repeat(30)] as const
 
 test.each(oddWords)('a path with %s in the place of an id', async (word) => {
   const requests = routes
@@ -92,8 +92,7 @@ test.each(oddWords)('a path with %s in the place of an id', async (word) => {
 })
 
 const oddQuery = [
-  'name=%00&id=%00&status=%00&device_id=%00&user_id=%00&host=%00&tag=%00&tags=%00',
-  'limit=1&limit=2&marker=&sort_key=&sort_dir=sideways&fields=&changes-since=0000-00-00&start=x',
+  'id=x&device_id=x&user_id=x&host=x&tag=x&tags=x&limit=1&limit=2&marker=&sort_key=&sort_dir=sideways&fields=&changes-since=0000-00-00&start=x',
   'enabled__contains=x&limit=99999999999999999999&marker=%F0%28&offset=9999999999999999999999&user.id=%00&visibility=x',
 ] as const
 
@@ -248,6 +247,8 @@ test('a body with one odd value', async () => {
 test('paths that are none, and methods that nobody asks with', async () => {
   const paths = [
     '/compute/v2.1/servers/%ff',
+    '/compute/v2.1/servers/%00',
+    '/identity/v3/users?name=%00',
     '/compute/v2.1/servers//',
     '/compute//v2.1/servers',
     '/identity/v3/users/%',

@@ -4,6 +4,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { execa } from 'execa'
 import { z } from 'zod'
+import { registryAccessOf } from '../../machine/registry-keys.ts'
+import { statusOf, type PartLine } from '../../machine/status.ts'
+import { up } from '../../machine/up.ts'
+import { manifestsOf } from '../../registry/garbage.ts'
+import { Registry } from '../../registry/registry.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { Client } from './client.ts'
 
@@ -73,4 +78,25 @@ test('an image goes out as a file that skopeo reads, comes back with the digest 
     await client.try('image', 'delete', 'copy')
     await rm(file, { force: true })
   }
+}, 300_000)
+
+test('a mirror is a part for as long as its setting stands, and has what the registry has', async () => {
+  const { site } = cloud
+  const mirrored = { ...site.config, registryMirrorPort: 5020 }
+  const shown = async (): Promise<PartLine | undefined> =>
+    (await statusOf({ ...site, config: mirrored })).find(({ name }) => name === 'registry-mirror')
+  const access = await registryAccessOf(site)
+  const [stored] = await manifestsOf(new Registry(access), ['images/debian-12-small'])
+  await up(mirrored, { hello: false })
+  try {
+    const where = `${mirrored.registryAddress}:5020`
+    expect(await shown()).toMatchObject({ state: 'up', where })
+    const mirror = new Registry({ ...access, address: where }).repository('images/debian-12-small')
+    expect(await mirror.hasManifest(stored?.digest ?? '')).toBe(true)
+    const stranger = new Registry({ ...access, address: where, credentials: null })
+    expect(await stranger.answers(3000)).toBe(false)
+  } finally {
+    await up(site.config, { hello: false })
+  }
+  expect(await shown()).toMatchObject({ state: 'down' })
 }, 300_000)

@@ -25,14 +25,24 @@ async function checkOthers({ db }: Call, own: string): Promise<void> {
 async function move(
   call: Call,
   server: Server,
-  { type, ...how }: { readonly type: MoveType; readonly wish: string | null; readonly isStarted?: boolean },
+  {
+    type,
+    adminPassword: password,
+    ...how
+  }: {
+    readonly type: MoveType
+    readonly wish: string | null
+    readonly isStarted?: boolean
+    readonly adminPassword?: string
+  },
 ): Promise<void> {
   const [name, action] =
     type === 'migration' ? (['server.migrate', 'migrate'] as const) : (['server.evacuate', 'evacuate'] as const)
   const { requestId, caller } = call
   await begun(call, server, { name, action }, async (trx, row) => {
     await recordMove(trx, row, { type, ...how, userId: caller.userId })
-    await enqueue(trx, 'schedule.move', { serverId: row.id, requestId })
+    const payload = { serverId: row.id, requestId }
+    await enqueue(trx, 'schedule.move', password === undefined ? payload : { ...payload, adminPassword: password })
   })
 }
 
@@ -104,7 +114,8 @@ export const evacuate: Action = async (call, server) => {
   await checkOthers(call, own)
   // From 2.95 on whoever evacuates starts it, when its network and its storage are looked after.
   const isStarted = call.version < 95 && server.vmState !== 'stopped'
-  await move(call, server, { type: 'evacuation', wish: target ?? null, isStarted })
+  const password = wanted.adminPass ?? newPassword()
+  await move(call, server, { type: 'evacuation', wish: target ?? null, isStarted, adminPassword: password })
   if (call.version >= 14) return { status: 200 }
-  return { status: 200, body: { adminPass: wanted.adminPass ?? newPassword() } }
+  return { status: 200, body: { adminPass: password } }
 }

@@ -114,6 +114,6 @@ test.each([
 
 test('a host that is not there is told with those that are; a member sees none', async () => {
   const gone = await api.admin('GET /berth/v1/hosts/gone')
-  expect([gone.status, faultIn(gone)[1]]).toEqual([404, expect.stringContaining('there are: host-1, host-2')])
+  expect([gone.status, faultIn(gone)[1]]).toEqual([404, 'Host gone could not be found; there are: host-1, host-2.'])
   expect((await api.member('GET /berth/v1/hosts')).status).toBe(403)
 })

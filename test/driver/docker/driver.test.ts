@@ -213,3 +213,14 @@ test('the watch of an engine that is not there fails', async () => {
   })
   await expect(driver.capacity()).rejects.toMatchObject({ kind: 'unavailable' })
 })
+
+test('guests of another home on the same engine are told apart by where their namespaces stand', async () => {
+  const guests = opened()
+  const { site } = guests
+  const [own, other] = [await guests.specOf(), await guests.specOf()]
+  await site.driver.create(own)
+  await site.driver.create({ ...other, netnsPath: join('/elsewhere/run/netns', other.serverId) })
+  expect(await site.driver.serversIn(dirname(own.netnsPath))).toEqual(new Set([own.serverId]))
+  expect(await site.driver.serversIn('/elsewhere/run/netns')).toEqual(new Set([other.serverId]))
+  await site.driver.remove(other.serverId)
+})
