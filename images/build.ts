@@ -40,8 +40,7 @@ function recipePath(...parts: readonly string[]): string {
 /** Tells one recipe from another: a cached image of an older recipe is not used. */
 export async function recipeOf(name: ImageName): Promise<string> {
   const hash = createHash('sha256').update(packages[name])
-  for (const file of [recipePath('common', 'hook.sh'), recipePath(name, 'hook.sh')])
-    hash.update(await readFile(file))
+  for (const file of [recipePath('common', 'hook.sh'), recipePath(name, 'hook.sh')]) hash.update(await readFile(file))
   return hash.digest('hex').slice(0, 16)
 }
 

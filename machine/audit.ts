@@ -1,11 +1,11 @@
 /** Runs audit/ as a process of its own, told where the parts are as the agent of this host is. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { z } from 'zod'
 import { Unavailable } from '../core/errors.ts'
 import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
+import { environmentOfService } from './services.ts'
 
 /** The options of `./berth audit`. */
 export interface AuditWords {
@@ -17,16 +17,6 @@ export interface AuditWords {
 
 /** More than any look takes: an engine that does not answer is given up earlier. */
 const timeoutMs = 600_000
-
-const parts = z.array(z.object({ name: z.string(), env: z.record(z.string(), z.string()) }))
-
-/** The environment in which the supervisor starts a service. @throws Unavailable when the cloud is not up */
-export async function environmentOfService({ layout }: Site, name: string): Promise<Record<string, string>> {
-  const text = await readFile(join(layout.run, 'parts.json'), 'utf8').catch(() => '[]')
-  const found = parts.parse(JSON.parse(text)).find((part) => part.name === name)
-  if (!found) throw new Unavailable(`the cloud at ${layout.home} is not up: there is no ${name}; remedy: ./berth up`)
-  return found.env
-}
 
 function wordsOf({ repair = false, json = false, settle }: AuditWords): readonly string[] {
   return [

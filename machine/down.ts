@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Config } from '../core/config.ts'
+import type { Guest } from '../driver/driver.ts'
 import { DockerDriver } from '../driver/docker/driver.ts'
 import { gatewayNamespaces, removeAllNamespaces } from '../netns/namespace.ts'
 import { hostsBeside, removeSwitchNamespace } from './hosts.ts'
@@ -44,6 +45,20 @@ export function driverOf(site: Site, socketPath: string): DockerDriver {
   })
 }
 
+function netnsDirectory({ layout }: Site): string {
+  return join(layout.run, 'netns')
+}
+
+/** The guests of this home. An engine of its own has no others; on a given one those of another home may stand beside them. */
+export async function guestsOf(site: Site, socketPath: string): Promise<readonly (Guest & { serverId: string })[]> {
+  const driver = driverOf(site, socketPath)
+  const isOwnEngine = socketPath.startsWith(join(site.layout.run, '/'))
+  const own = isOwnEngine ? null : await driver.serversIn(netnsDirectory(site))
+  return (await driver.list()).flatMap(({ serverId, ...guest }) =>
+    serverId !== null && (own?.has(serverId) ?? true) ? [{ ...guest, serverId }] : [],
+  )
+}
+
 /** Who ran is written down, beside those whom an earlier `down` noted and no `up` has started again. */
 function noteRunning({ layout }: Site, running: readonly string[]): void {
   const path = join(layout.run, 'held-guests.json')
@@ -58,8 +73,8 @@ async function stopGuests(site: Site): Promise<number> {
   const socketPath = await engineSocket(site)
   if (socketPath === null) return 0
   const driver = driverOf(site, socketPath)
-  const running = (await driver.list()).flatMap(({ serverId, state }) =>
-    serverId !== null && state !== 'stopped' && state !== 'created' ? [serverId] : [],
+  const running = (await guestsOf(site, socketPath)).flatMap(({ serverId, state }) =>
+    state !== 'stopped' && state !== 'created' ? [serverId] : [],
   )
   noteRunning(site, running)
   for (let i = 0; i < running.length; i += 8) {
@@ -81,8 +96,8 @@ export async function stopServices(site: Site): Promise<void> {
   })
 }
 
-function removeNamespaces({ layout }: Site): void {
-  const guests = { directory: join(layout.run, 'netns'), guestRootUid: 0 }
+function removeNamespaces(site: Site): void {
+  const guests = { directory: netnsDirectory(site), guestRootUid: 0 }
   for (const settings of [guests, gatewayNamespaces(guests)]) removeAllNamespaces(settings)
 }
 

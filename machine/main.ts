@@ -129,7 +129,7 @@ program
   .option('--json', 'for programs')
   .action(async () => {
     const site = siteHere()
-    const { environmentOfService } = await import('./audit.ts')
+    const { environmentOfService } = await import('./services.ts')
     const main = join(site.layout.project, 'scheduler', 'explain', 'main.ts')
     const words = process.argv.slice(process.argv.indexOf('schedule') + 1)
     const command = ['--disable-warning=ExperimentalWarning', main, ...words]

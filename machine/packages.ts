@@ -21,6 +21,17 @@ const wanted = [
   'skopeo',
 ] as const
 
+/** What these packages would have systemd start at the next boot. */
+const units = [
+  'containerd.service',
+  'docker-registry.service',
+  'docker.service',
+  'docker.socket',
+  'lxcfs.service',
+  'openvswitch-switch.service',
+  'ovs-record-hostname.service',
+] as const
+
 const policy = '/usr/sbin/policy-rc.d'
 const savedPolicy = `${policy}.berth-saved`
 
@@ -61,8 +72,17 @@ async function restorePolicy(): Promise<void> {
   else if (isPolicyOurs()) await rm(policy, { force: true })
 }
 
-/** Keeps Debian's scripts from starting services: what runs is ours to start. */
+/** Asked of files: systemd need not run. */
+async function enabledUnits(): Promise<readonly string[]> {
+  const words = ['--root=/', 'list-unit-files', '--state=enabled', '--plain', '--no-legend', ...units]
+  const { stdout, failed } = await execa('systemctl', words, { reject: false, timeout: 20_000 })
+  // A machine without systemd has no units to start.
+  return failed ? [] : [...stdout.matchAll(/^\S+/gm)].map(([name]) => name)
+}
+
+/** Keeps Debian's scripts from starting services, now and at the next boot: what runs is ours to start. Units that were there stay as they are. */
 async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
+  const before = await enabledUnits()
   if (existsSync(policy) && !isPolicyOurs()) await rename(policy, savedPolicy)
   await writeFile(policy, '#!/bin/sh\n# berth: no services while packages are installed\nexit 101\n')
   await chmod(policy, 0o755)
@@ -70,6 +90,9 @@ async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } finally {
     await restorePolicy()
+    const brought = (await enabledUnits()).filter((unit) => !before.includes(unit))
+    if (brought.length > 0)
+      await execa('systemctl', ['disable', '--quiet', ...brought], { reject: false, timeout: 60_000 })
   }
 }
 

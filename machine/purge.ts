@@ -9,7 +9,7 @@ import { Unavailable } from '../core/errors.ts'
 import { Bridge } from '../netns/bridge.ts'
 import { removeBridges } from '../netns/remove-bridges.ts'
 import { RtNetlink } from '../netns/rtnetlink.ts'
-import { down, driverOf, engineSocket, stopServices } from './down.ts'
+import { down, driverOf, engineSocket, guestsOf, stopServices } from './down.ts'
 import { restoreSettings } from './host-settings.ts'
 import { hostsBeside } from './hosts.ts'
 import { imageCache, layoutOf } from './layout.ts'
@@ -25,7 +25,7 @@ async function removeGuests(site: Site): Promise<void> {
   const socketPath = await engineSocket(site)
   if (socketPath === null) return
   const driver = driverOf(site, socketPath)
-  for (const { serverId } of await driver.list()) if (serverId !== null) await driver.remove(serverId)
+  for (const { serverId } of await guestsOf(site, socketPath)) await driver.remove(serverId)
 }
 
 /** Our bridge goes with its devices while its switch still runs: in the given Open vSwitch, or in ours. */

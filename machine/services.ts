@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { processName, publicUrl, settings, variableOf, type Config } from '../core/config.ts'
+import { Unavailable } from '../core/errors.ts'
 import { ask } from './supervisor-protocol.ts'
 import { until } from './until.ts'
 import { keep, type Found, type Site } from './parts/part.ts'
@@ -86,6 +88,16 @@ export function environmentOf({ config }: Site, parts: Parts, adminPassword: str
     ([name, value]) => name in settings.shape && value !== null,
   )
   return Object.fromEntries(all.map(([name, value]) => [variableOf(name), textOf(value)]))
+}
+
+const kept = z.array(z.object({ name: z.string(), env: z.record(z.string(), z.string()) }))
+
+/** The environment in which the supervisor starts a service. @throws Unavailable when the cloud is not up */
+export async function environmentOfService({ layout }: Site, name: string): Promise<Record<string, string>> {
+  const text = await readFile(join(layout.run, 'parts.json'), 'utf8').catch(() => '[]')
+  const found = kept.parse(JSON.parse(text)).find((part) => part.name === name)
+  if (!found) throw new Unavailable(`the cloud at ${layout.home} is not up: there is no ${name}; remedy: ./berth up`)
+  return found.env
 }
 
 /** A service writes its pid when it is ready: a file that a predecessor left names another. */

@@ -1,24 +1,30 @@
 /** Each part: up or not, version, pid, where. */
 import { basename } from 'node:path'
-import { publicUrl, withoutPassword } from '../core/config.ts'
-import { Forbidden } from '../core/errors.ts'
+import { publicUrl, variableOf, withoutPassword } from '../core/config.ts'
+import { Forbidden, Unavailable } from '../core/errors.ts'
 import { hostsBeside } from './hosts.ts'
 import type { Site } from './parts/part.ts'
-import { processesOf } from './services.ts'
+import { environmentOfService, processesOf } from './services.ts'
 import { ask } from './supervisor-protocol.ts'
 
-const realParts = ['postgres', 'docker', 'ovsdb-server', 'ovs-vswitchd', 'registry', 'lxcfs'] as const
+/** The real parts, and the setting that names one which runs without us. */
+const settingOf = new Map<string, 'databaseUrl' | 'dockerHost' | 'ovsSocket' | 'registryUrl' | 'lxcfsDir'>([
+  ['postgres', 'databaseUrl'],
+  ['docker', 'dockerHost'],
+  ['ovsdb-server', 'ovsSocket'],
+  ['ovs-vswitchd', 'ovsSocket'],
+  ['registry', 'registryUrl'],
+  ['lxcfs', 'lxcfsDir'],
+])
 
-/** Parts that the user gave run without us. */
-function given({ config }: Site): ReadonlyMap<string, string> {
-  const pairs = [
-    ['postgres', config.databaseUrl === null ? null : withoutPassword(config.databaseUrl)],
-    ['docker', config.dockerHost],
-    ['ovsdb-server', config.ovsSocket],
-    ['registry', config.registryUrl],
-    ['lxcfs', config.lxcfsDir],
-  ] as const
-  return new Map(pairs.flatMap(([name, where]) => (where === null ? [] : [[name, where] as const])))
+/** What `up` told the services; nothing when none is to run. */
+async function told(site: Site): Promise<Record<string, string>> {
+  try {
+    return await environmentOfService(site, processesOf(site.config)[0]?.name ?? 'agent')
+  } catch (error) {
+    if (error instanceof Unavailable) return {}
+    throw error
+  }
 }
 
 function whereIs({ config, layout }: Site): Readonly<Record<string, string>> {
@@ -27,6 +33,7 @@ function whereIs({ config, layout }: Site): Readonly<Record<string, string>> {
     docker: `unix://${layout.run}/docker.sock`,
     'ovsdb-server': `${layout.run}/openvswitch/db.sock`,
     registry: `${config.registryAddress}:${config.registryPort}`,
+    'registry-mirror': `${config.registryAddress}:${config.registryMirrorPort}`,
     lxcfs: `${layout.home}/lxcfs`,
     api: publicUrl(config),
   }
@@ -59,18 +66,22 @@ async function partsOf(site: Site): Promise<readonly PartLine[]> {
     return []
   })
   const byName = new Map(parts.map((part) => [part.name, part]))
-  const theirs = given(site)
+  const env = parts.length > 0 ? await told(site) : {}
   const where = whereIs(site)
-  return [...realParts, ...processesOf(site.config).map(({ name }) => name)].map((name) => {
+  const mirror = site.config.registryMirrorPort === null ? [] : ['registry-mirror']
+  return [...settingOf.keys(), ...mirror, ...processesOf(site.config).map(({ name }) => name)].map((name) => {
     const kept = byName.get(name)
     const pid = kept?.pid ?? null
-    const state = pid !== null ? 'up' : theirs.has(name) ? 'given' : 'down'
+    // Named by a setting; or found running by `up`, so that nothing of the kind is kept here.
+    const setting = settingOf.get(name)
+    const theirs = setting && (site.config[setting] ?? (kept ? null : env[variableOf(setting)]))
+    const state = pid !== null ? 'up' : theirs ? 'given' : 'down'
     return {
       name,
       state,
       pid,
       restarts: kept?.restarts ?? 0,
-      where: theirs.get(name) ?? where[name.replace(/^api-\d$/, 'api')] ?? '',
+      where: (theirs && withoutPassword(theirs)) ?? where[name.replace(/^api-\d$/, 'api')] ?? '',
     }
   })
 }

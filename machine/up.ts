@@ -33,9 +33,8 @@ import { at, type Found, type Site } from './parts/part.ts'
 import { startPostgres } from './parts/postgres.ts'
 import { startRegistry } from './parts/registry.ts'
 import { preflight } from './preflight.ts'
-import { step } from './progress.ts'
-import { buildImages, publishImages } from './publish.ts'
-import type { BuiltImage } from '../images/build.ts'
+import { step, Steps } from './progress.ts'
+import { buildImages, publishImages, type Built } from './publish.ts'
 import { adminPassword } from './secrets.ts'
 import {
   codeDigest,
@@ -65,15 +64,17 @@ async function check(site: Site): Promise<string> {
 async function startParts(site: Site): Promise<Parts> {
   const kept = (await keptParts(site)) ?? new Map<string, number>()
   const pid = (name: string): number | null => kept.get(name) ?? null
-  const remark = ({ origin, version }: Found): string => `${version}${origin === 'given' ? ' (the given one)' : ''}`
+  const remark = ({ origin, version }: Found): string =>
+    [version, origin === 'given' ? '(the given one)' : ''].join(' ').trim()
+  const beside = new Steps()
   if (site.config.switchNamespace !== null) await ensureSwitchNamespace(site)
   // Side by side; when one fails the others are waited for, so that nothing goes on behind a message of failure.
   const started = [
-    step(at(site, 'postgres'), () => startPostgres(site, pid('postgres')), remark),
-    step(at(site, 'docker'), () => startDocker(site, pid('docker')), remark),
-    step(at(site, 'open vswitch'), () => startOpenVswitch(site), remark),
-    step(at(site, 'registry'), () => startRegistry(site), remark),
-    step(at(site, 'lxcfs'), () => startLxcfs(site, pid('lxcfs')), remark),
+    beside.step(at(site, 'postgres'), () => startPostgres(site, pid('postgres')), remark),
+    beside.step(at(site, 'docker'), () => startDocker(site, pid('docker')), remark),
+    beside.step(at(site, 'open vswitch'), () => startOpenVswitch(site), remark),
+    beside.step(at(site, 'registry'), () => startRegistry(site), remark),
+    beside.step(at(site, 'lxcfs'), () => startLxcfs(site, pid('lxcfs')), remark),
   ] as const
   await Promise.allSettled(started)
   const [postgres, docker, openvswitch, registry, lxcfs] = await Promise.all(started)
@@ -83,7 +84,7 @@ async function startParts(site: Site): Promise<Parts> {
 async function prepareDatabase(
   site: Site,
   parts: Parts,
-  { password, images }: { readonly password: string; readonly images: Promise<readonly BuiltImage[]> },
+  { password, images }: { readonly password: string; readonly images: Promise<readonly Built[]> },
 ): Promise<void> {
   const db = connect(parts.postgres.where, { size: 4, name: 'up', answerMs: 0 })
   try {
@@ -188,7 +189,6 @@ async function upFirst(site: Site, hosts: number | null): Promise<void> {
   await makeReady(site)
   // The longest piece of work of a first up goes on beside all others; its failure is told at its own step.
   const images = buildImages(site)
-  images.catch(() => undefined)
   const parts = await startParts(site)
   const password = await adminPassword(site)
   await prepareDatabase(site, parts, { password, images })
@@ -247,7 +247,7 @@ Your cloud is up (${((performance.now() - started) / 1000).toFixed(1)} s). Log i
 
     ./berth ssh hello
 
-Use it with any OpenStack client:
+Use it with any OpenStack client, such as Debian's python3-openstackclient:
 
     eval "$(./berth env)"
     openstack server list

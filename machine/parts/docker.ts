@@ -1,4 +1,5 @@
 /** The Docker engine: the given one when it suits, else one of our own that shares nothing with it. */
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -107,10 +108,12 @@ async function endLeftover(pidFile: string, home: string): Promise<void> {
 /** The engine answers when this returns. */
 export async function startDocker(site: Site, kept: number | null): Promise<Found> {
   await installRuntime(site)
-  // Hosts that share a machine share no engine.
-  const found = site.config.switchNamespace === null ? await given(site) : null
-  if (found) return found
   const { config, layout } = site
+  const dataRoot = join(layout.home, 'docker')
+  // Hosts that share a machine share no engine; and a home whose own has guests' disks keeps it when another comes to suit.
+  const isOwn = config.switchNamespace !== null || (config.dockerHost === null && existsSync(dataRoot))
+  const found = isOwn ? null : await given(site)
+  if (found) return found
   const user = guestUser(site)
   await ensureUser(user)
   await reserveIds('/etc/subuid', user)
@@ -129,7 +132,7 @@ export async function startDocker(site: Site, kept: number | null): Promise<Foun
       pidFile,
       'dockerd',
       `--host=unix://${socketPath}`,
-      `--data-root=${join(layout.home, 'docker')}`,
+      `--data-root=${dataRoot}`,
       `--exec-root=${join(layout.run, 'docker')}`,
       `--pidfile=${pidFile}`,
       `--userns-remap=${user}:${user}`,

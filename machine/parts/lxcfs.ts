@@ -1,4 +1,4 @@
-/** lxcfs: guests see their own memory, CPUs and uptime in /proc. */
+/** lxcfs: the running one, else one of our own. Guests see their own memory, CPUs and uptime in /proc. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -26,7 +26,10 @@ export async function startLxcfs(site: Site, kept: number | null): Promise<Found
   const { config, layout } = site
   if (config.lxcfsDir === 'off') return { origin: 'given', where: 'off', version: '-' }
   const wanted = config.lxcfsDir ?? runningDirectory
-  if (await answers(wanted).catch(() => false)) return { origin: 'given', where: wanted, version: await version() }
+  // Guests that run have files of the one that is kept.
+  const isOwn = config.lxcfsDir === null && kept !== null
+  if (!isOwn && (await answers(wanted).catch(() => false)))
+    return { origin: 'given', where: wanted, version: await version() }
   const directory = join(layout.home, 'lxcfs')
   if (kept === null && (await isMounted(directory))) await execa('umount', ['--lazy', directory], { timeout: 10_000 })
   await mkdir(directory, { recursive: true })

@@ -1,4 +1,4 @@
-/** Open vSwitch: the running one, else a database and a switch of our own. */
+/** Open vSwitch: the one that runs at the first `up`, else a database and a switch of our own. */
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { createConnection } from 'node:net'
@@ -54,12 +54,12 @@ export async function devicesOfSwitch(site: Site): Promise<readonly string[]> {
 export async function startOpenVswitch(site: Site): Promise<Found> {
   const { config, layout } = site
   const wanted = config.ovsSocket ?? runningSocket
-  // Hosts that share a machine share no switch.
-  const isAlone = config.switchNamespace === null
-  if (isAlone && (await connects(wanted).catch(() => false)))
+  const database = databaseOf(site)
+  // Hosts that share a machine share no switch; and a home that has made its own keeps it when another comes to run.
+  const isOwn = config.ovsSocket === null && (config.switchNamespace !== null || existsSync(database))
+  if (!isOwn && (await connects(wanted).catch(() => false)))
     return { origin: 'given', where: wanted, version: await version() }
   if (config.ovsSocket !== null) throw new Unavailable(`BERTH_OVS_SOCKET ${config.ovsSocket} does not answer`)
-  const database = databaseOf(site)
   const directory = dirname(database)
   const run = join(layout.run, 'openvswitch')
   await mkdir(directory, { recursive: true })

@@ -127,7 +127,10 @@ async function version(): Promise<string> {
  */
 async function startMirror(site: Site, access: RegistryAccess): Promise<Pick<FoundRegistry, 'access' | 'mirrors'>> {
   const { config, layout } = site
-  if (config.registryMirrorPort === null) return { access, mirrors: config.registryMirrors }
+  if (config.registryMirrorPort === null) {
+    await ask(layout.supervisorSocket, { op: 'stop', name: 'registry-mirror' })
+    return { access, mirrors: config.registryMirrors }
+  }
   const own = await ownAuthority(site)
   const ca = access.ca === null || access.ca === own ? own : `${access.ca}${own}`
   const address = `${config.registryAddress}:${config.registryMirrorPort}`
@@ -150,7 +153,7 @@ async function startMirror(site: Site, access: RegistryAccess): Promise<Pick<Fou
 async function startOwn(site: Site, access: RegistryAccess): Promise<Found> {
   if (site.config.registryUrl !== null) {
     await until('the registry at REGISTRY_URL', 10_000, () => answers(access))
-    return { origin: 'given', where: site.config.registryUrl, version: 'unknown' }
+    return { origin: 'given', where: site.config.registryUrl, version: '' }
   }
   await serve(site, { name: 'registry', access, storage: { delete: { enabled: true } }, more: {}, env: {} })
   return { origin: 'ours', where: access.address, version: await version() }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
@@ -64,4 +64,26 @@ test('logs of an unknown part names those that there are', async () => {
   const { exitCode, stderr } = await berth(['logs', 'kitchen'])
   expect(exitCode).toBe(2)
   expect(stderr).toContain("no log of 'kitchen'")
+})
+
+test('a cloud is brought up with the packages that it runs on alone; tests bring the others, and take none away', async () => {
+  const project = join(home, 'project')
+  const names = { run: 'runs', dev: 'tests' }
+  for (const name of Object.values(names)) {
+    mkdirSync(join(project, name), { recursive: true })
+    writeFileSync(join(project, name, 'package.json'), JSON.stringify({ name, version: '1.0.0' }))
+  }
+  mkdirSync(join(project, 'machine'))
+  writeFileSync(join(project, 'machine', 'main.ts'), '')
+  const both = { dependencies: { runs: 'file:runs' }, devDependencies: { tests: 'file:tests' } }
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'project', version: '1.0.0', ...both }))
+  await execa('npm', ['install', '--package-lock-only', '--offline'], { cwd: project })
+  copyFileSync(launcher, join(project, 'berth'))
+  const installed = async (word: string): Promise<readonly string[]> => {
+    expect(await berth([word], { command: join(project, 'berth') })).toMatchObject({ exitCode: 0 })
+    return readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'))
+  }
+  expect(await installed('up')).toEqual(['runs'])
+  expect(await installed('test')).toEqual(['runs', 'tests'])
+  expect(await installed('up')).toEqual(['runs', 'tests'])
 })
