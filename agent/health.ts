@@ -52,7 +52,7 @@ export class Health {
   readonly #probes: readonly Probe[]
 
   constructor({ driver, wires, config, strain }: Pick<Host, 'driver' | 'wires' | 'config' | 'strain'>) {
-    const { lxcfsDir } = config
+    const { lxcfsDir, uplink } = config
     this.#probes = [
       new Probe('Docker', () => driver.capacity()),
       new Probe('Open vSwitch', () => wires.confirm()),
@@ -65,6 +65,7 @@ export class Health {
       new Probe('the kernel', async () => {
         tell(shortageOfProcesses(await strain.processes()))
       }),
+      ...(uplink === null ? [] : [new Probe('the uplink', () => wires.confirmUplink(uplink))]),
       ...(lxcfsDir === null || lxcfsDir === 'off'
         ? []
         : [new Probe('lxcfs', () => readFile(join(lxcfsDir, 'proc', 'meminfo')))]),

@@ -19,7 +19,7 @@ import { fitGuest } from './resize.ts'
 import { inOrder } from './turns.ts'
 import { wantedOf } from './wanted.ts'
 import { offloadInTime } from './shelve.ts'
-import { ensureGateways, plugAll, sweepGateways, ensureTunnels } from './wire.ts'
+import { ensureGateways, plugAll, sweepGateways, ensureTunnels, ensureUplink } from './wire.ts'
 
 /** Who was running when the launcher took the machine down: they are to run again, whatever their exit code says. */
 async function heldGuests(home: string): Promise<ReadonlySet<string>> {
@@ -155,8 +155,7 @@ async function sweepWires({ db, wires, name, log, driver }: Host): Promise<void>
 export async function reconcile(host: Host, { isStart }: { readonly isStart: boolean }): Promise<void> {
   const { db, config, driver, log, name, turns } = host
   const held = isStart ? await heldGuests(config.home) : new Set<string>()
-  await host.wires.leaveUplinks(config.uplink)
-  if (config.uplink !== null) await host.wires.ensureUplink(config.uplink)
+  await ensureUplink(host)
   await ensureTunnels(host)
   await host.wires.openTrunks(config.gateways === 'none')
   await ensureGateways(host)

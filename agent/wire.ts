@@ -41,6 +41,18 @@ export async function ensureGateways(
   }
 }
 
+/** An uplink whose device has gone is told in the log, and with the sign of life: guests of this host still reach each other. */
+export async function ensureUplink({ wires, config, log }: Host): Promise<void> {
+  const { uplink } = config
+  await wires.leaveUplinks(uplink)
+  if (uplink === null) return
+  try {
+    await wires.ensureUplink(uplink)
+  } catch (error) {
+    log.error({ uplink, reason: messageOf(error) }, 'uplink not connected')
+  }
+}
+
 /** Networks in tunnels reach the hosts that are known now. */
 export async function ensureTunnels({ db, wires, config, name }: Host): Promise<void> {
   const local = config.tunnelAddress

@@ -1,9 +1,11 @@
 /**
  * How a host bears its ports: with 1, 100 and 500 of them on one network, the time of one more plug, of each of eight at once, and until a
- * changed rule holds that all ports have. The floor: what a shell would type for one more wire beside those that stand, without addresses,
- * rules and limits; and the first figures of the same run, for none is to grow with the ports; usage: ports [ovs|bridge] [sizes, such as 1,100]
+ * changed rule holds that all ports have; each on a host at rest, and the rule also while the switch still looks at what eight unplugs
+ * left. The floor: what a shell would type for one more wire beside those that stand, without addresses, rules and limits; and the first
+ * figures of the same run, for none is to grow with the ports; usage: ports [ovs|bridge] [sizes, such as 1,100]
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { z } from 'zod'
 import type { GroupRule, Policy, Vif } from '../core/network.ts'
@@ -15,6 +17,7 @@ const vifType = z.enum(['ovs', 'bridge']).parse(process.argv[2] ?? 'ovs')
 const sizes = (process.argv[3] ?? '1,100,500').split(',').map(Number)
 const atOnce = 8
 const samples = 9
+const restMs = 300
 const [bridge, owner] = ['br-bench', 'bench']
 
 const [groupId, membersRule] = [randomUUID(), randomUUID()]
@@ -97,28 +100,44 @@ interface Figures {
   readonly floorMs: number
   readonly plugMs: number
   readonly eachOfEightMs: number
+  readonly busyRuleMs: number
   readonly ruleMs: number
 }
 
+/** The switch has done all that it was asked, and the kernel has told it of every device that came or went. */
+async function rest(wires: Wires): Promise<void> {
+  await wires.confirm()
+  await sleep(restMs)
+}
+
 async function measure(host: TestHost, wires: Wires, vifs: readonly Vif[]): Promise<Figures> {
-  const [floors, plugs, eights, rules]: [number[], number[], number[], number[]] = [[], [], [], []]
+  const [floors, plugs, eights]: [number[], number[], number[]] = [[], [], []]
+  const [busyRules, rules]: [number[], number[]] = [[], []]
+  const change = async (port: number): Promise<number> => {
+    const policy = policyOf(vifs, port)
+    return await timed(() => wires.enforce(policy, vifs))
+  }
   for (let sample = 0; sample < samples; sample += 1) {
+    await rest(wires)
     floors.push(await plugByShell(host))
     for (const [times, count] of [
       [plugs, 1],
       [eights, atOnce],
     ] as const) {
       const more = Array.from({ length: count }, (_, index) => vifOf(60_000 + index))
+      await rest(wires)
       times.push(await plug(wires, more))
       await unplug(wires, more)
     }
-    const policy = policyOf(vifs, 1000 + sample)
-    rules.push(await timed(() => wires.enforce(policy, vifs)))
+    busyRules.push(await change(1000 + sample))
+    await rest(wires)
+    rules.push(await change(2000 + sample))
   }
   return {
     floorMs: median(floors),
     plugMs: median(plugs),
     eachOfEightMs: median(eights),
+    busyRuleMs: median(busyRules),
     ruleMs: median(rules),
   }
 }
@@ -143,7 +162,7 @@ try {
     const ratio = (figure: keyof Figures): string => (found[figure] / (first?.[figure] ?? 1)).toFixed(2)
     console.log(`vif_type=${vifType} ports=${size} plugs_per_second=${perSecond.toFixed(1)}`)
     console.log(
-      `floor_ms=${found.floorMs.toFixed(1)} plug_ms=${found.plugMs.toFixed(1)} each_of_eight_ms=${found.eachOfEightMs.toFixed(1)} rule_ms=${found.ruleMs.toFixed(1)}`,
+      `floor_ms=${found.floorMs.toFixed(1)} plug_ms=${found.plugMs.toFixed(1)} each_of_eight_ms=${found.eachOfEightMs.toFixed(1)} rule_ms=${found.ruleMs.toFixed(1)} busy_rule_ms=${found.busyRuleMs.toFixed(1)}`,
     )
     console.log(
       `ratio_to_floor plug=${(found.plugMs / found.floorMs).toFixed(2)} each_of_eight=${(found.eachOfEightMs / found.floorMs).toFixed(2)} ratio_to_first floor=${ratio('floorMs')} plug=${ratio('plugMs')} each_of_eight=${ratio('eachOfEightMs')} rule=${ratio('ruleMs')}`,

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Invalid } from '../core/errors.ts'
 import { portState, tracedProtocols } from '../core/trace.ts'
 import type { Client } from './client.ts'
+import { exactName } from './server-name.ts'
 import { show, type Shown, type Terminal } from './terminal.ts'
 import { table, type Row } from './table.ts'
 import { whole } from './whole.ts'
@@ -36,18 +37,32 @@ const trace = z.object({
 const nothing = { bytes: 0, packets: 0, dropped: 0, errors: 0 }
 
 const all = '/networking/v2.0/ports'
+const words = 'its id, name, MAC address or address, or the name or id of its server'
 const filters = ['id', 'name', 'device_id', 'mac_address'] as const
 
-/** By id, name, MAC address, address, or the id of a server that has one. @throws Invalid when it is none or several */
+const servers = z.object({ servers: z.array(z.object({ id: z.string() })) })
+
+async function portsOfServers(client: Client, name: string): Promise<readonly Port[]> {
+  const query = { name: exactName(name), all_tenants: '1' }
+  const named = await client.ask('/compute/v2.1/servers', { shape: servers, query })
+  const each = named.servers.map(({ id }) => client.ask(all, { shape: ports, query: { device_id: id } }))
+  return (await Promise.all(each)).flatMap((one) => one.ports)
+}
+
+/** By id, name, MAC address, address, or the id or name of a server that has one. @throws Invalid when it is none or several */
 async function find(client: Client, word: string): Promise<Port> {
   const queries = [...filters.map((name) => ({ [name]: word })), { fixed_ips: `ip_address=${word}` }]
-  for (const query of queries) {
-    const { ports: found } = await client.ask(all, { shape: ports, query })
+  const looks = [
+    ...queries.map((query) => async () => (await client.ask(all, { shape: ports, query })).ports),
+    () => portsOfServers(client, word),
+  ]
+  for (const look of looks) {
+    const found = await look()
     const [one, ...others] = found
     if (one && others.length === 0) return one
     if (one) throw new Invalid(`${word} is ${found.length} ports: ${found.map(({ id }) => id).join(', ')}`)
   }
-  throw new Invalid(`${word} is no port: its id, name, MAC address or address, or the id of its server`)
+  throw new Invalid(`${word} is no port: ${words}`)
 }
 
 function shownPort(found: Port, { host, device, vlan, error, counters }: State): string {
@@ -71,8 +86,6 @@ function shownPort(found: Port, { host, device, vlan, error, counters }: State):
   }
   return table(rows)
 }
-
-const words = 'id, name, MAC address or address, or the id of its server'
 
 function addShow(command: Command, terminal: Terminal): void {
   command

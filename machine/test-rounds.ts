@@ -15,16 +15,16 @@ export interface Share {
 /** Shares that run at the same time. */
 export type Round = readonly Share[]
 
-/** Every fault, also those of a move between two hosts, and of a machine that joins. */
-const faults = ['test/faults', 'test/journeys/hosts', 'test/journeys/join']
-/** A hundred guests, or one that does its worst, would spoil what others measure. */
-const alone = ['test/faults/density', 'test/faults/hostile']
+/** Every fault, also those of a move between two hosts, and of a machine that joins; and as many wires as a host may have. */
+const faults = ['test/faults', 'test/journeys/hosts', 'test/journeys/join', 'test/netns/many-ports']
+/** A hundred guests, the wires of five hundred, or a guest that does its worst, would spoil what others measure. */
+const alone = ['test/faults/density', 'test/faults/hostile', 'test/netns/many-ports']
 /** Nothing of these is short: they are tried by `./berth test faults` alone. */
 const long = ['test/faults/moves']
 
 function pathOf(word: string): string {
-  const journey = `test/journeys/${word.replace(/^faults\//, '')}`
-  if (word.startsWith('faults/')) return faults.includes(journey) ? journey : `test/${word}`
+  const name = word.replace(/^faults\//, '')
+  if (name !== word) return faults.find((path) => path.endsWith(`/${name}`)) ?? `test/${word}`
   if (word === 'chaos') return 'test/faults/chaos'
   return existsSync(word) ? resolve(word) : word
 }

@@ -1,6 +1,6 @@
 /** Rows of Open vSwitch: a bridge, its ports, and what is said of them. Source: ovs-vswitchd.conf.db(5) */
 import { z } from 'zod'
-import type { Segment } from '../core/network.ts'
+import type { RateLimit, Segment } from '../core/network.ts'
 import { ovsMap, shapes, type Operation } from './ovsdb.ts'
 
 /** The tag of all ports that are in tunnels: reserved by 802.1Q, so that no learning switch joins them to a network. */
@@ -22,6 +22,8 @@ export interface PortSpec {
   readonly externalIds: Readonly<Record<string, string>>
   /** the OpenFlow number that it is to have; unless told, or when another has it: any */
   readonly ofport?: number
+  /** what it sends to its device at most; unless told: all */
+  readonly limit?: RateLimit | null
 }
 
 /** A port of the bridge as it stands. */

@@ -11,6 +11,7 @@ import { Guard } from './nft/guard.ts'
 import { RuleTable } from './nft/rule-table.ts'
 import { RtNetlink } from './rtnetlink.ts'
 import type { Tunnels } from './tunnel.ts'
+import { uplinkLink } from './uplink.ts'
 import type { MetadataSockets } from './metadata.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import type { TracedPacket, TraceVerdict } from './trace.ts'
@@ -69,8 +70,7 @@ export class BridgeSwitch implements Switch {
 
   async ensureUplink(device: string): Promise<void> {
     using here = new RtNetlink(this.netnsPath)
-    const link = await here.link(device)
-    if (!link) throw new Unavailable(`uplink ${device}: there is no such device`)
+    const link = await uplinkLink(here, device)
     if (!link.isUp) await here.setUp(link.index)
     await this.#details.networks.setUplink(device)
   }

@@ -126,8 +126,13 @@ export class Bridge {
 
   /** Adds a port that is not there. Frames pass when this returns. @returns its OpenFlow number */
   async add(spec: PortSpec): Promise<number> {
-    const { device } = spec
-    await this.#apply((index) => newPort(spec, { bridge: this.name, owner: this.owner, index }))
+    const { device, limit = null } = spec
+    const mark = this.#markOf(device)
+    await this.#apply((index) => [
+      ...newPort(spec, { bridge: this.name, owner: this.owner, index }),
+      ...withoutLimit(device, mark),
+      ...(limit === null ? [] : limitOperations(limit, { device, mark, index, isThere: false })),
+    ])
     const added = await this.port(device)
     if (added?.error === null && added.ofport !== null && added.ofport > 0) return added.ofport
     await this.remove(device)

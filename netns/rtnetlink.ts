@@ -8,7 +8,7 @@ import { withNamespace } from './namespace.ts'
 const { AttrStream, FlagsNew, createRtNetlink, ifla } = netlink
 
 /** Milliseconds that the kernel may take to answer one request. */
-const timeout = 5000
+const timeout = 20_000
 const afInet = 2
 const afInet6 = 10
 const mainTable = 254
@@ -41,6 +41,8 @@ export interface VethEnds {
   readonly guest: string
   readonly guestMac: string
   readonly mtu: number
+  /** whether the host's end is up at once; unless told: it is */
+  readonly isUp?: boolean
 }
 
 function macBytes(mac: string): Buffer {
@@ -115,12 +117,12 @@ export class RtNetlink implements Disposable {
     return (await request('links', this.#socket.getLinks({}, {}, { timeout }))).map(toLink)
   }
 
-  /** Makes a veth pair: the host's end here, up; the guest's end, with its MAC, in its namespace. @throws Conflict when one exists */
-  async createVeth({ host, guest, guestMac, mtu }: VethEnds, netnsFd: number): Promise<void> {
+  /** Makes a veth pair: the host's end here; the guest's end, with its MAC, in its namespace, down. @throws Conflict when one exists */
+  async createVeth({ host, guest, guestMac, mtu, isUp = true }: VethEnds, netnsFd: number): Promise<void> {
     const linkinfo = vethLinkInfo({ ifname: guest, mtu, address: macBytes(guestMac), netNsFd: netnsFd })
-    const up = { flags: { up: true }, change: { up: true } } as const
+    const state = isUp ? ({ flags: { up: true }, change: { up: true } } as const) : {}
     const flags = FlagsNew.CREATE | FlagsNew.EXCL
-    await request(`veth ${host}`, this.#socket.newLink(up, { ifname: host, mtu, linkinfo }, { flags, timeout }))
+    await request(`veth ${host}`, this.#socket.newLink(state, { ifname: host, mtu, linkinfo }, { flags, timeout }))
   }
 
   /** Deletes a link; a missing one counts as deleted. */

@@ -2,11 +2,18 @@
 import { Unavailable } from '../core/errors.ts'
 import type { Bridge, Datapath } from './bridge.ts'
 import { turnOffTxChecksum } from './ethtool.ts'
-import { RtNetlink } from './rtnetlink.ts'
+import { RtNetlink, type Link } from './rtnetlink.ts'
 
 export const trunkRole = 'trunk'
 /** Tells a device of the machine's from the cables between hosts, which are trunks too. */
 const ofMachine = { 'berth-uplink': 'true' } as const
+
+/** @throws Unavailable when the machine has no such device */
+export async function uplinkLink(outside: RtNetlink, device: string): Promise<Link> {
+  const link = await outside.link(device)
+  if (!link) throw new Unavailable(`uplink ${device}: there is no such device`)
+  return link
+}
 
 /** It is up, and a port of the bridge. Frames pass when its flows are there too. @throws Unavailable when the machine has no such device */
 export async function ensureUplink(
@@ -14,8 +21,7 @@ export async function ensureUplink(
   device: string,
 ): Promise<void> {
   using outside = new RtNetlink(bridge.netnsPath)
-  const link = await outside.link(device)
-  if (!link) throw new Unavailable(`uplink ${device}: there is no such device`)
+  const link = await uplinkLink(outside, device)
   if (!link.isUp) await outside.setUp(link.index)
   if (datapath === 'netdev') turnOffTxChecksum(device, bridge.netnsPath)
   const port = await bridge.port(device)

@@ -21,6 +21,7 @@ import { Spares, usualSpares } from './spare.ts'
 import type { PluggedPort, Switch } from './switch.ts'
 import type { TracedPacket, TraceVerdict } from './trace.ts'
 import type { Tunnels } from './tunnel.ts'
+import { uplinkLink } from './uplink.ts'
 
 /** A guest's device as the kernel has it. */
 export interface SeenDevice {
@@ -129,6 +130,12 @@ export class Wires {
   /** A device of the machine is a trunk of the bridge. @throws Unavailable when there is no such device */
   async ensureUplink(device: string): Promise<void> {
     await this.#inTurn(device, () => this.#switch.ensureUplink(device))
+  }
+
+  /** The machine has the device of its uplink. @throws Unavailable when it has not */
+  async confirmUplink(device: string): Promise<void> {
+    using here = new RtNetlink(this.#switch.netnsPath)
+    await uplinkLink(here, device)
   }
 
   /** Every other device of the machine that was a trunk of the bridge is so no more; null = there is none. */

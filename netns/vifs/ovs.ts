@@ -9,7 +9,7 @@ import { Unavailable } from '../../core/errors.ts'
 import { Firewall } from '../flows/firewall.ts'
 import { shape } from '../shape.ts'
 import { RtNetlink } from '../rtnetlink.ts'
-import { configure, createVeth, findPair, isLinked } from './pair.ts'
+import { configure, createVeth, findPair, isLinked, raise } from './pair.ts'
 import type { VifType } from './vif-type.ts'
 
 /** What plugging into Open vSwitch needs. */
@@ -44,38 +44,28 @@ function externalIds(vif: Vif): Readonly<Record<string, string>> {
   }
 }
 
-/** The pair stands, and the guest's end is as its rows say. @returns the index of that end */
-async function link(
-  vif: Vif,
-  { bridge, datapath }: Pick<OvsDetails, 'bridge' | 'datapath'>,
-  { netnsPath, isUp }: { readonly netnsPath: string; readonly isUp: boolean },
-): Promise<number> {
-  if (!isUp) await createVeth(vif, bridge, netnsPath)
+/** The host's end is up before the switch takes it: one that came up meanwhile was deaf for good, once in forty plugs on a busy machine. */
+async function bringUp(vif: Vif, { bridge, datapath }: OvsDetails, netnsPath: string): Promise<void> {
   if (datapath === 'netdev') {
     turnOffTxChecksum(hostDevice(vif.portId), bridge.netnsPath)
     turnOffTxChecksum(vif.device, netnsPath)
   }
+  await raise(vif, bridge)
+}
+
+/** The guest's end is as its rows say. @returns its index */
+async function configureGuest(vif: Vif, netnsPath: string): Promise<number> {
   const index = await configure(vif, netnsPath)
   const unshaped = vif.outbound === null ? null : await shape(vif, netnsPath)
   if (unshaped !== null) throw new Unavailable(`${vif.device}: its limit was not set: ${unshaped}`)
   return index
 }
 
-/**
- * On the bridge, and guarded there before the first frame: what the switch drops for want of a flow it goes on dropping for a while.
- *
- * @param ofport number that its flows have
- */
-async function connect(
-  vif: Vif,
-  { bridge, firewall }: OvsDetails,
-  { ofport, guarding }: { readonly ofport: number; readonly guarding: Promise<void> },
-): Promise<void> {
-  const device = hostDevice(vif.portId)
-  await guarding
-  const given = await bridge.add({ device, vlan: tagOf(vif), externalIds: externalIds(vif), ofport })
+/** On the bridge, with its limit. @param ofport number that its flows have */
+async function connect(vif: Vif, { bridge, firewall }: OvsDetails, ofport: number): Promise<void> {
+  const port = { device: hostDevice(vif.portId), vlan: tagOf(vif), externalIds: externalIds(vif), ofport }
+  const given = await bridge.add({ ...port, limit: vif.inbound })
   if (given !== ofport) await firewall.guard(vif, given)
-  if (vif.inbound) await bridge.setLimit(device, vif.inbound)
 }
 
 /** A vif that stands already is held to what it may send, whom it may talk to, and its limits, as they are now. */
@@ -97,7 +87,8 @@ export const ovs: VifType<OvsDetails> = {
     firewall: z.instanceof(Firewall),
   }),
 
-  async plug(vif, { bridge, datapath, firewall }, netnsPath) {
+  async plug(vif, details, netnsPath) {
+    const { bridge, firewall } = details
     const device = hostDevice(vif.portId)
     const pair = await findPair(vif, bridge, netnsPath)
     const isConnected = pair?.host.isUp === true && (await isOnBridge(vif, bridge))
@@ -106,13 +97,15 @@ export const ovs: VifType<OvsDetails> = {
     const ofport = isConnected
       ? ((await bridge.port(device))?.ofport ?? 0)
       : await firewall.number(async () => [...(await bridge.numbers()).values()])
-    const guarding = firewall.guard(vif, ofport)
-    const linking = link(vif, { bridge, datapath }, { netnsPath, isUp: pair?.host.isUp === true })
+    // Before the first frame: what the switch drops for want of a flow it goes on dropping for a while.
+    await firewall.guard(vif, ofport)
+    if (pair?.host.isUp !== true) await createVeth(vif, bridge, netnsPath)
+    await bringUp(vif, details, netnsPath)
+    // ovs-vswitchd looks at every port whenever a row comes: meanwhile the guest's end is made ready.
     // All have ended when this throws: nothing is still being built behind the back of whoever undoes it.
     const [linked, connected] = await Promise.allSettled([
-      linking,
-      isConnected ? guarding : linking.then(() => connect(vif, { bridge, datapath, firewall }, { ofport, guarding })),
-      guarding,
+      configureGuest(vif, netnsPath),
+      isConnected ? Promise.resolve() : connect(vif, details, ofport),
     ])
     if (linked.status === 'rejected') throw linked.reason
     if (connected.status === 'rejected') throw connected.reason
@@ -121,9 +114,9 @@ export const ovs: VifType<OvsDetails> = {
 
   async unplug(portId, { bridge, firewall }) {
     await bridge.remove(hostDevice(portId))
-    await firewall.release(portId)
     using outside = new RtNetlink(bridge.netnsPath)
-    await outside.deleteLink(hostDevice(portId))
+    const ended = await Promise.allSettled([firewall.release(portId), outside.deleteLink(hostDevice(portId))])
+    for (const one of ended) if (one.status === 'rejected') throw one.reason
   },
 
   isPlugged,

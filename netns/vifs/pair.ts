@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { Unavailable } from '../../core/errors.ts'
 import { hostDevice, type Vif } from '../../core/network.ts'
 import { metadataAddress } from '../flows/metadata.ts'
+import { turnOffIpv6 } from '../ipv6-off.ts'
 import { isNamespace } from '../namespace.ts'
 import { RtNetlink, type Link } from '../rtnetlink.ts'
 
@@ -58,6 +59,7 @@ export async function findPair(
   return guest?.peerIndex === host.index && host.peerIndex === guest.index ? { host, guest } : null
 }
 
+/** Both ends are down when this returns, and the host's has its mark. */
 export async function createVeth(vif: Vif, stand: Stand, netnsPath: string): Promise<void> {
   const host = hostDevice(vif.portId)
   using outside = new RtNetlink(stand.netnsPath)
@@ -66,11 +68,21 @@ export async function createVeth(vif: Vif, stand: Stand, netnsPath: string): Pro
   try {
     using inside = new RtNetlink(netnsPath)
     await inside.deleteLink(vif.device)
-    await outside.createVeth({ host, guest: vif.device, guestMac: vif.mac, mtu: vif.mtu }, descriptor)
+    const ends = { host, guest: vif.device, guestMac: vif.mac, mtu: vif.mtu, isUp: false }
+    await outside.createVeth(ends, descriptor)
   } finally {
     closeSync(descriptor)
   }
+  turnOffIpv6(host, stand.netnsPath)
   await outside.setAlias(host, aliasOf(stand.owner, vif))
+}
+
+/** The host's end is up. */
+export async function raise({ portId }: Vif, { netnsPath }: Stand): Promise<void> {
+  using outside = new RtNetlink(netnsPath)
+  const host = await outside.link(hostDevice(portId))
+  if (!host) throw new Unavailable(`${hostDevice(portId)} is missing`)
+  if (!host.isUp) await outside.setUp(host.index)
 }
 
 /**

@@ -110,6 +110,17 @@ export function keepsTheVifContract<D>(type: VifType<D>, site: () => VifSite<D>)
     expect(await Promise.all([pings(from, addressOf(two)), pings(from, addressOf(untagged))])).toEqual([0, 0])
   })
 
+  test('the host has neither address nor route at the devices of its guests', async () => {
+    const [one, two] = [vifOf(1), vifOf(2)]
+    const [from] = await Promise.all([plug(one), plug(two)])
+    expect(await pings(from, addressOf(two))).toBe(3)
+    for (const device of [hostDevice(one.portId), hostDevice(two.portId)]) {
+      const shown = await execa('ip', ['-o', 'address', 'show', 'dev', device])
+      const routes = await execa('ip', ['-6', 'route', 'show', 'table', 'all', 'dev', device])
+      expect([shown.stdout, routes.stdout]).toEqual(['', ''])
+    }
+  })
+
   test('TCP passes whole', async () => {
     const [one, two] = [vifOf(1), vifOf(2)]
     const [from, to] = await Promise.all([plug(one), plug(two)])

@@ -1,4 +1,7 @@
-/** A machine that joins a cloud: what is refused changes nothing; a second machine becomes a host, and is upgraded under its guests. */
+/**
+ * A cloud and the machines beside it: what is refused changes nothing; guests and a machine of the building share a VLAN; a second machine
+ * becomes a host, and is upgraded under its guests.
+ */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -13,6 +16,7 @@ import { up } from '../../machine/up.ts'
 import { Bridge } from '../../netns/bridge.ts'
 import { startCloud, until, type TestCloud } from '../world/index.ts'
 import { between, openSecondMachine, type SecondMachine } from '../world/second-machine.ts'
+import { beyondNic, openMachineBeyond, type MachineBeyond } from '../world/machine-beyond.ts'
 import { Client } from './client.ts'
 
 let cloud: TestCloud
@@ -82,8 +86,89 @@ async function listen(address: string): Promise<Stream> {
   }
 }
 
-/** The whole way takes two minutes: ./berth test faults has it. */
-if (process.env.BERTH_TEST_FAULTS === 'full')
+/** The whole way takes minutes: ./berth test faults has it. */
+const isFull = process.env.BERTH_TEST_FAULTS === 'full'
+
+if (isFull)
+  describe('a machine of the building', () => {
+    const [vlan, itsAddress] = [700, '10.78.0.200']
+    let openstack: Client
+    let machine: MachineBeyond
+    let address: string
+
+    beforeAll(async () => {
+      openstack = new Client(cloud)
+      machine = await openMachineBeyond(cloud.site, { vlan, address: `${itsAddress}/24` })
+      await up({ ...cloud.site.config, uplink: beyondNic }, { hello: false })
+      await berth.run('pool', 'create', 'dock', '10.78.0.0/24', '--vlan', String(vlan))
+      await openstack.run('security', 'group', 'create', 'ssh')
+      await openstack.run('security', 'group', 'rule', 'create', '--protocol', 'tcp', '--dst-port', '22', 'ssh')
+      const keyFile = join(cloud.site.layout.home, 'tmp', 'beyond.pub')
+      await writeFile(keyFile, cloud.publicKey)
+      await openstack.run('keypair', 'create', '--public-key', keyFile, 'beyond')
+      const words = ['--image', 'debian-12-small', '--flavor', 'm1.tiny', '--key-name', 'beyond', '--network', 'dock']
+      await openstack.run('server', 'create', ...words, '--security-group', 'ssh', '--wait', 'docked')
+      const shown = await openstack.value('addresses', 'server', 'show', 'docked')
+      address = shown.replace(/^.*?(\d+\.\d+\.\d+\.\d+).*$/s, '$1')
+    }, 300_000)
+    afterAll(async () => {
+      await openstack.run('server', 'delete', '--wait', 'docked')
+      await openstack.run('network', 'delete', 'dock')
+      await openstack.run('security', 'group', 'delete', 'ssh')
+      await openstack.run('keypair', 'delete', 'beyond')
+      await up(cloud.site.config, { hello: false })
+      await machine.end()
+      expect(await cloud.audit()).toEqual([])
+    }, 300_000)
+
+    const banner = async (): Promise<string | null> =>
+      await machine.run('timeout', '5', 'bash', '-c', `head -c 3 </dev/tcp/${address}/22`)
+    const isReached = async (): Promise<void> => {
+      await until(async () => (await banner()) === 'SSH', { timeoutMs: 120_000, what: `${address} from beyond` })
+    }
+
+    test('it reaches a guest of its VLAN, and from another VLAN it does not', async () => {
+      await isReached()
+      await machine.moveTo(vlan + 1)
+      expect(await banner()).toBeNull()
+      await machine.moveTo(vlan)
+      await isReached()
+    }, 300_000)
+
+    test('a guest of its VLAN reaches it', async () => {
+      const server = `require('node:net').createServer((s) => { s.end('beyond') }).listen(7000)`
+      const listening = machine.run('timeout', '60', process.execPath, '-e', server)
+      const words = `timeout 5 bash -c 'cat </dev/tcp/${itsAddress}/7000'`
+      const heard = async (): Promise<boolean> => (await openstack.ssh(address, words)) === 'beyond'
+      await until(heard, { timeoutMs: 55_000, what: 'the machine beyond from the guest' })
+      await listening
+    }, 300_000)
+
+    test('a NIC that vanishes is told with its host, whose servers are looked after; when it is back, so is the way', async () => {
+      const docker = async (...words: readonly string[]): Promise<string> => {
+        const engine = `unix://${join(cloud.site.layout.run, 'docker.sock')}`
+        return (await execa('docker', ['-H', engine, ...words], { timeout: 30_000 })).stdout
+      }
+      const rename = async (from: string, to: string): Promise<void> => {
+        await execa('ip', ['link', 'set', from, 'down'])
+        await execa('ip', ['link', 'set', from, 'name', to])
+      }
+      const isTold = async (): Promise<boolean> =>
+        (await berth.run('host', 'list', '--json')).includes(`uplink ${beyondNic}: there is no such device`)
+      const id = await docker('ps', '--quiet', '--filter', 'label=berth.server')
+      await rename(beyondNic, 'gone0')
+      await docker('pause', id)
+      await until(isTold, { timeoutMs: 60_000, what: 'the trouble of the host' })
+      const runsAgain = async (): Promise<boolean> =>
+        (await docker('inspect', '--format', '{{.State.Paused}}', id)) === 'false'
+      await until(runsAgain, { timeoutMs: 120_000, what: 'a guest that was frozen' })
+      await rename('gone0', beyondNic)
+      await until(async () => !(await isTold()), { timeoutMs: 60_000, what: 'a host without trouble' })
+      await isReached()
+    }, 400_000)
+  })
+
+if (isFull)
   describe('a second machine', () => {
     let machine: SecondMachine
     let openstack: Client

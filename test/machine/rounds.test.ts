@@ -30,7 +30,7 @@ test('the whole suite goes through two rooms; each file is in one share, and the
 test('guests that fill the machine are tried when all else is over', () => {
   const [together, alone] = roundsOf(['faults'])
   const names = alone?.flatMap(({ paths }) => paths)
-  expect(names).toEqual(['test/faults/density', 'test/faults/hostile'])
+  expect(names).toEqual(['test/faults/density', 'test/faults/hostile', 'test/netns/many-ports'])
   for (const { but } of together ?? []) expect(but).toEqual(names)
 })
 
@@ -38,6 +38,7 @@ test('the faults of one file are named by it, wherever it stands', () => {
   const pathsOf = (word: string) => roundsOf([word])[0]?.[0]?.paths
   expect(pathsOf('faults/parts')).toEqual(['test/faults/parts'])
   expect(pathsOf('faults/join')).toEqual(['test/journeys/join'])
+  expect(pathsOf('faults/many-ports')).toEqual(['test/netns/many-ports'])
 })
 
 test('a table takes the place of the one in the text, and all else stays', () => {

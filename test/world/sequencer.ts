@@ -44,7 +44,7 @@ const seconds: Readonly<Record<string, { readonly usual: number; readonly full: 
   'test/faults/addresses.test.ts': { usual: 26, full: 26 },
   'test/netns/metadata.test.ts': { usual: 26, full: 26 },
   'test/netns/vifs/bridge.test.ts': { usual: 23, full: 23 },
-  'test/agent/images.test.ts': { usual: 21, full: 21 },
+  'test/agent/images.test.ts': { usual: 12, full: 12 },
   'test/driver/docker/limits.test.ts': { usual: 20, full: 20 },
   'test/netns/many-ports.test.ts': { usual: 20, full: 20 },
   'test/netns/vifs/ovs.test.ts': { usual: 17, full: 17 },
