@@ -13,6 +13,7 @@ import { Cloud } from '../machine/cloud.ts'
 import { median, print, timed } from './measure/figures.ts'
 import { addServers, enqueueAll } from './scale/fill.ts'
 import { loadAverage, startFleet } from './scale/fleet.ts'
+import { shares, used } from './scale/processors.ts'
 import { password, prepare, residentMiB, startProcesses, type ScaleSite } from './scale/site.ts'
 
 function word(position: number, usual: number): number {
@@ -90,6 +91,7 @@ async function placeBatch(site: ScaleSite): Promise<Readonly<Record<string, numb
   const { db } = site
   const ids = await addServers(db, { count: batch, hosts, isPlaced: false })
   const inBatch = { ids: `{${ids.join(',')}}` }
+  const usedBefore = await used(site)
   const started = performance.now()
   await enqueueAll(db, ids)
   let placedAt = 0
@@ -104,10 +106,12 @@ async function placeBatch(site: ScaleSite): Promise<Readonly<Record<string, numb
     if (failed > 0) throw new Error(`${failed} of ${batch} servers found no host`)
     if (waiting === 0 && placedAt === 0) placedAt = performance.now()
     if (built === batch) break
-    await sleep(100)
+    await sleep(200)
   }
+  const usedAfter = await used(site)
   const times = await jobTimes(site)
   return {
+    ...shares(usedBefore, usedAfter, batch),
     placed_per_second: batch / ((placedAt - started) / 1000),
     active_per_second: batch / ((performance.now() - started) / 1000),
     schedule_p50_ms: median(times),

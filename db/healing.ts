@@ -35,6 +35,33 @@ export async function deletesOfFenced(
   return rows
 }
 
+/** A server that its host was to build, or to bring back from its shelf. */
+export interface LostBuild {
+  readonly id: string
+  readonly host: string
+  readonly isShelved: boolean
+  readonly requestId: string
+}
+
+/** Of these hosts, as far as they have said nothing for so long; they are the caller's until its transaction ends. */
+export async function buildsOfSilent(
+  trx: Transaction,
+  hosts: readonly string[],
+  silentSeconds: number,
+): Promise<readonly LostBuild[]> {
+  const { rows } = await trx.raw<{ rows: LostBuild[] }>(
+    `select s.id, s.host, s.vm_state = 'shelved_offloaded' as is_shelved,
+            coalesce((select a.request_id from server_actions a
+                      where a.server_id = s.id and a.action in ('create', 'unshelve') order by a.id desc limit 1), '') as request_id
+     from servers s join hosts h on h.name = s.host
+     where s.host = any(:hosts) and s.task_state = 'spawning' and s.vm_state in ('building', 'shelved_offloaded')
+       and s.deleted_at is null and h.heartbeat_at < now() - make_interval(secs => :silentSeconds)
+     for update of s skip locked`,
+    { hosts: [...hosts], silentSeconds },
+  )
+  return rows
+}
+
 /** Those that no evacuation has failed for a moment ago, the oldest first; one in ERROR is its user's to look at. */
 const waiting = `
   select id from servers s

@@ -62,7 +62,8 @@ async function unlockLeftovers(pool: pg.Pool, names: readonly string[]): Promise
 function quietLogger(log: JobLog): Logger {
   return new Logger(() => (level, message) => {
     if (level === 'error') log.error({ from: 'graphile-worker' }, message)
-    else if (level === 'warning') log.warn({ from: 'graphile-worker' }, message)
+    // It would have a connection for each job: jobs here take connections of their own.
+    else if (level === 'warning' && !message.includes('maxPoolSize')) log.warn({ from: 'graphile-worker' }, message)
     else log.debug({ from: 'graphile-worker' }, message)
   })
 }
@@ -102,9 +103,13 @@ export async function runJobs<N extends JobName>(
     connectionString: databaseUrl,
     // Workers use a connection only to take a job and to end it; one more listens.
     max: 5,
+    // Longer than a database stands still that comes back: what is under way ends well then.
+    connectionTimeoutMillis: 90_000,
     application_name: `jobs ${host ?? 'any'}`,
   })
-  pool.on('error', (error) => log.warn({ err: error }, 'queue connection lost'))
+  const lost = (error: Error): void => log.warn({ err: error }, 'queue connection lost')
+  // At rest, and at work.
+  pool.on('error', lost).on('connect', (client) => client.on('error', lost))
   const taskList: Record<string, Task> = {}
   for (const name of Object.keys(handlers)) {
     if (!isJobName(name)) continue

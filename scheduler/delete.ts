@@ -8,6 +8,7 @@ import { findServer } from '../db/servers.ts'
 import { giveBack } from '../ipam/give-back.ts'
 import { enqueue } from '../jobs/enqueue.ts'
 import type { Site } from './site.ts'
+import { missedBeats } from './unbuilt.ts'
 
 /** Deletes a server that has no host; one that got a host in the meantime goes to its agent. */
 export async function deleteUnplaced({ db, config }: Site, payload: JobPayload<'server.delete'>): Promise<void> {
@@ -20,9 +21,6 @@ export async function deleteUnplaced({ db, config }: Site, payload: JobPayload<'
   })
   reach(config, 'scheduler.delete.committed')
 }
-
-/** So many signs of life that an agent misses: it works on nothing any more. */
-const missedBeats = 3
 
 /**
  * A delete waits for its host, but not for one that an administrator, or healing, declared down and that is silent. What stands there goes

@@ -70,9 +70,9 @@ export async function findHost(
     const question = await questionFor(site, server, { wish, subnets })
     const page = await site.book.page({ isFresh })
     // From here to what is expected nothing else runs: two servers never go for the same last place by the same page.
-    const { fitting, reasons } = choose([...page.hosts.values()], question, site.config)
-    const left = fitting.filter(({ host }) => lost[host.name] === undefined)
-    for (const { host } of left.slice(0, triesPerPage)) {
+    const hosts = [...page.hosts.values()].filter(({ name }) => lost[name] === undefined)
+    const { fitting } = choose(hosts, question, site.config, triesPerPage)
+    for (const { host } of fitting) {
       const takeBack = site.book.expect(host.name, question.server.flavor, subnets)
       let isTaken = false
       try {
@@ -83,6 +83,10 @@ export async function findHost(
       if (isTaken) return
       lost[host.name] = 'another server took the last place'
     }
-    if (left.length === 0 && page.isFresh) throw new NoValidHost({ ...lost, ...reasons })
+    // Why a host refused the claim the page says that was read since: its own reason counts.
+    if (fitting.length === 0 && page.isFresh) {
+      const { reasons } = choose([...page.hosts.values()], question, site.config)
+      throw new NoValidHost({ ...lost, ...reasons })
+    }
   }
 }

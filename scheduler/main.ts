@@ -15,6 +15,7 @@ import { Healer } from './heal.ts'
 import { scheduleMove } from './move.ts'
 import { schedule } from './schedule.ts'
 import { openSite } from './site.ts'
+import { Unbuilt } from './unbuilt.ts'
 
 const config = loadConfig()
 const log = openLog('scheduler', config)
@@ -37,6 +38,7 @@ mkdirSync(join(config.home, 'run'), { recursive: true })
 writeFileSync(join(config.home, 'run', `${processName('scheduler', config)}.ready`), String(process.pid))
 await schedulerLives(db, name)
 const healer = new Healer({ ...site, log })
+const unbuilt = new Unbuilt({ ...site, log })
 let isHealing = false
 /** A command that cuts a host off may take longer than a beat. */
 async function healInTurn(): Promise<void> {
@@ -59,6 +61,9 @@ async function beat(): Promise<void> {
 const heart = setInterval(() => {
   beat().catch((error: unknown) => log.warn({ err: error }, 'sign of life not written'))
   deleteOfFenced({ ...site, log }).catch((error: unknown) => log.warn({ err: error }, 'waiting deletes not looked for'))
+  unbuilt
+    .look(performance.now())
+    .catch((error: unknown) => log.warn({ err: error }, 'builds of silent hosts not looked for'))
   void healInTurn()
 }, config.heartbeatSeconds * 1000)
 const recovery = setInterval(() => {

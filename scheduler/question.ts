@@ -22,8 +22,11 @@ export interface Question {
   readonly portsByRack: ReadonlyMap<string, number>
 }
 
-/** Why this host cannot take the server, in words for its owner; null = it can. The question is looked at once, not once per host. */
-export type Filter = (question: Question) => (host: HostPlace) => string | null
+/**
+ * Why this host cannot take the server, in words for its owner; null = it can. The question is looked at once, not once per host, and where
+ * it refuses no host at all (null) none is asked.
+ */
+export type Filter = (question: Question) => ((host: HostPlace) => string | null) | null
 
 /** How well each of the hosts that passed would do, from 0 to 1; 1 is best. Asked once for all of them, since some compare. */
 export type Weigher = (hosts: readonly HostPlace[], question: Question) => (host: HostPlace) => number

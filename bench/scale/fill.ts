@@ -63,8 +63,9 @@ export async function addServers(db: Db, { count, hosts, isPlaced }: Wanted): Pr
 /** The jobs of waiting servers, all at once: the schedulers find a full queue. */
 export async function enqueueAll(db: Db, serverIds: readonly string[]): Promise<void> {
   await db.raw(
-    `select graphile_worker.add_job('schedule', json_build_object('serverId', id, 'requestId', ?::text, 'adminPassword', null),
-                                    max_attempts => 25) from unnest(?::uuid[]) id`,
+    `select graphile_worker.add_jobs(array_agg(('schedule', json_build_object('serverId', id, 'requestId', ?::text, 'adminPassword', null),
+                                                null, null, 25::smallint, null, null, null)::graphile_worker.job_spec))
+     from unnest(?::uuid[]) id`,
     [`req-${randomUUID()}`, [...serverIds]],
   )
 }

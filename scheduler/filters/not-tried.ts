@@ -1,6 +1,4 @@
 import type { Filter } from '../question.ts'
 
-export const notTried: Filter =
-  ({ server }) =>
-  (host) =>
-    server.failedHosts[host.name] ?? null
+export const notTried: Filter = ({ server: { failedHosts } }) =>
+  Object.keys(failedHosts).length === 0 ? null : (host) => failedHosts[host.name] ?? null

@@ -23,6 +23,6 @@ export const traits: Filter = ({ server: { flavor } }) => {
     const trait = form.exec(name)?.[1]
     return trait === undefined ? [] : [{ trait, verdict }]
   })
-  if (asked.length === 0) return () => null
+  if (asked.length === 0) return null
   return (host) => lack(host, flavor.name, asked)
 }

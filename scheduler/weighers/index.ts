@@ -28,8 +28,8 @@ export interface Part {
 /** What the weighers give a host. */
 export interface Scales {
   /** the sum of all parts */
-  points(host: HostPlace): number
-  parts(host: HostPlace): readonly Part[]
+  readonly points: (host: HostPlace) => number
+  readonly parts: (host: HostPlace) => readonly Part[]
 }
 
 /** Asked of every host for every server: the sum makes nothing that must be thrown away again. */

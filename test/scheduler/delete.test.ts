@@ -38,6 +38,7 @@ test('a delete waits for its host, but not for one that was declared down and is
     await deleteOfFenced({ db: api.db, config, log: pino({ level: 'silent' }) })
   const rows = await api.db('servers').whereIn('id', [gone, silent, alive]).whereNotNull('deletedAt').select('id')
   expect(rows.map(({ id }) => id)).toEqual([gone])
-  expect(await api.db('addresses').whereIn('portId', held.map(({ id }) => id)).andWhere({ state: 'used' })).toEqual([])
+  const ports = held.map(({ id }) => id)
+  expect(await api.db('addresses').whereIn('portId', ports).andWhere({ state: 'used' })).toEqual([])
   expect((await api.admin(`GET /compute/v2.1/servers/${gone}`)).status).toBe(404)
 })

@@ -78,6 +78,20 @@ test('one member of a group of anti-affinity that finds no place is told why, ho
   expect(fault?.message).toMatch(/host-1.*1 of the group's servers stand on it/)
 })
 
+test('a host that told of trouble after it was looked at is refused with that, not as taken by another', async () => {
+  const site = openSite(api.db, settings.parse({ home: '/nowhere' }))
+  const serverId = await bootWith({})
+  await site.book.page({ isFresh: false })
+  await api.db('hosts').update({ problem: 'no room on /disk' })
+  try {
+    await schedule(site, { serverId, requestId: `req-${randomUUID()}`, adminPassword: 'x' })
+  } finally {
+    await api.db('hosts').update({ problem: null })
+  }
+  const fault = await api.db('faults').where({ serverId }).first()
+  expect(fault?.message).toMatch(/(host-\d, ){2}host-\d: no room on \/disk$/)
+})
+
 test('a server stands on the host of another, or not on it, as its hint says', async () => {
   const first = await bootWith({})
   const host = await settle(first)
