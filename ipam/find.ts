@@ -7,7 +7,7 @@ export interface Holding {
   readonly subnetId: string
   readonly networkId: string
   readonly networkName: string
-  readonly state: 'used' | 'reserved' | 'free' | 'past'
+  readonly state: 'used' | 'reserved' | 'quarantined' | 'past'
   readonly mac: string | null
   readonly portId: string | null
   readonly serverId: string | null
@@ -17,7 +17,7 @@ export interface Holding {
   readonly note: string
   readonly host: string | null
   readonly since: Date
-  /** null = now */
+  /** null = now; of one in quarantine when it may be handed out again */
   readonly until: Date | null
 }
 
@@ -39,12 +39,20 @@ const present = `select host(a.address) as address, a.subnet_id, n.id as network
          left join ports p on p.id = a.port_id left join servers s on s.id = p.server_id
        where a.state <> 'free'`
 
-/** The present holders first, then those before them, the latest first; 1,000 at most. */
+/** Those that rest. */
+const resting = `select host(a.address), a.subnet_id, n.id, n.name, 'quarantined', null, null, null, null, null, a.note, null,
+              a.freed_at, a.freed_at + make_interval(secs => u.quarantine_seconds)
+       from addresses a join subnets u on u.id = a.subnet_id join networks n on n.id = u.network_id
+       where a.state = 'free' and a.freed_at > clock_timestamp() - make_interval(secs => u.quarantine_seconds)`
+
+/** The present holders first, or until when it rests, then those before them, the latest first; 1,000 at most. */
 export async function find(db: Db, { address, mac, name, serverId }: Clue): Promise<readonly Holding[]> {
   const clue = { address: address ?? null, mac: mac ?? null, name: name ?? null, serverId: serverId ?? null, most }
   const { rows } = await db.raw<{ rows: Holding[] }>(
     `select * from (
        ${present}
+       union all
+       ${resting}
        union all
        select host(h.address), h.subnet_id, n.id, n.name, 'past', h.mac::text, h.port_id, h.server_id, h.name, null, h.note, null, h.since, h.until
        from address_history h join subnets u on u.id = h.subnet_id join networks n on n.id = u.network_id

@@ -23,14 +23,15 @@ export interface Imported {
 
 const records = z.array(
   z.object({
-    info: z.object({ lines: z.number() }),
-    record: z.object({ address: z.string().min(1), name: z.string().default(''), note: z.string().default('') }),
+    info: z.object({ lines: z.number(), error: z.object({ message: z.string() }).nullish() }),
+    record: z.object({ address: z.string(), name: z.string().default(''), note: z.string().default('') }),
   }),
 )
 
 function linesOf(csv: string): z.output<typeof records> {
   try {
-    const rows: unknown = parse(csv, { columns: true, info: true, trim: true, skip_empty_lines: true, bom: true })
+    const form = { columns: true, trim: true, skip_empty_lines: true, bom: true } as const
+    const rows: unknown = parse(csv, { ...form, info: true, relax_column_count: true })
     return records.parse(rows)
   } catch (error) {
     if (error instanceof z.ZodError)
@@ -64,6 +65,7 @@ export async function importAddresses(trx: Transaction, subnets: readonly Subnet
   for (const { info, record } of linesOf(csv)) {
     const { address, name, note } = record
     try {
+      if (info.error) throw new Invalid('its columns are not those of the header')
       await trx.transaction((inner) =>
         reserve(inner, subnetOf(subnets, address), { address, name: name === '' ? null : name, note }),
       )

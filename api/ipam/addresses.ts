@@ -15,7 +15,7 @@ export const holdingShape = z.strictObject({
   pool: z.string(),
   pool_id: z.string(),
   subnet_id: z.string(),
-  state: z.enum(['used', 'reserved', 'free', 'past']),
+  state: z.enum(['used', 'reserved', 'quarantined', 'past']),
   mac: z.string().nullable(),
   port_id: z.string().nullable(),
   server_id: z.string().nullable(),

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { Invalid } from '../../core/errors.ts'
+import { Invalid, NotFound } from '../../core/errors.ts'
 import { innerMtu } from '../../core/tunnel-mtu.ts'
 import { z } from 'zod'
+import { isUuid } from '../../core/uuid.ts'
 import type { Transaction } from '../../db/connect.ts'
 import { tunnelMtu } from '../../db/tunnels.ts'
 import { withinNetworkQuota } from '../../db/network-quotas.ts'
@@ -17,6 +18,7 @@ import {
   type NewNetwork,
 } from '../../db/networks.ts'
 import { defaultQosPolicy } from '../../db/qos.ts'
+import { listGroups } from '../../ipam/groups.ts'
 import { dropRanges } from '../../ipam/ranges.ts'
 import { parseBody } from '../body.ts'
 import { viewerOf } from '../caller.ts'
@@ -64,6 +66,24 @@ function networkView(network: NetworkWithSubnets, { caller }: Call): Json {
   }
 }
 
+/**
+ * Clients look for what a server is to be wired to among the networks: so a pool group that is asked for by its id or name is shown as
+ * one, to those who see its pools. No list has it, and nothing of it is changed here.
+ */
+async function groupViews(call: Call, clues: readonly string[]): Promise<readonly Json[]> {
+  const groups = (await Promise.all(clues.map((clue) => listGroups(call.db, clue)))).flat()
+  const views = groups.map(async ({ id, name, description, networkIds }): Promise<readonly Json[]> => {
+    const pools = await listNetworks(call.db, { ids: networkIds }, viewerOf(call.caller))
+    const [first] = pools
+    if (!first || pools.length < networkIds.length) return []
+    const subnets = pools.flatMap((pool) => pool.subnets)
+    const mtu = Math.min(...pools.map((pool) => pool.mtu))
+    const view = networkView({ ...first, id, name, description, subnets, mtu, tags: [] }, call)
+    return [Object.fromEntries(Object.entries(view).filter(([field]) => !field.startsWith('provider:')))]
+  })
+  return (await Promise.all(views)).flat()
+}
+
 export async function index(call: Call): Promise<Reply> {
   const { query, db } = call
   const filter = {
@@ -73,11 +93,9 @@ export async function index(call: Call): Promise<Reply> {
     shared: flagOf(query, 'shared'),
   }
   const rows = await listNetworks(db, filter, viewerOf(call.caller))
-  return listed(
-    call,
-    'networks',
-    rows.map((row) => networkView(row, call)),
-  )
+  const views = rows.map((row) => networkView(row, call))
+  const clues = filter.ids ?? filter.names ?? []
+  return listed(call, 'networks', views.length === 0 ? await groupViews(call, clues) : views)
 }
 
 async function viewOf(call: Call, id: string): Promise<Json> {
@@ -85,7 +103,15 @@ async function viewOf(call: Call, id: string): Promise<Json> {
 }
 
 export async function show(call: Call): Promise<Reply> {
-  return { status: 200, body: { network: fieldsOf(call.query, await viewOf(call, call.params.id ?? '')) } }
+  const { id = '' } = call.params
+  const reply = (view: Json): Reply => ({ status: 200, body: { network: fieldsOf(call.query, view) } })
+  try {
+    return reply(await viewOf(call, id))
+  } catch (error) {
+    const [group] = error instanceof NotFound && isUuid(id) ? await groupViews(call, [id]) : []
+    if (!group) throw error
+    return reply(group)
+  }
 }
 
 const wantedNetwork = z.strictObject({

@@ -75,6 +75,12 @@ test('a file with a bad line is not imported, and the line is named', async () =
   await writeFile(file, 'address,name,note\n10.51.0.4,web-1,old\n10.99.0.4,web-2,\n')
   const refused = await say('import', 'pier', file)
   expect(refused).toMatchObject({ exitCode: 2, out: "line 3, 10.99.0.4: '10.99.0.4' is in no subnet of this pool" })
+  await writeFile(file, 'address,name,note\n10.51.0.4\n10.51.0.5,web-1,old,new\n,web-2,\n10.51.0.6,web-3,\n')
+  expect((await say('import', 'pier', file, '--dry-run')).out.split('\n')).toEqual([
+    'line 2, 10.51.0.4: its columns are not those of the header',
+    'line 3, 10.51.0.5: its columns are not those of the header',
+    "line 4, : '' is not an IP address",
+  ])
   for (const text of ['address;name\n10.51.0.4;web-1\n', 'address,name,note\nweb-1\n']) {
     await writeFile(file, text)
     const { exitCode, out, error } = await say('import', 'pier', file)

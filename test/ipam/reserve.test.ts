@@ -83,6 +83,15 @@ test('unassign keeps a reservation, free gives it up, and neither takes what is 
   await expect(database.db.transaction((trx) => free(trx, pool, address))).rejects.toThrow(NotFound)
 })
 
+test('an address that rests is told, with the time at which it may be handed out again', async () => {
+  const pool = await newPool(database.db, '10.24.1.0/29', { quarantineSeconds: 300 })
+  const { address, portId } = await take(pool)
+  await database.db.transaction((trx) => release(trx, portId))
+  const [resting, past] = await find(database.db, { address })
+  expect([resting?.state, past?.state]).toEqual(['quarantined', 'past'])
+  expect(Number(resting?.until) - Number(resting?.since)).toBe(300_000)
+})
+
 test('an address in use by a server is not freed under it', async () => {
   const { db } = database
   const pool = await newPool(db, '10.25.0.0/29')

@@ -122,6 +122,15 @@ test('a group gives an address of the first pool that has one', async () => {
   const { group } = z
     .object({ group: z.object({ id: z.string() }) })
     .parse(await ask('post', '/v1/groups', { name: 'both', pools: ['small', 'large'] }))
+  // A client looks for it by name or id before it asks for a server.
+  const shape = z.object({ networks: z.array(z.object({ id: z.string() })) })
+  const networks = async (query: string): Promise<readonly string[]> =>
+    shape.parse((await api.member(`GET /networking/v2.0/networks${query}`)).body).networks.map(({ id }) => id)
+  expect(await networks('?name=both')).toEqual([group.id])
+  expect(await networks('')).not.toContain(group.id)
+  const seen = await api.member(`GET /networking/v2.0/networks/${group.id}`)
+  expect(seen.body).toMatchObject({ network: { id: group.id, name: 'both', status: 'ACTIVE' } })
+  expect((await api.admin(`DELETE /networking/v2.0/networks/${group.id}`)).status).toBe(404)
   for (const name of ['one', 'two'])
     expect(
       await api.member('POST /compute/v2.1/servers', {
