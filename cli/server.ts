@@ -5,15 +5,11 @@ import { NotFound } from '../core/errors.ts'
 import { isUuid } from '../core/uuid.ts'
 import type { Client } from './client.ts'
 import { lastFailure } from './failure.ts'
+import { placedServer } from './placed-server.ts'
 import { exactName } from './server-name.ts'
 import type { Terminal } from './terminal.ts'
 
-const server = z.object({
-  id: z.string(),
-  name: z.string(),
-  status: z.string(),
-  'OS-EXT-SRV-ATTR:host': z.string().nullable(),
-  'OS-EXT-STS:task_state': z.string().nullable(),
+const server = placedServer.extend({
   fault: z.object({ message: z.string(), created: z.string() }).optional(),
 })
 

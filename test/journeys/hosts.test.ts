@@ -286,11 +286,13 @@ test('a server of a host that is down is built anew with its address, another is
   // As a host whose network is cut: nobody there works on servers, and its guests are heard no more.
   for (const name of ['agent', 'ovs-vswitchd']) await ask(second.layout.supervisorSocket, { op: 'stop', name })
   await client.run('compute', 'service', 'set', '--down', other(), 'nova-compute', '--os-compute-api-version', '2.11')
-  await client.try('server', 'evacuate', 'lost')
+  await client.try('server', 'evacuate', '--password', 'open sesame', 'lost')
   await becomes('lost', `${first()} ACTIVE`)
   await client.run('server', 'delete', '--wait', 'doomed')
   await client.run('compute', 'service', 'set', '--up', other(), 'nova-compute', '--os-compute-api-version', '2.11')
   await up(cloud.site.config, { hello: false })
   expect(await said(address, 'hostname')).toBe('lost')
+  const compare = 'my $hash = (getpwnam "root")[1]; print crypt("open sesame", $hash) eq $hash ? "taken" : $hash'
+  expect(await said(address, `perl -e '${compare}'`)).toBe('taken')
   await until(async () => (await cloud.audit()).length === 0, { timeoutMs: 60_000 })
 }, 300_000)
