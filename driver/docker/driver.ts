@@ -130,7 +130,10 @@ export class DockerDriver implements ComputeDriver {
   }
 
   async start(serverId: string): Promise<Guest> {
-    return await startGuest(this.#engine, serverId, () => this.consoleLog(serverId, 3))
+    return await startGuest(this.#engine, serverId, {
+      beforeStart: (containerId) => this.#openLines.beforeStart(containerId),
+      lastWords: () => this.consoleLog(serverId, 3),
+    })
   }
 
   async stop(serverId: string, graceSeconds: number): Promise<void> {
@@ -261,7 +264,8 @@ export class DockerDriver implements ComputeDriver {
 
   async watchExits(onExit: (exit: GuestExit) => void, signal: AbortSignal): Promise<void> {
     const patient = new Docker({ socketPath: this.#settings.socketPath })
-    const onStart = (guestId: string): void => void this.#openLines.follow(patient.getContainer(guestId), signal)
+    const onStart = (guestId: string): void => this.#openLines.started(guestId)
+    this.#openLines.listen({ docker: patient, signal })
     const watched = followLives(patient, guestLabel, { onStart, onExit, signal })
     const running = await runningIds(patient, guestLabel)
     running.forEach(onStart)

@@ -33,11 +33,16 @@ export async function whileFrozen(
   }
 }
 
-/**
- * @param lastWords what the guest wrote to its console last
- * @throws NotFound; Unavailable when its init ended at once
- */
-export async function startGuest(engine: Engine, serverId: string, lastWords: () => Promise<string>): Promise<Guest> {
+/** Who hears what a guest writes to its console. */
+interface Console {
+  /** awaited before the container starts */
+  readonly beforeStart: (containerId: string) => Promise<void>
+  /** what it wrote last */
+  readonly lastWords: () => Promise<string>
+}
+
+/** @throws NotFound; Unavailable when its init ended at once */
+export async function startGuest(engine: Engine, serverId: string, console: Console): Promise<Guest> {
   const found = await findGuest(engine, serverId)
   if (!found) throw new NotFound('Guest', serverId)
   const disks = found.Config.Labels[disksLabel]
@@ -46,6 +51,7 @@ export async function startGuest(engine: Engine, serverId: string, lastWords: ()
     if (found.Config.Labels[asideLabel] !== undefined) await mountAside(engine, serverId)
     if (disks !== undefined) await mountDisks(disks)
     await writeOciSpec(engine.ociDirectory, found.Id, bornOf(found))
+    await console.beforeStart(found.Id)
     await startContainer(engine, serverId, found)
   }
   const begun = await findGuest(engine, serverId)
@@ -54,7 +60,7 @@ export async function startGuest(engine: Engine, serverId: string, lastWords: ()
   if (disks !== undefined && guest.pid !== null) await showDisks(disks, guest.pid)
   if (guest.state === 'stopped' && guest.exitCode !== exitReboot && guest.exitCode !== exitPoweroff)
     throw new Unavailable(
-      `The init of server ${serverId} ended as soon as it began, with exit code ${String(guest.exitCode)}: ${(await lastWords()).trim()}`,
+      `The init of server ${serverId} ended as soon as it began, with exit code ${String(guest.exitCode)}: ${(await console.lastWords()).trim()}`,
     )
   return guest
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run by mmdebstrap when all packages are in; $1 is the root of the image. What both flavours share.
+# Run by mmdebstrap when all packages are in; $1 is the root of the image. What both images share.
 set -eu
 root=$1
 

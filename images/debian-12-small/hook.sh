@@ -26,6 +26,7 @@ export PATH
   # sshd first, with the processors to itself.
   tries=0
   until pgrep -x sshd >/dev/null || [ "$tries" -ge 50 ]; do sleep 0.02; tries=$((tries + 1)); done
+  [ ! -e /etc/cloud/cloud-init.disabled ] || exit 0
   cloud-init init --local
   cloud-init init
   cloud-init modules --mode=config

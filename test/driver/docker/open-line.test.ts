@@ -17,7 +17,9 @@ test('the console tells a line that has not ended, and as one line when it ends'
   // As an agent does: what a guest wrote before anybody listened is in no log until its line ends.
   const watch = new AbortController()
   const watched = driver.watchExits(() => undefined, watch.signal)
-  const { serverId } = await guests.running()
+  // It would write behind the prompt.
+  const noCloudInit = { path: '/etc/cloud/cloud-init.disabled', mode: 0o644, content: '', owner: 'root' } as const
+  const { serverId } = await guests.running({ files: [noCloudInit] })
   const reads = (text: string): Promise<unknown> =>
     until(async () => (await driver.consoleLog(serverId, 1)) === text, {
       timeoutMs: 30_000,
@@ -36,7 +38,7 @@ test('the console tells a line that has not ended, and as one line when it ends'
   await reads('quay login: ')
   watch.abort()
   await watched
-})
+}, 120_000)
 
 test.each([
   ['a\nb\nc', 1, 'c'],
