@@ -202,6 +202,8 @@ program
           .map((file) => file.replace(/\.ts$/, ''))
       : []
     if (!known.includes(name)) throw new Invalid(`no benchmark '${name}'; there are: ${known.join(', ')}`)
+    const { installPackages, testPackages } = await import('./packages.ts')
+    await installPackages(layout.log, testPackages)
     await become(process.execPath, ['--disable-warning=ExperimentalWarning', join(directory, `${name}.ts`), ...words])
   })
 const suite = program

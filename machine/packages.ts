@@ -35,8 +35,18 @@ const units = [
 const policy = '/usr/sbin/policy-rc.d'
 const savedPolicy = `${policy}.berth-saved`
 
-/** What the test suite needs: real clients as judges, what measures and captures packets, and a way to move the clock of one process. */
-export const testPackages = ['python3-openstackclient', 'iperf3', 'tcpdump', 'libfaketime'] as const
+/**
+ * What the test suite and the benchmarks need: real clients as judges, what measures, captures and asks on the wire, and a way to move the
+ * clock of one process.
+ */
+export const testPackages = [
+  'python3-openstackclient',
+  'iperf3',
+  'tcpdump',
+  'iputils-ping',
+  'ethtool',
+  'libfaketime',
+] as const
 
 /** What conformance is judged by, beside them. */
 export const conformancePackages = [
