@@ -17,6 +17,8 @@ const loopback = 1
 const iflaInfoKind = 1
 const iflaInfoData = 2
 const ifInfoMsgBytes = 16
+/** linux/if.h, IF_OPER_UP */
+const operationallyUp = 6
 
 /** A network device as the kernel has it. */
 export interface Link {
@@ -24,7 +26,10 @@ export interface Link {
   readonly name: string
   readonly mac: string
   readonly mtu: number
+  /** whether it was told to be up */
   readonly isUp: boolean
+  /** whether frames pass: a moment after it, and what it leads to, are up. Source: RFC 2863, ifOperStatus */
+  readonly isOperational: boolean
   /** of a veth: the index of its other end, in that end's namespace; else null */
   readonly peerIndex: number | null
   /** a text that the maker left on it, or null */
@@ -251,6 +256,7 @@ function toLink({ data, attrs }: Awaited<ReturnType<RtNetlinkSocket['getLinks']>
     mac: attrs.address === undefined ? '' : (attrs.address.toString('hex').match(/../g) ?? []).join(':'),
     mtu: attrs.mtu ?? 0,
     isUp: data.flags?.up === true,
+    isOperational: attrs.operstate === operationallyUp,
     peerIndex: attrs.link === undefined ? null : attrs.link.readUInt32LE(),
     alias: attrs.ifalias ?? null,
     master: attrs.master ?? null,

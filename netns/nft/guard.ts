@@ -137,18 +137,28 @@ export class Guard {
     return portUnit(vif, { bridge, number, caller: callerAddress(number) })
   }
 
+  /** Of each combination of groups that ports have, once. */
   #profiles(): ReadonlyMap<string, Unit> {
-    const combinations = [...this.#ports.values()].flatMap(({ vif }) => (vif.security ? [vif.security.groupIds] : []))
+    const combinations = new Map(
+      [...this.#ports.values()].flatMap(({ vif: { security } }) =>
+        security ? [[profileOf(security.groupIds), security.groupIds] as const] : [],
+      ),
+    )
     return new Map(
-      combinations.map((ids) => [profileOf(ids), profileUnit(this.#policy, ids, this.#hostReachesGuests)] as const),
+      [...combinations].map(([name, ids]) => [name, profileUnit(this.#policy, ids, this.#hostReachesGuests)] as const),
     )
   }
 
   /** The chains of a combination of groups that no port has any more. */
   #forgotten(before: Guarded | undefined): readonly (readonly [string, null])[] {
     const ids = before?.vif.security?.groupIds
-    if (ids === undefined || this.#profiles().has(profileOf(ids))) return []
-    return [[profileOf(ids), null]]
+    if (ids === undefined) return []
+    const name = profileOf(ids)
+    const isKept = [...this.#ports.values()].some(
+      ({ vif: { security } }) => security && profileOf(security.groupIds) === name,
+    )
+    if (isKept) return []
+    return [[name, null]]
   }
 }
 

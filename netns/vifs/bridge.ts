@@ -2,12 +2,11 @@
 import { z } from 'zod'
 import { Unavailable } from '../../core/errors.ts'
 import { hostDevice, type Vif } from '../../core/network.ts'
-import { announce } from '../announce.ts'
 import { BridgeNetworks } from '../bridge-networks.ts'
 import { lift, limit } from '../bridge-limit.ts'
 import { Guard } from '../nft/guard.ts'
 import { RtNetlink } from '../rtnetlink.ts'
-import { configure, createVeth, findPair, isLinked, markedEnds } from './pair.ts'
+import { configure, createVeth, findPair, introduce, isLinked, markedEnds } from './pair.ts'
 import type { VifType } from './vif-type.ts'
 
 /** What plugging into Linux bridges needs. */
@@ -60,7 +59,7 @@ export const bridge: VifType<BridgeDetails> = {
     if (linked.status !== 'fulfilled') throw new Unavailable(`${vif.device} was not made`)
     await networks.bridges.attach(hostDevice(vif.portId), name)
     await hold(vif, details)
-    if (!wasWhole) announce(vif, linked.value, netnsPath)
+    if (!wasWhole) await introduce(vif, networks.bridges, netnsPath, linked.value)
   },
 
   async unplug(portId, { networks: { bridges }, guard }) {

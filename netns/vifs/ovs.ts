@@ -3,13 +3,12 @@ import { z } from 'zod'
 import { hostDevice, type Vif } from '../../core/network.ts'
 import { Bridge, type Datapath } from '../bridge.ts'
 import { tagOf } from '../bridge-rows.ts'
-import { announce } from '../announce.ts'
 import { turnOffTxChecksum } from '../ethtool.ts'
 import { Unavailable } from '../../core/errors.ts'
 import { Firewall } from '../flows/firewall.ts'
 import { shape } from '../shape.ts'
 import { RtNetlink } from '../rtnetlink.ts'
-import { configure, createVeth, findPair, isLinked, raise } from './pair.ts'
+import { configure, createVeth, findPair, introduce, isLinked, raise } from './pair.ts'
 import type { VifType } from './vif-type.ts'
 
 /** What plugging into Open vSwitch needs. */
@@ -109,7 +108,7 @@ export const ovs: VifType<OvsDetails> = {
     ])
     if (linked.status === 'rejected') throw linked.reason
     if (connected.status === 'rejected') throw connected.reason
-    if (!isConnected) announce(vif, linked.value, netnsPath)
+    if (!isConnected) await introduce(vif, bridge, netnsPath, linked.value)
   },
 
   async unplug(portId, { bridge, firewall }) {

@@ -1,11 +1,17 @@
 /** The veth pair of a guest, whatever its host end is plugged into. */
 import { closeSync, openSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Unavailable } from '../../core/errors.ts'
 import { hostDevice, type Vif } from '../../core/network.ts'
+import { announce } from '../announce.ts'
 import { metadataAddress } from '../flows/metadata.ts'
 import { turnOffIpv6 } from '../ipv6-off.ts'
 import { isNamespace } from '../namespace.ts'
 import { RtNetlink, type Link } from '../rtnetlink.ts'
+
+const pollMs = 1
+/** Nobody waits longer for ends that are up to come to life: the guest's root may have taken its own down again. */
+const mostMs = 2000
 
 /** Where host ends stand, and whose mark they bear. */
 export interface Stand {
@@ -83,6 +89,22 @@ export async function raise({ portId }: Vif, { netnsPath }: Stand): Promise<void
   const host = await outside.link(hostDevice(portId))
   if (!host) throw new Unavailable(`${hostDevice(portId)} is missing`)
   if (!host.isUp) await outside.setUp(host.index)
+}
+
+/**
+ * Its neighbours learn who has the addresses now. The kernel lets frames pass a moment after both ends are up, on a busy machine a long
+ * one: what is sent before is lost.
+ */
+export async function introduce(vif: Vif, stand: Stand, netnsPath: string, index: number): Promise<void> {
+  const deadline = performance.now() + mostMs
+  using outside = new RtNetlink(stand.netnsPath)
+  using inside = new RtNetlink(netnsPath)
+  const areOperational = async (): Promise<boolean> => {
+    const [host, guest] = [await outside.link(hostDevice(vif.portId)), await inside.link(vif.device)]
+    return host?.isOperational === true && guest?.isOperational === true
+  }
+  while (!(await areOperational()) && performance.now() < deadline) await sleep(pollMs)
+  announce(vif, index, netnsPath)
 }
 
 /**
