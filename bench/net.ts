@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import { execa } from 'execa'
 import { z } from 'zod'
 import type { GroupRule, Policy, Vif } from '../core/network.ts'
@@ -98,19 +97,33 @@ async function addressed(client: string, server: string): Promise<Way> {
   return { client, server, address: '10.9.0.2' }
 }
 
-/** Two such pairs, joined by a bridge without any rule: what the kernel's own bridge leaves of the bare pair. */
+/** Two such pairs, joined by a bridge without any rule, in a namespace of its own: what the kernel's own bridge leaves of the bare pair. */
 async function bareBridge(directory: string): Promise<Way> {
   const settings = { directory, guestRootUid: 0 }
-  const [one, two] = [await ensureNamespace(settings, 'bare-3'), await ensureNamespace(settings, 'bare-4')]
-  await writeFile('/proc/sys/net/bridge/bridge-nf-call-iptables', '0')
-  await execa('ip', ['link', 'add', 'bare', 'type', 'bridge', 'mcast_snooping', '0'])
-  await execa('ip', ['link', 'set', 'bare', 'up'])
-  for (const [index, { netnsPath }] of [one, two].entries()) {
-    const peer = ['peer', 'name', 'eth0', 'netns', netnsPath]
-    await execa('ip', ['link', 'add', `bare-${index}`, 'master', 'bare', 'type', 'veth', ...peer])
-    await execa('ip', ['link', 'set', `bare-${index}`, 'up'])
+  const [between, ...ends] = await Promise.all(
+    ['bare-0', 'bare-3', 'bare-4'].map((name) => ensureNamespace(settings, name)),
+  )
+  const ip = (...words: readonly string[]): Promise<string> => inNamespace(between?.netnsPath ?? '', 'ip', ...words)
+  await ip('link', 'add', 'bare', 'type', 'bridge', 'mcast_snooping', '0')
+  await ip('link', 'set', 'bare', 'up')
+  for (const [index, { netnsPath }] of ends.entries()) {
+    await ip(
+      'link',
+      'add',
+      `bare-${index}`,
+      'master',
+      'bare',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      netnsPath,
+    )
+    await ip('link', 'set', `bare-${index}`, 'up')
   }
-  return await addressed(one.netnsPath, two.netnsPath)
+  return await addressed(ends[0]?.netnsPath ?? '', ends[1]?.netnsPath ?? '')
 }
 
 const report = z.object({ end: z.object({ sum_received: z.object({ bits_per_second: z.number() }) }) })

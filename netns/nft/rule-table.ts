@@ -182,11 +182,10 @@ export class RuleTable {
   /** What is wanted of the touched sets: of those with prefixes all. */
   #wanted(touched: Touched): Elements {
     const wanted: Elements = new Map([...touched.keys()].map((set) => [set, new Map<string, string>()]))
+    const whole = new Set([...touched.keys()].filter((set) => this.#isInterval(set)))
     for (const { elements } of this.#units.values())
-      for (const { set, key, value } of elements) {
-        if (touched.get(set)?.has(key) === true || (touched.has(set) && this.#isInterval(set)))
-          wanted.get(set)?.set(key, value)
-      }
+      for (const { set, key, value } of elements)
+        if (touched.get(set)?.has(key) === true || whole.has(set)) wanted.get(set)?.set(key, value)
     return wanted
   }
 
@@ -227,8 +226,10 @@ export class RuleTable {
   }
 }
 
+const fixedSets: ReadonlyMap<string, SetWords> = new Map(Object.entries(sets))
+
 function wordsOf(set: string): SetWords | null {
-  return Object.entries(sets).find(([name]) => name === set)?.[1] ?? null
+  return fixedSets.get(set) ?? null
 }
 
 function sameRules(one: Unit | undefined, other: Unit | undefined): boolean {

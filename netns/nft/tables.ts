@@ -1,4 +1,5 @@
 /** Words of the two tables of nftables: see docs/networking.md for the picture. Source: nft(8) */
+import { metadataAddress } from '../flows/metadata.ts'
 
 /** A frame's mark says who sent it: these, or the number of a guest's port. */
 export const marks = { host: 1, metadata: 2, firstPort: 100, lastPort: 65_535 } as const
@@ -57,11 +58,16 @@ export const sets = {
 
 const ofMany = 'ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00'
 
-/** Chains that are there whatever the ports: type and hook, and rules. */
+/** What finds routers, neighbours and listeners. Source: RFC 2710, RFC 3810, RFC 4861 */
+const queries = '{ 130, 131, 132, 133, 135, 143 }'
+
+/**
+ * Chains that are there whatever the ports: type and hook, and rules. What most frames have is asked first, and of a packet of IPv4 nothing
+ * that only others can be: each frame of each guest comes by.
+ */
 const bridgeChains: Readonly<Record<string, readonly string[]>> = {
   // A guest asks the metadata service: seen there under the address that is its port's, whatever its own is.
   calls: [
-    'ip daddr != 169.254.169.254 return',
     'iifname . ether saddr . ip saddr != @senders4 return',
     'tcp dport { 53, 80 } goto service',
     'udp dport 53 goto service',
@@ -73,31 +79,41 @@ const bridgeChains: Readonly<Record<string, readonly string[]>> = {
     `ip daddr set ip daddr map @called meta mark set ${marks.metadata} accept`,
     'drop',
   ],
-  guarded: [
-    'ether type { 8021q, 8021ad } drop',
-    'jump calls',
+  guarded: ['ether type vmap { ip : goto guarded4, ip6 : goto guarded6, arp : goto guardedArp }', 'drop'],
+  guarded4: [
+    `ip daddr ${metadataAddress} jump calls`,
     'ip protocol udp udp sport 67 drop',
-    'ip6 nexthdr udp udp sport 547 drop',
-    'icmpv6 type { 134, 137 } drop',
-    'arp operation != request arp saddr ip 0.0.0.0 drop',
-    'iifname . ether saddr . arp saddr ether . arp saddr ip @arps accept',
-    'iifname . ether saddr . arp saddr ether . arp saddr ip @arpRanges accept',
-    'ether type arp drop',
-    'icmpv6 type 136 iifname . ether saddr . @th,64,128 @targets accept',
-    'icmpv6 type 136 drop',
-    'icmpv6 type { 131, 135, 143 } ip6 saddr :: iifname . ether saddr @macs accept',
-    'icmpv6 type { 130, 131, 132, 133, 135, 143 } iifname . ether saddr . ip6 saddr @senders6 accept',
-    'icmpv6 type { 130, 131, 132, 133, 135, 143 } iifname . ether saddr . ip6 saddr @ranges6 accept',
-    'icmpv6 type { 130, 131, 132, 133, 135, 143 } drop',
     `${ofMany} drop`,
     'meta mark set iifname map @marks',
     'iifname . ether saddr . ip saddr @senders4 accept',
-    'iifname . ether saddr . ip6 saddr @senders6 accept',
     'iifname . ether saddr . ip saddr @ranges4 accept',
+    'drop',
+  ],
+  guarded6: [
+    'meta l4proto ipv6-icmp jump neighbours',
+    'ip6 nexthdr udp udp sport 547 drop',
+    `${ofMany} drop`,
+    'meta mark set iifname map @marks',
+    'iifname . ether saddr . ip6 saddr @senders6 accept',
     'iifname . ether saddr . ip6 saddr @ranges6 accept',
     'drop',
   ],
-  free: ['ether type { 8021q, 8021ad } drop', 'jump calls', 'meta mark set 0', 'accept'],
+  neighbours: [
+    'icmpv6 type { 134, 137 } drop',
+    'icmpv6 type 136 iifname . ether saddr . @th,64,128 @targets accept',
+    'icmpv6 type 136 drop',
+    'icmpv6 type { 131, 135, 143 } ip6 saddr :: iifname . ether saddr @macs accept',
+    `icmpv6 type ${queries} iifname . ether saddr . ip6 saddr @senders6 accept`,
+    `icmpv6 type ${queries} iifname . ether saddr . ip6 saddr @ranges6 accept`,
+    `icmpv6 type ${queries} drop`,
+  ],
+  guardedArp: [
+    'arp operation != request arp saddr ip 0.0.0.0 drop',
+    'iifname . ether saddr . arp saddr ether . arp saddr ip @arps accept',
+    'iifname . ether saddr . arp saddr ether . arp saddr ip @arpRanges accept',
+    'drop',
+  ],
+  free: ['ether type { 8021q, 8021ad } drop', `ip daddr ${metadataAddress} jump calls`, 'meta mark set 0', 'accept'],
   host: [`meta mark set ${marks.host}`, 'accept'],
   foreign: ['meta mark set 0', 'accept'],
   // To many at once a frame goes past the rules of each receiver: only what finds neighbours does.
@@ -118,16 +134,12 @@ const bridgeChains: Readonly<Record<string, readonly string[]>> = {
  * answers pass no longer either.
  */
 const inetChains: Readonly<Record<string, readonly string[]>> = {
-  tracked: [
-    'iifname != @bridges accept',
-    `meta mark ${marks.metadata} notrack accept`,
-    'ct zone set iifname map @zones',
-  ],
+  tracked: [`meta mark ${marks.metadata} iifname @bridges notrack accept`, 'ct zone set iifname map @zones'],
   known: [
-    'icmpv6 type { 130-136, 143 } accept',
-    'ct state invalid drop',
     'ct direction reply ct mark 0 accept',
     'ct direction reply drop',
+    'icmpv6 type { 130-136, 143 } accept',
+    'ct state invalid drop',
     'ct state related ct mark 0 accept',
     'ct state related drop',
   ],
@@ -146,7 +158,7 @@ const inetChains: Readonly<Record<string, readonly string[]>> = {
     'meta priority != 0:0 drop',
   ],
   // Both sides let it pass: a connection that was cut is good again.
-  passed: ['iifname != @bridges accept', 'ct mark 1 ct direction original ct mark set 0'],
+  passed: ['ct mark 1 ct direction original iifname @bridges ct mark set 0'],
 }
 
 /**
