@@ -7,10 +7,9 @@ import { addImage } from '../db/images.ts'
 import { whileWriting } from '../db/registry-writers.ts'
 import { build, imageNames, type BuiltImage, type ImageName } from '../images/build.ts'
 import { publish as push } from '../images/publish.ts'
-import { Registry } from '../registry/registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import { imageCache } from './layout.ts'
 import type { Site } from './parts/part.ts'
-import type { Parts } from './services.ts'
 
 /** What is known of a guest image when all that were being built are built, or were not. */
 export type Built = Readonly<{ name: ImageName } & ({ image: BuiltImage } | { error: unknown })>
@@ -29,19 +28,19 @@ export async function buildImages({ layout }: Site): Promise<readonly Built[]> {
   )
 }
 
-async function publish(parts: Parts, db: Db, image: BuiltImage): Promise<void> {
+async function publish(registry: Registry, db: Db, image: BuiltImage): Promise<void> {
   const { name } = image
   const known = await db('images')
     .where({ name, status: 'active' })
     .whereRaw(`properties ->> 'berth_recipe' = ?`, [image.recipe])
     .first('id')
   if (known) return
-  await whileWriting(db, () => put(parts, db, image))
+  await whileWriting(db, () => put(registry, db, image))
 }
 
-async function put(parts: Parts, db: Db, image: BuiltImage): Promise<void> {
+async function put(registry: Registry, db: Db, image: BuiltImage): Promise<void> {
   const { name } = image
-  const reference = await push(image, { registry: new Registry(parts.registry.access), name: `images/${name}` })
+  const reference = await push(image, { registry, name: `images/${name}` })
   const { size } = await stat(image.tarPath)
   await addImage(db, {
     name,
@@ -55,15 +54,16 @@ async function put(parts: Parts, db: Db, image: BuiltImage): Promise<void> {
  * The images are in the registry and in the catalogue when this returns. The last of the older ones stays for servers made of it, and is
  * the one where no newer could be built: a cloud that has one is not kept down by a Debian mirror that does not answer.
  */
-export async function publishImages(parts: Parts, db: Db, images: readonly Built[]): Promise<string> {
+export async function publishImages(registry: Registry, db: Db, images: readonly Built[]): Promise<string> {
   const notes: string[] = []
   for (const one of images) {
     if ('image' in one) {
-      await publish(parts, db, one.image)
+      await publish(registry, db, one.image)
       notes.push(one.name)
       continue
     }
-    if (!(await db('images').where({ name: one.name, status: 'active' }).first('id'))) throw one.error
+    if (!(await db('images').where({ name: one.name, status: 'active', visibility: 'public' }).first('id')))
+      throw one.error
     notes.push(`${one.name} as it was (${messageOf(one.error)})`)
   }
   return notes.join(', ')

@@ -35,6 +35,7 @@ import { startRegistry } from './parts/registry.ts'
 import { preflight } from './preflight.ts'
 import { step, Steps } from './progress.ts'
 import { buildImages, publishImages, type Built } from './publish.ts'
+import { Registry } from '../registry/registry.ts'
 import { adminPassword } from './secrets.ts'
 import {
   codeDigest,
@@ -97,7 +98,7 @@ async function prepareDatabase(
     })
     await step(
       'guest images',
-      async () => publishImages(parts, db, await images),
+      async () => publishImages(new Registry(parts.registry.access), db, await images),
       (names) => names,
     )
   } finally {
