@@ -40,6 +40,21 @@ test('the console tells a line that has not ended, and as one line when it ends'
   await watched
 }, 120_000)
 
+test('a guest is heard from its first word on', async () => {
+  const guests = opened()
+  const { driver } = guests.site
+  const watch = new AbortController()
+  const watched = driver.watchExits(() => undefined, watch.signal)
+  const content = "#!/bin/sh\nprintf 'first word: ' >/dev/console\nexec sleep 1000\n"
+  const { serverId } = await guests.running({ files: [{ path: '/etc/runit/1', mode: 0o755, content, owner: 'root' }] })
+  await until(async () => (await driver.consoleLog(serverId, 1)).endsWith('first word: '), {
+    timeoutMs: 20_000,
+    what: 'its first word',
+  })
+  watch.abort()
+  await watched
+}, 60_000)
+
 test.each([
   ['a\nb\nc', 1, 'c'],
   ['a\nb\nc\n', 1, 'c\n'],
