@@ -103,25 +103,12 @@ async function bareBridge(directory: string): Promise<Way> {
   const [between, ...ends] = await Promise.all(
     ['bare-0', 'bare-3', 'bare-4'].map((name) => ensureNamespace(settings, name)),
   )
-  const ip = (...words: readonly string[]): Promise<string> => inNamespace(between?.netnsPath ?? '', 'ip', ...words)
-  await ip('link', 'add', 'bare', 'type', 'bridge', 'mcast_snooping', '0')
-  await ip('link', 'set', 'bare', 'up')
+  const ip = (words: string): Promise<string> => inNamespace(between?.netnsPath ?? '', 'ip', ...words.split(' '))
+  await ip('link add bare type bridge mcast_snooping 0')
+  await ip('link set bare up')
   for (const [index, { netnsPath }] of ends.entries()) {
-    await ip(
-      'link',
-      'add',
-      `bare-${index}`,
-      'master',
-      'bare',
-      'type',
-      'veth',
-      'peer',
-      'name',
-      'eth0',
-      'netns',
-      netnsPath,
-    )
-    await ip('link', 'set', `bare-${index}`, 'up')
+    await ip(`link add bare-${index} master bare type veth peer name eth0 netns ${netnsPath}`)
+    await ip(`link set bare-${index} up`)
   }
   return await addressed(ends[0]?.netnsPath ?? '', ends[1]?.netnsPath ?? '')
 }

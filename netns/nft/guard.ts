@@ -157,8 +157,7 @@ export class Guard {
     const isKept = [...this.#ports.values()].some(
       ({ vif: { security } }) => security && profileOf(security.groupIds) === name,
     )
-    if (isKept) return []
-    return [[name, null]]
+    return isKept ? [] : [[name, null]]
   }
 }
 
